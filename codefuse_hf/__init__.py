@@ -1,0 +1,36 @@
+"""codefuse-hf: Rodimus, CGE and CGM, native to the Hugging Face libraries.
+
+Importing this package is quick: it loads neither torch nor transformers. The models are registered with the Auto
+classes all the same, as soon as those are first used (see `codefuse_hf.registration`).
+"""
+
+import importlib
+
+from . import registration
+
+__version__ = "0.1.0"
+
+_PUBLIC_NAMES = {
+    "RodimusConfig": "codefuse_hf.modeling.rodimus.configuration_rodimus",
+    "RodimusModel": "codefuse_hf.modeling.rodimus.modeling_rodimus",
+    "RodimusForCausalLM": "codefuse_hf.modeling.rodimus.modeling_rodimus",
+    "RodimusForSequenceClassification": "codefuse_hf.modeling.rodimus.modeling_rodimus",
+    "RodimusTokenizer": "codefuse_hf.modeling.rodimus.tokenization_rodimus_fast",
+}
+
+__all__ = ["__version__", *_PUBLIC_NAMES]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC_NAMES:
+        raise AttributeError(f"module 'codefuse_hf' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC_NAMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC_NAMES})
+
+
+registration.install()

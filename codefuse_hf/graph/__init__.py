@@ -1,0 +1,1 @@
+"""The code graph of a repository: schema, builder, queries, export and view."""

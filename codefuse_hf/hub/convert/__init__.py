@@ -1,0 +1,1 @@
+"""Readers of the published CodeFuse repositories: one file per published layout."""

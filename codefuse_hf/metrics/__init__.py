@@ -1,0 +1,1 @@
+"""`evaluate.Metric` classes for ranked retrieval; they work offline."""

@@ -1,0 +1,1 @@
+"""Index and search a repository with an embedding model."""

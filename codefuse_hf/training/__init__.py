@@ -1,0 +1,1 @@
+"""Datasets, collators and recipes: only what `transformers.Trainer` does not have."""

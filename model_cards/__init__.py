@@ -1,0 +1,1 @@
+"""Model card templates, filled by `codefuse_hf.hub.model_card`."""

@@ -1,0 +1,1 @@
+"""CGE: a decoder language model made into a code embedding model."""

@@ -1,0 +1,1 @@
+"""Rodimus and Rodimus+ (arXiv 2410.06577)."""
