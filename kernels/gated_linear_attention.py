@@ -1,0 +1,318 @@
+r"""Gated linear attention with a decay for every key channel: the recurrence of Rodimus.
+
+    S_t = diag(exp(g_t)) S_{t-1} + k_t v_tᵀ          state  [d_key, d_value], g_t ≤ 0
+    o_t = scale · S_tᵀ q_t                           output [d_value]
+
+(Rodimus, arXiv 2410.06577, eq. 8 to 12; the general form is gated linear attention, arXiv 2312.06635, eq. 3.)
+
+Three implementations of the same function of the same inputs:
+
+* `gated_linear_attention_reference`: the formula, one step after another. The specification.
+* `gated_linear_attention_chunk`: chunks of `CHUNK_SIZE` steps in parallel, forward and backward, memory linear in the
+  sequence length. Works for every decay: see `_intra_chunk` for how no exponent ever becomes positive.
+* `gated_linear_attention_step`: one decoding step, on the state in place.
+
+`gated_linear_attention` chooses among them and is the place where kernels for other devices plug in
+(`register_backend`).
+"""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch.autograd.function import once_differentiable
+
+# Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
+CHUNK_SIZE = 64
+
+_BACKENDS: dict[str, Callable] = {}
+
+
+def register_backend(device_type: str, function: Callable) -> None:
+    """Use `function` for sequences on devices of type `device_type` ("cuda", "xpu", …).
+
+    `function` takes the arguments of `gated_linear_attention_chunk` and returns the same; it may return
+    `NotImplemented` for inputs that it does not take, and the PyTorch implementation then runs.
+    """
+    _BACKENDS[device_type] = function
+
+
+def gated_linear_attention(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    *,
+    scale: float | None = None,
+    initial_state: torch.Tensor | None = None,
+    output_final_state: bool = False,
+    seq_idx: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    r"""Gated linear attention over a sequence, by the fastest implementation for these inputs.
+
+    Args:
+        q, k: queries and keys, `[batch, seq_len, d_key]`.
+        v: values, `[batch, seq_len, d_value]`.
+        g: natural logarithm of the decay of each key channel, ≤ 0, `[batch, seq_len, d_key]`.
+        scale: factor of the queries; `d_key ** -0.5` if None.
+        initial_state: state before the first step, `[batch, d_key, d_value]`; zero if None.
+        output_final_state: also return the state after the last step.
+        seq_idx: number of the sequence that each step belongs to, `[batch, seq_len]`, non-decreasing along a row. The
+            state is dropped wherever it changes; the initial state belongs to the row's first sequence.
+
+    Returns:
+        Outputs `[batch, seq_len, d_value]` in float32 (float64 if any input is), and the final state
+        `[batch, d_key, d_value]` in the same precision, or None.
+
+    Raises:
+        ValueError: shapes that do not fit together.
+    """
+    _check_shapes(q, k, v, g, initial_state, seq_idx)
+    arguments = {"scale": scale, "initial_state": initial_state, "seq_idx": seq_idx}
+    if q.shape[1] == 1:
+        return gated_linear_attention_reference(q, k, v, g, output_final_state=output_final_state, **arguments)
+    backend = _BACKENDS.get(q.device.type)
+    if backend is not None:
+        result = backend(q, k, v, g, output_final_state=output_final_state, **arguments)
+        if result is not NotImplemented:
+            return result
+    return gated_linear_attention_chunk(q, k, v, g, output_final_state=output_final_state, **arguments)
+
+
+def gated_linear_attention_reference(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    *,
+    scale: float | None = None,
+    initial_state: torch.Tensor | None = None,
+    output_final_state: bool = False,
+    seq_idx: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The recurrence, one step after another. Arguments and results as in `gated_linear_attention`."""
+    dtype, scale = _compute_dtype(q, k, v, g), _scale(q, scale)
+    q, k, v, g = (x.to(dtype) for x in (q, k, v, g))
+    state = _initial_state(k, v, initial_state)
+    decay, outputs = g.exp(), []
+    for t in range(q.shape[1]):
+        if seq_idx is not None and t > 0:
+            state = state * (seq_idx[:, t] == seq_idx[:, t - 1])[:, None, None]
+        state = decay[:, t, :, None] * state + k[:, t, :, None] * v[:, t, None, :]
+        outputs.append(scale * torch.einsum("bmi,bm->bi", state, q[:, t]))
+    output = torch.stack(outputs, 1) if outputs else v.new_zeros(v.shape)
+    return output, state if output_final_state else None
+
+
+def gated_linear_attention_step(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    state: torch.Tensor,
+    *,
+    scale: float | None = None,
+) -> torch.Tensor:
+    """One decoding step; **`state` is updated in place**.
+
+    Args:
+        q, k, g: `[batch, d_key]`.
+        v: `[batch, d_value]`.
+        state: `[batch, d_key, d_value]`, float32 or float64.
+        scale: factor of the queries; `d_key ** -0.5` if None.
+
+    Returns:
+        The output, `[batch, d_value]`, in the precision of the state.
+    """
+    q, k, v, g = (x.to(state.dtype) for x in (q, k, v, g))
+    state.mul_(g.exp().unsqueeze(-1)).baddbmm_(k.unsqueeze(2), v.unsqueeze(1))
+    return torch.bmm((q * _scale(q, scale)).unsqueeze(1), state).squeeze(1)
+
+
+def gated_linear_attention_chunk(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    *,
+    scale: float | None = None,
+    initial_state: torch.Tensor | None = None,
+    output_final_state: bool = False,
+    seq_idx: torch.Tensor | None = None,
+    chunk_size: int = CHUNK_SIZE,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Chunk-parallel form, with its own backward. Arguments and results as in `gated_linear_attention`.
+
+    `chunk_size` is a power of two. Within a chunk the outputs are one masked product of queries and keys, as in
+    attention; between chunks the state is carried (arXiv 2312.06635, §4.1).
+    """
+    if chunk_size < 1 or chunk_size & (chunk_size - 1):
+        raise ValueError(f"chunk_size must be a power of two, got {chunk_size}")
+    seq_len, dtype, scale = q.shape[1], _compute_dtype(q, k, v, g), _scale(q, scale)
+    if seq_len == 0:
+        return v.to(dtype), _initial_state(k.to(dtype), v.to(dtype), initial_state) if output_final_state else None
+    chunk_size = min(chunk_size, 1 << (seq_len - 1).bit_length())
+    padding = -seq_len % chunk_size
+    # Steps that only fill up the last chunk do nothing: no key, no decay.
+    q, k, v, g = (_chunks(x.to(dtype), padding, chunk_size) for x in (q * scale, k, v, g))
+    state = _initial_state(k[:, 0], v[:, 0], initial_state)
+    links = _sequence_links(seq_idx, padding, chunk_size) if seq_idx is not None else None
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        output, state = _forward(q, k, v, g, state, links)[:2]
+    else:
+        output, state = _ChunkFunction.apply(q, k, v, g, state, links)
+    output = output.flatten(1, 2)
+    return output[:, :seq_len] if padding else output, state if output_final_state else None
+
+
+class _ChunkFunction(torch.autograd.Function):
+    """Keeps the inputs and the states between chunks only; everything inside the chunks is computed again."""
+
+    @staticmethod
+    def forward(ctx, q, k, v, g, state, links):
+        output, final_state, states = _forward(q, k, v, g, state, links, keep_states=True)
+        ctx.save_for_backward(q, k, v, g, states)
+        ctx.links = links
+        return output, final_state
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_output, d_state):
+        q, k, v, g, states = ctx.saved_tensors
+        with torch.enable_grad():
+            inputs = [x.detach().requires_grad_() for x in (q, k, g)]
+            intra = _intra_chunk(*inputs, ctx.links)
+        d_intra, d_v, d_state = _inter_chunk_backward(*(x.detach() for x in intra), v, states, d_output, d_state)
+        d_q, d_k, d_g = torch.autograd.grad(intra, inputs, d_intra)
+        return d_q, d_k, d_v, d_g, d_state, None
+
+
+def _forward(q, k, v, g, state, links, keep_states: bool = False):
+    """Outputs `[batch, chunks, steps, d_value]`, the final state, and the state before each chunk if asked for."""
+    scores, q_in, k_out, decay = _intra_chunk(q, k, g, links)
+    batch, chunks, steps, _ = v.shape
+    output = torch.matmul(scores, v)
+    states = v.new_empty(batch, chunks, *state.shape[1:]) if keep_states else None
+    in_place = not torch.compiler.is_compiling()
+    state = state.clone() if in_place else state
+    for n in range(chunks):
+        if states is not None:
+            states[:, n] = state
+        output[:, n] += torch.bmm(q_in[:, n], state)
+        write = k_out[:, n].transpose(1, 2)
+        if in_place:
+            state.mul_(decay[:, n, :, None]).baddbmm_(write, v[:, n])
+        else:
+            state = torch.baddbmm(state * decay[:, n, :, None], write, v[:, n])
+    return output, state, states
+
+
+def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, d_output, d_state):
+    """Gradients of `_forward` with respect to what `_intra_chunk` returns, the values and the initial state."""
+    d_scores = torch.matmul(d_output, v.transpose(2, 3))
+    d_q_in = torch.matmul(d_output, states.transpose(2, 3))
+    d_v = torch.matmul(scores.transpose(2, 3), d_output)
+    d_k_out, d_decay = torch.empty_like(k_out), torch.empty_like(decay)
+    d_state = d_state.clone()
+    for n in reversed(range(v.shape[1])):
+        torch.bmm(v[:, n], d_state.transpose(1, 2), out=d_k_out[:, n])
+        d_v[:, n] += torch.bmm(k_out[:, n], d_state)
+        torch.linalg.vecdot(d_state, states[:, n], out=d_decay[:, n])
+        d_state.mul_(decay[:, n, :, None]).baddbmm_(q_in[:, n].transpose(1, 2), d_output[:, n])
+    return (d_scores, d_q_in, d_k_out, d_decay), d_v, d_state
+
+
+def _intra_chunk(q, k, g, links):
+    r"""Everything about a chunk that does not involve values or states. All inputs `[batch, chunks, steps, d_key]`.
+
+    Returns `scores[i, j] = Σ_m q_i k_j exp(G_i − G_j)` for j ≤ i (G: cumulative log decay), `q_in = q exp(G)`,
+    `k_out = k exp(G_last − G)` and `decay = exp(G_last)`.
+
+    exp(G_i − G_j) cannot be split into exp(G_i) · exp(−G_j): for strong decays the second factor overflows, and G itself
+    grows so large that the difference loses its digits. So the triangle is halved again and again: in a block of
+    2s steps, a query of the second half meets a key of the first half through the border b between them,
+    exp(G_i − G_b) · exp(G_b − G_j), and both exponents are sums of a few non-positive numbers, each computed directly.
+    What remains is the diagonal, where no decay acts.
+    """
+    steps, d_key = q.shape[-2:]
+    levels, sums = _exponent_matrix(steps, q.dtype, q.device)
+    # One product gives all exponents: a row of `sums` adds up the log decays that lie between a step and a border.
+    factors = torch.matmul(sums, g).exp().unflatten(2, (levels + 2, steps))
+    q_in, k_out = q * factors[:, :, levels], k * factors[:, :, levels + 1]
+    decay = factors[:, :, levels, -1]
+    scores = torch.diag_embed((q * k).sum(-1))
+    for level in range(levels):
+        half = 1 << level
+        blocks = (*q.shape[:2], steps // (2 * half), 2 * half, d_key)
+        factor, q_blocks, k_blocks = factors[:, :, level].reshape(blocks), q.reshape(blocks), k.reshape(blocks)
+        queries = q_blocks[..., half:, :] * factor[..., half:, :]
+        keys = k_blocks[..., :half, :] * factor[..., :half, :]
+        target = scores.view(*q.shape[:2], blocks[2], 2 * half, blocks[2], 2 * half)
+        target = target.diagonal(dim1=2, dim2=4).permute(0, 1, 4, 2, 3)
+        target[..., half:, :half] = torch.matmul(queries, keys.transpose(-1, -2))
+    if links is not None:
+        within, from_before, to_after = links
+        scores, q_in, k_out = scores * within, q_in * from_before[..., None], k_out * to_after[..., None]
+        # The state passes through a chunk only if the chunk's last step still belongs to the same sequence.
+        decay = decay * from_before[..., -1:]
+    return scores, q_in, k_out, decay
+
+
+@functools.lru_cache(maxsize=16)
+def _exponent_matrix(steps: int, dtype: torch.dtype, device: torch.device) -> tuple[int, torch.Tensor]:
+    """Rows that add up log decays: for each halving level the way to the border, then from the chunk's start (the
+    step itself included), then to the chunk's end (the step itself excluded). Returns (levels, `[(levels + 2)·steps, steps]`)."""
+    levels = steps.bit_length() - 1
+    step, summed = torch.arange(steps)[:, None], torch.arange(steps)[None, :]
+    rows = []
+    for level in range(levels):
+        half = 1 << level
+        border = (step // (2 * half)) * 2 * half + half  # first step of the second half
+        query = (step >= border) & (border <= summed) & (summed <= step)
+        key = (step < border) & (step < summed) & (summed < border)
+        rows.append(query | key)
+    rows += [summed <= step, summed > step]
+    return levels, torch.cat(rows).to(dtype=dtype, device=device)
+
+
+def _sequence_links(seq_idx: torch.Tensor, padding: int, chunk_size: int) -> tuple[torch.Tensor, ...]:
+    """Masks of 0/1: same sequence within a chunk `[b, n, c, c]`, as the state before it and as the state after it `[b, n, c]`."""
+    if padding:
+        seq_idx = torch.cat([seq_idx, seq_idx[:, -1:].expand(-1, padding)], 1)
+    seq_idx = seq_idx.unflatten(1, (-1, chunk_size))
+    within = seq_idx[..., :, None] == seq_idx[..., None, :]
+    before = torch.cat([seq_idx[:, :1, 0], seq_idx[:, :-1, -1]], 1)
+    return within, seq_idx == before[..., None], seq_idx == seq_idx[..., -1:]
+
+
+def _chunks(x: torch.Tensor, padding: int, chunk_size: int) -> torch.Tensor:
+    if padding:
+        x = torch.nn.functional.pad(x, (0, 0, 0, padding))
+    return x.unflatten(1, (-1, chunk_size))
+
+
+def _initial_state(k: torch.Tensor, v: torch.Tensor, initial_state: torch.Tensor | None) -> torch.Tensor:
+    if initial_state is None:
+        return v.new_zeros(v.shape[0], k.shape[-1], v.shape[-1])
+    return initial_state.to(v.dtype)
+
+
+def _compute_dtype(*tensors: torch.Tensor) -> torch.dtype:
+    return torch.float64 if any(x.dtype == torch.float64 for x in tensors) else torch.float32
+
+
+def _scale(q: torch.Tensor, scale: float | None) -> float:
+    return q.shape[-1] ** -0.5 if scale is None else scale
+
+
+def _check_shapes(q, k, v, g, initial_state, seq_idx) -> None:
+    if q.ndim != 3 or k.shape != q.shape or g.shape != q.shape or v.ndim != 3 or v.shape[:2] != q.shape[:2]:
+        raise ValueError(
+            "gated_linear_attention takes q, k, g of shape [batch, seq_len, d_key] and v of shape [batch, seq_len, d_value], "
+            f"got q {tuple(q.shape)}, k {tuple(k.shape)}, g {tuple(g.shape)}, v {tuple(v.shape)}"
+        )
+    expected = (q.shape[0], q.shape[2], v.shape[2])
+    if initial_state is not None and tuple(initial_state.shape) != expected:
+        raise ValueError(f"initial_state must have shape {expected}, got {tuple(initial_state.shape)}")
+    if seq_idx is not None and seq_idx.shape != q.shape[:2]:
+        raise ValueError(f"seq_idx must have shape {tuple(q.shape[:2])}, got {tuple(seq_idx.shape)}")

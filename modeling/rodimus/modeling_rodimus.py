@@ -1,0 +1,644 @@
+"""Rodimus and Rodimus+ (arXiv 2410.06577): recurrent language models with a state of constant size.
+
+A Rodimus block is a recurrent mixer; a Rodimus+ block follows it with sliding-window shared-key attention and a
+feed-forward network. Parameter names are those of the published checkpoints. Section numbers refer to the paper.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import initialization as init
+from transformers.cache_utils import Cache, DynamicCache
+from transformers.generation import GenerationMixin
+from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
+from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from transformers.processing_utils import Unpack
+from transformers.utils import TransformersKwargs, can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
+from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
+
+from .cache_rodimus import GenerationStateMixin, check_cache, count_tokens, past_length
+from .configuration_rodimus import RodimusConfig
+from .padding_rodimus import Padding, positions_of_sequences, sequence_index, take_steps
+
+
+class RodimusRMSNorm(nn.Module):
+    """RMSNorm in float32; the result has the dtype of the weight."""
+
+    def __init__(self, hidden_size: int, eps: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(hidden_size))
+        self.eps = eps
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        weight = self.weight
+        return F.rms_norm(hidden_states.float(), weight.shape, weight.float(), self.eps).to(weight.dtype)
+
+    def extra_repr(self) -> str:
+        return f"{tuple(self.weight.shape)}, eps={self.eps}"
+
+
+class RodimusShortConv(nn.Module):
+    """Causal depthwise convolution over the last `d_conv` tokens, followed by SiLU (§3.1, "ShortConv")."""
+
+    def __init__(self, config: RodimusConfig, layer_idx: int):
+        super().__init__()
+        self.layer_idx = layer_idx
+        self.taps = config.d_conv
+        self.conv1d = CausalConv1d(config.d_inner, config.d_conv)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        past_key_values: Cache | None = None,
+        has_past: bool = False,
+        padding: Padding | None = None,
+        seq_idx: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """`x` and the result: `[batch, seq_len, d_inner]`."""
+        if has_past and x.shape[1] == 1 and padding is None:
+            window = self._update_cache(past_key_values, x.transpose(1, 2))[..., -self.taps :]
+            return F.silu(self.conv1d(window.to(x.dtype)).transpose(1, 2))
+        history = x.new_zeros(x.shape[0], self.taps, x.shape[2])
+        if has_past:
+            history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).to(x.dtype)
+        if padding is not None:
+            history, x = padding.pack_with_past(history, x * padding.mask[..., None])
+        steps = torch.cat([history, x], 1)
+        last = None
+        if seq_idx is not None:
+            steps, positions = insert_gaps(steps, F.pad(seq_idx, (self.taps, 0)), self.taps - 1)
+            last = positions[:, -1:] + torch.arange(1 - self.taps, 1, device=x.device)
+        if past_key_values is not None:
+            window = steps[:, -self.taps :] if last is None else take_steps(steps, last)
+            self._update_cache(past_key_values, window.transpose(1, 2))
+        out = F.silu(self.conv1d(steps[:, 1:].transpose(1, 2)).transpose(1, 2))
+        if seq_idx is not None:
+            out = take_steps(out, positions[:, self.taps :] - self.taps)
+        return out if padding is None else padding.unpack(out)
+
+    def _update_cache(self, past_key_values: Cache, window: torch.Tensor) -> torch.Tensor:
+        window = window if window.dtype == torch.float64 else window.float()
+        return past_key_values.update_conv_state(window, self.layer_idx, conv_kernel_size=self.taps)
+
+
+class RodimusInnerMixer(nn.Module):
+    """Semantic compression: the gated recurrence with data-dependent tempered selection (§3.1, eq. 8 to 14).
+
+    All gates are computed in float32, and so is the state `[batch, mem_size, d_inner]`.
+    """
+
+    def __init__(self, config: RodimusConfig, layer_idx: int):
+        super().__init__()
+        self.layer_idx = layer_idx
+        self.mem_size = config.mem_size
+        self.key_eps = config.mixer_cfg["normalize_epsilon"]
+        self.short_conv = RodimusShortConv(config, layer_idx)
+        self.residual_weight = nn.Parameter(torch.ones(config.d_inner))
+        self.in_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=False)
+        self.ch_gate_proj = nn.Sequential(
+            nn.Linear(config.d_inner, config.input_gate_rank, bias=False),
+            nn.Linear(config.input_gate_rank, config.d_inner, bias=True),
+        )
+        self.mem_gate_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=True)
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        past_key_values: Cache | None = None,
+        padding: Padding | None = None,
+        seq_idx: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """`x`: `[batch, seq_len, d_inner]`. Returns float32 (float64 for a float64 model) of the same shape."""
+        layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
+        has_past = layer is not None and layer.has_previous_state[0]
+        conv = self.short_conv(x, past_key_values, has_past, padding, seq_idx)
+        query, key, log_decay = self._query_key_decay(conv)
+        value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
+        if padding is not None:
+            # A padding token writes nothing and lets nothing fade.
+            key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
+        state = layer.recurrent_states[0] if has_past else None
+        if has_past and x.shape[1] == 1 and not torch.is_grad_enabled():
+            out = gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
+        else:
+            out, state = gated_linear_attention(
+                query, key, value, log_decay, initial_state=state, output_final_state=layer is not None, seq_idx=seq_idx
+            )
+            if layer is not None:
+                past_key_values.update_recurrent_state(state, self.layer_idx)
+        return torch.addcmul(out, conv.to(out.dtype), self.residual_weight.to(out.dtype))
+
+    def _query_key_decay(self, conv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Query r, gated key k̂ and log decay −γτ, each `[batch, seq_len, mem_size]` (eq. 9 to 12)."""
+        query, key = _wide(self.in_proj(conv)).split(self.mem_size, -1)
+        selection, temperature = _wide(self.mem_gate_proj(conv)).split(self.mem_size, -1)
+        gamma, tau = F.softplus(selection), torch.sigmoid(temperature)
+        # γ ** τ through its logarithm, which far to the left is the argument itself; a power would have no gradient there.
+        log_gamma = torch.where(selection < -60, selection, F.softplus(selection.clamp(min=-60)).log())
+        key = F.normalize(key, dim=-1, eps=self.key_eps) * torch.exp(tau * log_gamma)
+        return query, key, -gamma * tau
+
+
+class RodimusMixer(nn.Module):
+    """The recurrent branch of a block: expansion, inner mixer, output gate, norm and projection (§3.1, figure 3)."""
+
+    def __init__(self, config: RodimusConfig, layer_idx: int):
+        super().__init__()
+        self.fc = nn.Linear(config.hidden_size, 2 * config.d_inner, bias=False)
+        self.inner_mixer = RodimusInnerMixer(config, layer_idx)
+        self.act_norm = RodimusRMSNorm(config.d_inner, config.norm_epsilon)
+        self.out_proj = nn.Linear(config.d_inner, config.hidden_size, bias=False)
+
+    def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
+        x, gate = self.fc(hidden_states).chunk(2, -1)
+        out = self.inner_mixer(x, **kwargs)
+        return self.out_proj(self.act_norm(out * F.silu(gate.to(out.dtype))))
+
+
+def eager_attention_forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **kwargs,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Softmax attention in plain PyTorch; query, key, value `[batch, heads, length, head_dim]`."""
+    scores = torch.matmul(query, key.transpose(2, 3)) * scaling
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    weights = F.softmax(scores, dim=-1, dtype=_wide(scores).dtype).to(query.dtype)
+    weights = F.dropout(weights, p=dropout, training=module.training)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+
+class RodimusAttention(nn.Module):
+    """Sliding-window shared-key attention, SW-SKA (§3.2): few key heads, often one, for many query heads.
+
+    Query head j reads key head `j % num_key_heads` and value head `j % num_value_heads`. The cache holds the heads side
+    by side, `[batch, 1, length, heads · head_dim]`, since keys and values may have different numbers of them.
+    """
+
+    def __init__(self, config: RodimusConfig, layer_idx: int):
+        super().__init__()
+        self.config = config
+        self.layer_idx = layer_idx
+        self.num_heads, self.head_dim = config.num_attention_heads, config.head_dim
+        self.sliding_window = config.sliding_window
+        self.scaling = self.head_dim**-0.5
+        self.attention_dropout = config.attention_dropout
+        self.is_causal = True
+        self.num_key_value_groups = 1  # heads are tiled here, not by the attention functions
+        width = config.hidden_size
+        self.q_proj = nn.Linear(width, self.num_heads * self.head_dim, bias=False)
+        self.k_proj = nn.Linear(width, config.num_key_heads * self.head_dim, bias=False)
+        self.v_proj = nn.Linear(width, config.num_value_heads * self.head_dim, bias=False)
+        self.out_proj = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor] | None,
+        attention_mask: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        padding: Padding | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        batch, seq_len, width = hidden_states.shape
+        query = self._rotate(self.q_proj(hidden_states), position_embeddings)
+        key = self._rotate(self.k_proj(hidden_states), position_embeddings)
+        value = self.v_proj(hidden_states)
+        if padding is not None:
+            query = padding.pack(query)
+            key, value = self._pack_with_cache(key, value, past_key_values, padding)
+        if past_key_values is not None:
+            key, value = past_key_values.update(key.unsqueeze(1), value.unsqueeze(1), self.layer_idx)
+            key, value = key.squeeze(1), value.squeeze(1)
+        attention: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self.config._attn_implementation, eager_attention_forward
+        )
+        out, weights = attention(
+            self,
+            self._heads(query),
+            self._heads(key),
+            self._heads(value),
+            attention_mask,
+            dropout=self.attention_dropout if self.training else 0.0,
+            scaling=self.scaling,
+            sliding_window=self.sliding_window,
+            **kwargs,
+        )
+        out = out.reshape(batch, seq_len, width)
+        return self.out_proj(out if padding is None else padding.unpack(out)), weights
+
+    def _heads(self, x: torch.Tensor) -> torch.Tensor:
+        """`[batch, length, heads · head_dim]` → `[batch, num_heads, length, head_dim]`, heads repeated in turn."""
+        x = x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        if x.shape[1] == 1:
+            return x.expand(-1, self.num_heads, -1, -1)
+        return x if x.shape[1] == self.num_heads else x.repeat(1, self.num_heads // x.shape[1], 1, 1)
+
+    def _rotate(self, x: torch.Tensor, position_embeddings: tuple[torch.Tensor, torch.Tensor] | None) -> torch.Tensor:
+        """Rotary position embedding of `[batch, length, heads · head_dim]` (arXiv 2104.09864)."""
+        if position_embeddings is None:
+            return x
+        cos, sin = (p.unsqueeze(2) for p in position_embeddings)
+        heads = x.unflatten(-1, (-1, self.head_dim))
+        rotary, rest = heads.split([2 * cos.shape[-1], self.head_dim - 2 * cos.shape[-1]], -1)
+        interleaved = self.config.attn_cfg["rotary_emb_interleaved"]
+        a, b = (rotary[..., 0::2], rotary[..., 1::2]) if interleaved else rotary.chunk(2, -1)
+        a, b = (a * cos - b * sin).to(x.dtype), (a * sin + b * cos).to(x.dtype)
+        rotated = torch.stack([a, b], -1).flatten(-2) if interleaved else torch.cat([a, b], -1)
+        return torch.cat([rotated, rest], -1).flatten(-2)
+
+    def _pack_with_cache(self, key, value, past_key_values, padding):
+        """Keys and values in packed order, together with those in the cache, which are moved where they lie."""
+        layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
+        cached = 0 if layer is None or not layer.is_initialized else int(min(layer.get_seq_length(), layer.keys.shape[2]))
+        if padding.in_order or cached == 0:
+            return padding.pack(key), padding.pack(value)
+        old_key, key = padding.pack_with_past(layer.keys[:, 0, :cached], key)
+        old_value, value = padding.pack_with_past(layer.values[:, 0, :cached], value)
+        layer.keys[:, 0, :cached], layer.values[:, 0, :cached] = old_key, old_value
+        return key, value
+
+
+class RodimusMLP(nn.Module):
+    """Gated feed-forward network (SwiGLU)."""
+
+    def __init__(self, config: RodimusConfig):
+        super().__init__()
+        self.dropout = config.activation_dropout
+        self.fc = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
+        self.out_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        up, gate = self.fc(hidden_states).chunk(2, -1)
+        return self.out_proj(F.dropout(F.silu(gate) * up, self.dropout, self.training))
+
+
+class RodimusBlock(GradientCheckpointingLayer):
+    """One block on the residual stream `[batch, seq_len, d_model]` (float32 with `residual_in_fp32`).
+
+    In `rodimus_plus` the attention output reaches the stream through the feed-forward network only ("two-hop residual", §3.3).
+    """
+
+    def __init__(self, config: RodimusConfig, layer_idx: int):
+        super().__init__()
+        self.dropout = config.dropout
+        self.mixer_norm = RodimusRMSNorm(config.hidden_size, config.norm_epsilon)
+        self.mixer = RodimusMixer(config, layer_idx)
+        self.has_attention = config.has_attention
+        if self.has_attention:
+            self.attn_norm = RodimusRMSNorm(config.hidden_size, config.norm_epsilon)
+            self.attn = RodimusAttention(config, layer_idx)
+            self.ffn_norm = RodimusRMSNorm(config.hidden_size, config.norm_epsilon)
+            self.ffn = RodimusMLP(config)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
+        attention_mask: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        padding: Padding | None = None,
+        seq_idx: torch.Tensor | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> torch.Tensor:
+        mixed = self.mixer(
+            self.mixer_norm(hidden_states), past_key_values=past_key_values, padding=padding, seq_idx=seq_idx
+        )
+        hidden_states = hidden_states + self._drop(mixed)
+        if not self.has_attention:
+            return hidden_states
+        attended, _ = self.attn(
+            self.attn_norm(hidden_states),
+            position_embeddings=position_embeddings,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            padding=padding,
+            **kwargs,
+        )
+        return hidden_states + self._drop(self.ffn(self.ffn_norm(hidden_states + self._drop(attended))))
+
+    def _drop(self, x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x, self.dropout, self.training) if self.dropout > 0 else x
+
+
+class RodimusPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation, common to all Rodimus models."""
+
+    config_class = RodimusConfig
+    config: RodimusConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["RodimusBlock"]
+    _skip_keys_device_placement = ["past_key_values"]
+    _input_embed_layer = "embeddings"
+    _is_stateful = True
+    _can_compile_fullgraph = True
+    _supports_flash_attn = True
+    _supports_sdpa = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _can_record_outputs = {"hidden_states": RodimusBlock, "attentions": RodimusAttention}
+
+    def __init__(self, config: RodimusConfig, *inputs, **kwargs):
+        super().__init__(config, *inputs, **kwargs)
+        if config.residual_in_fp32:
+            self._keep_in_fp32_modules_strict = ["residual_weight"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Initialisation of the paper's training runs (appendix C)."""
+        std = self.config.initializer_range
+        residuals = 3 if self.config.has_attention else 1
+        branch_std = std / math.sqrt(residuals * self.config.n_layer) if self.config.rescale_prenorm_residual else std
+        if isinstance(module, nn.Linear):
+            init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=std)
+        elif isinstance(module, RodimusRMSNorm):
+            init.ones_(module.weight)
+        elif isinstance(module, nn.Conv1d):
+            init.kaiming_uniform_(module.weight, a=math.sqrt(5))
+            bound = 1 / math.sqrt(module.kernel_size[0])
+            init.uniform_(module.bias, -bound, bound)
+        elif isinstance(module, RodimusInnerMixer):
+            self._init_inner_mixer(module)
+        elif isinstance(module, RodimusMixer | RodimusAttention | RodimusMLP):
+            init.normal_(module.out_proj.weight, std=branch_std)
+
+    def _init_inner_mixer(self, module: RodimusInnerMixer) -> None:
+        init.ones_(module.residual_weight)
+        for linear in (module.in_proj, *module.ch_gate_proj, module.mem_gate_proj):
+            init.xavier_uniform_(linear.weight, gain=2**-2.5)
+        bias = module.mem_gate_proj.bias
+        if getattr(bias, "_is_hf_initialized", False):
+            return
+        selection = torch.rand(module.mem_size, dtype=torch.float32) * (math.log(0.1) - math.log(0.001)) + math.log(0.001)
+        selection = selection.exp().clamp(min=1e-4)
+        selection = selection + torch.log(-torch.expm1(-selection))  # inverse of softplus
+        temperature = torch.empty(module.mem_size).uniform_(1 / 16, 0.9).logit()
+        init.copy_(bias, torch.cat([selection, temperature]).to(bias))
+
+    def parameter_groups(self, weight_decay: float) -> list[dict]:
+        """Parameters for an optimiser: no weight decay on biases, norms, `residual_weight`, nor on an untied embedding.
+
+        Use as `torch.optim.AdamW(model.parameter_groups(0.1), lr=…)`.
+        """
+        tied = self.config.tie_word_embeddings
+        decayed, kept = [], []
+        for name, parameter in self.named_parameters():
+            plain = parameter.ndim < 2 or ("embeddings" in name and not tied)
+            (kept if plain else decayed).append(parameter)
+        return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
+
+    @staticmethod
+    def create_masks_for_generate(
+        config: RodimusConfig,
+        inputs_embeds: torch.Tensor,
+        attention_mask: torch.Tensor | None,
+        past_key_values: Cache | None = None,
+        position_ids: torch.Tensor | None = None,
+        **kwargs,
+    ) -> dict[str, torch.Tensor | None]:
+        """The masks of one forward pass, made outside of it so that a compiled decoding step need not make them.
+
+        Returns:
+            `{"attention": mask of the attention function or None, "padding": 2D mask of cache and segment, or None if the
+            segment has no padding}`; a forward pass takes it as `attention_mask`.
+        """
+        padding = Padding.from_attention_mask(attention_mask, inputs_embeds.shape[1])
+        attention = attention_mask_for(config, inputs_embeds, padding, past_key_values, position_ids)
+        in_segment = padding is not None and not bool(padding.mask.all())
+        return {"attention": attention, "padding": attention_mask if in_segment else None}
+
+
+def attention_mask_for(
+    config: RodimusConfig,
+    inputs_embeds: torch.Tensor,
+    padding: Padding | None,
+    past_key_values: Cache | None,
+    position_ids: torch.Tensor | None,
+) -> torch.Tensor | None:
+    """The causal (windowed) mask in the form that the model's attention function takes; None without attention."""
+    if not config.has_attention:
+        return None
+    create_mask = create_causal_mask if config.sliding_window is None else create_sliding_window_causal_mask
+    return create_mask(
+        config=config,
+        inputs_embeds=inputs_embeds,
+        attention_mask=None if padding is None else padding.full_mask,
+        past_key_values=past_key_values,
+        position_ids=position_ids,
+    )
+
+
+class RodimusModel(RodimusPreTrainedModel):
+    """The bare model: token ids to final hidden states."""
+
+    def __init__(self, config: RodimusConfig):
+        super().__init__(config)
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_norm = RodimusRMSNorm(config.hidden_size, config.norm_epsilon) if config.use_norm_embedding else None
+        self.layers = nn.ModuleList(RodimusBlock(config, i) for i in range(config.num_hidden_layers))
+        self.norm_f = RodimusRMSNorm(config.hidden_size, config.norm_epsilon)
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | dict[str, torch.Tensor | None] | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> BaseModelOutputWithPast:
+        r"""
+        Args:
+            input_ids: `[batch, seq_len]`; or `inputs_embeds`: `[batch, seq_len, d_model]`.
+            attention_mask: 1 for real tokens, 0 for padding (anywhere), `[batch, past_len + seq_len]`.
+            position_ids: `[batch, seq_len]`. Positions that start again within a row, without a mask, mark packed
+                sequences, as do `seq_idx` `[batch, seq_len]` and `cu_seq_lens_q`.
+            past_key_values: `DynamicCache(config=model.config)` or `StaticCache(config=model.config, max_cache_len=…)`.
+
+        Raises:
+            ValueError: inputs that contradict one another, with what was expected.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give exactly one of input_ids and inputs_embeds")
+        if inputs_embeds is None:
+            inputs_embeds = self.embeddings(input_ids)
+        if use_cache and past_key_values is None:
+            past_key_values = DynamicCache(config=self.config)
+        if past_key_values is not None:
+            check_cache(past_key_values, self.config)
+            count_tokens(past_key_values, self.config)
+        masks, position_ids, padding, seq_idx = self._prepare(
+            inputs_embeds, attention_mask, position_ids, past_key_values, kwargs
+        )
+        position_embeddings = self._position_embeddings(position_ids) if self.config.has_attention else None
+        hidden_states = self._embed(inputs_embeds)
+        for layer in self.layers:
+            hidden_states = layer(
+                hidden_states,
+                position_embeddings=position_embeddings,
+                attention_mask=masks,
+                past_key_values=past_key_values,
+                padding=padding,
+                seq_idx=seq_idx,
+                **kwargs,
+            )
+        if past_key_values is not None and not self.config.has_attention:
+            past_key_values.layers[0].advance(inputs_embeds.shape[1], inputs_embeds.device)
+        return BaseModelOutputWithPast(
+            last_hidden_state=self.norm_f(hidden_states), past_key_values=past_key_values if use_cache else None
+        )
+
+    def _embed(self, inputs_embeds: torch.Tensor) -> torch.Tensor:
+        hidden_states = inputs_embeds
+        if self.config.use_scale_embedding:
+            hidden_states = hidden_states * math.sqrt(self.config.mem_size)
+        if self.embed_norm is not None:
+            hidden_states = self.embed_norm(hidden_states)
+        return _wide(hidden_states) if self.config.residual_in_fp32 else hidden_states
+
+    def _prepare(self, inputs_embeds, attention_mask, position_ids, past_key_values, kwargs):
+        """Attention mask, positions, padding and packing of one forward pass, made once for all layers."""
+        seq_len, device = inputs_embeds.shape[1], inputs_embeds.device
+        if isinstance(attention_mask, dict):
+            padding = Padding.from_attention_mask(attention_mask["padding"], seq_len)
+            if position_ids is None and self.config.has_attention:
+                position_ids = (torch.arange(seq_len, device=device) + past_length(past_key_values))[None]
+            return attention_mask["attention"], position_ids, padding, None
+        past_len = 0 if torch.compiler.is_compiling() and not self.config.has_attention else past_length(past_key_values)
+        custom_mask = attention_mask if attention_mask is not None and attention_mask.ndim == 4 else None
+        if custom_mask is None and attention_mask is not None:
+            self._check_mask(attention_mask, inputs_embeds, past_len)
+        padding = Padding.from_attention_mask(attention_mask if custom_mask is None else None, seq_len)
+        has_mask_or_past = padding is not None or custom_mask is not None or past_len > 0
+        seq_idx = sequence_index(inputs_embeds, position_ids, has_mask_or_past, kwargs) if seq_len > 1 else None
+        if seq_idx is not None:
+            if has_mask_or_past:
+                raise ValueError("packed sequences can neither be padded nor continue from a cache")
+            position_ids = positions_of_sequences(seq_idx)
+        elif position_ids is None:
+            arange = torch.arange(seq_len, device=device) + past_len
+            position_ids = arange[None] if padding is None else padding.position_ids()
+        if custom_mask is None:
+            # transformers recognises packing by the positions, but only where no cache is given.
+            cache = past_key_values if seq_idx is None else None
+            custom_mask = attention_mask_for(self.config, inputs_embeds, padding, cache, position_ids)
+        if padding is not None and bool(padding.mask.all()):
+            padding = None  # it lies in the cache already, and only the attention mask still has to know
+        return custom_mask, position_ids, padding, seq_idx
+
+    def _check_mask(self, attention_mask: torch.Tensor, inputs_embeds: torch.Tensor, past_len: int) -> None:
+        batch, seq_len = inputs_embeds.shape[:2]
+        if torch.compiler.is_compiling() or attention_mask.shape == (batch, past_len + seq_len):
+            return
+        raise ValueError(
+            f"attention_mask must have shape {(batch, past_len + seq_len)}: batch, and the {past_len} tokens in the cache plus "
+            f"the {seq_len} new ones; got {tuple(attention_mask.shape)}"
+        )
+
+    def _position_embeddings(self, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Cosines and sines of the rotation angles, float32 `[batch, seq_len, rotary_dim / 2]`; None if nothing rotates."""
+        dim = self.config.rotary_dim
+        if dim == 0:
+            return None
+        exponents = torch.arange(0, dim, 2, dtype=torch.float32, device=position_ids.device) / dim
+        frequencies = torch.pow(self.config.attn_cfg["rotary_emb_base"], -exponents)
+        angles = position_ids[..., None].float() * frequencies
+        return angles.cos(), angles.sin()
+
+
+class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, GenerationMixin):
+    """Rodimus with a language modeling head: everything `generate` offers, from a cache that does not grow."""
+
+    _tied_weights_keys = {"lm_head.weight": "model.embeddings.weight"}
+
+    def __init__(self, config: RodimusConfig):
+        super().__init__(config)
+        self.model = RodimusModel(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> CausalLMOutputWithPast:
+        r"""
+        Args as in `RodimusModel.forward`, and:
+            labels: `[batch, seq_len]`, shifted inside; −100 is ignored. The loss is transformers' own, and honours
+                `num_items_in_batch`.
+            logits_to_keep: compute the logits of the last so many positions (0: all), or of these indices.
+        """
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(outputs.last_hidden_state[:, kept, :])
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def _prepare_cache_for_generation(self, generation_config, model_kwargs, *args, **kwargs):
+        result = super()._prepare_cache_for_generation(generation_config, model_kwargs, *args, **kwargs)
+        cache = model_kwargs.get("past_key_values")
+        if cache is not None:
+            check_cache(cache, self.config)
+            count_tokens(cache, self.config)
+        return result
+
+
+class RodimusForSequenceClassification(GenericForSequenceClassification, RodimusPreTrainedModel):
+    """Rodimus with a classification head on each row's last real token."""
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    """At least float32."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+__all__ = ["RodimusForCausalLM", "RodimusForSequenceClassification", "RodimusModel", "RodimusPreTrainedModel"]
