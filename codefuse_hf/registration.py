@@ -1,8 +1,167 @@
 """Registers the model families with transformers' Auto classes, without importing transformers.
 
-Placeholder body until the first family lands in this same series of commits.
+`import codefuse_hf` must be quick, and importing transformers' configurations alone loads torch. So a hook waits for
+transformers' own Auto modules to be imported; it then gives each of their registries a dictionary that registers our
+classes the first time anybody looks into it. The same hook completes our own configuration and tokenizer modules with
+self-contained saving (`codefuse_hf.hub.remote_code`), of which those files, which travel to the Hub, know nothing.
 """
+
+import importlib.abc
+import importlib.util
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+from .families import FAMILIES, load_class
+
+_AUTO = "transformers.models.auto"
+
+
+class _Pending(dict):
+    """Contents of a registry that `complete` fills in as soon as they are looked at."""
+
+    def __init__(self, mapping, complete: Callable[[], None]):
+        super().__init__(mapping._extra_content)
+        self._mapping, self._complete = mapping, complete
+
+    def _settled(self) -> dict:
+        if self._mapping._extra_content is self:
+            self._mapping._extra_content = dict(super().items())
+            self._complete()
+        return self._mapping._extra_content
+
+    def __contains__(self, key):
+        return key in self._settled()
+
+    def __getitem__(self, key):
+        return self._settled()[key]
+
+    def __iter__(self):
+        return iter(self._settled())
+
+    def __len__(self):
+        return len(self._settled())
+
+    def get(self, key, default=None):
+        return self._settled().get(key, default)
+
+    def keys(self):
+        return self._settled().keys()
+
+    def values(self):
+        return self._settled().values()
+
+    def items(self):
+        return self._settled().items()
+
+    def __setitem__(self, key, value):
+        self._settled()[key] = value
+
+
+def _on_configurations(module: ModuleType) -> None:
+    def complete() -> None:
+        for family in FAMILIES.values():
+            module.CONFIG_MAPPING.register(family.model_type, load_class(family.config), exist_ok=True)
+
+    module.CONFIG_MAPPING._extra_content = _Pending(module.CONFIG_MAPPING, complete)
+
+
+def _on_models(module: ModuleType) -> None:
+    for auto_name in sorted({name for family in FAMILIES.values() for name in family.models}):
+        auto_class = getattr(module, auto_name)
+        mapping = auto_class._model_mapping
+
+        def complete(mapping=mapping, auto_name=auto_name) -> None:
+            for family in FAMILIES.values():
+                if auto_name in family.models:
+                    mapping.register(load_class(family.config), load_class(family.models[auto_name]), exist_ok=True)
+
+        mapping._extra_content = _Pending(mapping, complete)
+
+
+def _on_tokenizers(module: ModuleType) -> None:
+    def complete() -> None:
+        for family in FAMILIES.values():
+            if family.tokenizer is not None:
+                tokenizer = load_class(family.tokenizer)
+                module.AutoTokenizer.register(load_class(family.config), fast_tokenizer_class=tokenizer, exist_ok=True)
+
+    module.TOKENIZER_MAPPING._extra_content = _Pending(module.TOKENIZER_MAPPING, complete)
+
+
+def _on_processors(module: ModuleType) -> None:
+    def complete() -> None:
+        for family in FAMILIES.values():
+            if family.processor is not None:
+                module.AutoProcessor.register(load_class(family.config), load_class(family.processor), exist_ok=True)
+
+    module.PROCESSOR_MAPPING._extra_content = _Pending(module.PROCESSOR_MAPPING, complete)
+
+
+def _make_self_contained(path: str) -> Callable[[ModuleType], None]:
+    def install_hook(module: ModuleType) -> None:
+        from .hub import remote_code
+
+        remote_code.make_self_contained(getattr(module, path.partition(":")[2]))
+
+    return install_hook
+
+
+def _callbacks() -> dict[str, Callable[[ModuleType], None]]:
+    callbacks = {
+        f"{_AUTO}.configuration_auto": _on_configurations,
+        f"{_AUTO}.modeling_auto": _on_models,
+        f"{_AUTO}.tokenization_auto": _on_tokenizers,
+        f"{_AUTO}.processing_auto": _on_processors,
+    }
+    for family in FAMILIES.values():
+        for path in (family.config, family.tokenizer, family.processor):
+            if path is not None:
+                callbacks[path.partition(":")[0]] = _make_self_contained(path)
+    return callbacks
+
+
+class _AfterImport(importlib.abc.MetaPathFinder):
+    """Calls a function on each of some modules right after it has been imported."""
+
+    def __init__(self, callbacks: dict[str, Callable[[ModuleType], None]]):
+        self.callbacks = callbacks
+
+    def find_spec(self, name, path=None, target=None):
+        callback = self.callbacks.get(name)
+        if callback is None:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                spec.loader = _Loader(spec.loader, callback)
+                return spec
+        return None
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, loader, callback: Callable[[ModuleType], None]):
+        self._loader, self._callback = loader, callback
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module keeps its usual loader: `inspect`, `importlib.reload` and others ask for it.
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._callback(module)
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
 
 
 def install() -> None:
-    """Arrange for the registration of every family."""
+    """Arrange for the registration of every family; called once, by `import codefuse_hf`."""
+    if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
+        return
+    callbacks = _callbacks()
+    for name, callback in callbacks.items():
+        if name in sys.modules:
+            callback(sys.modules[name])
+    sys.meta_path.insert(0, _AfterImport(callbacks))

@@ -170,7 +170,9 @@ class GenerationStateMixin:
         except SafetensorError as error:
             raise ValueError(f"{path} is not a safetensors file: {error}") from error
         if metadata.get("format") != STATE_FORMAT:
-            raise ValueError(f"{path} is not a generation state (format {metadata.get('format')!r}, not {STATE_FORMAT!r})")
+            raise ValueError(
+                f"{path} is not a generation state (format {metadata.get('format')!r}, not {STATE_FORMAT!r})"
+            )
         if metadata.get("model") != self._fingerprint():
             raise ValueError(
                 f"{path} holds the state of another model: its configuration or its weights differ from this one's. "

@@ -265,7 +265,9 @@ class RodimusAttention(nn.Module):
     def _pack_with_cache(self, key, value, past_key_values, padding):
         """Keys and values in packed order, together with those in the cache, which are moved where they lie."""
         layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
-        cached = 0 if layer is None or not layer.is_initialized else int(min(layer.get_seq_length(), layer.keys.shape[2]))
+        cached = (
+            0 if layer is None or not layer.is_initialized else int(min(layer.get_seq_length(), layer.keys.shape[2]))
+        )
         if padding.in_order or cached == 0:
             return padding.pack(key), padding.pack(value)
         old_key, key = padding.pack_with_past(layer.keys[:, 0, :cached], key)
@@ -389,7 +391,9 @@ class RodimusPreTrainedModel(PreTrainedModel):
         bias = module.mem_gate_proj.bias
         if getattr(bias, "_is_hf_initialized", False):
             return
-        selection = torch.rand(module.mem_size, dtype=torch.float32) * (math.log(0.1) - math.log(0.001)) + math.log(0.001)
+        selection = torch.rand(module.mem_size, dtype=torch.float32) * (math.log(0.1) - math.log(0.001)) + math.log(
+            0.001
+        )
         selection = selection.exp().clamp(min=1e-4)
         selection = selection + torch.log(-torch.expm1(-selection))  # inverse of softplus
         temperature = torch.empty(module.mem_size).uniform_(1 / 16, 0.9).logit()
@@ -529,7 +533,9 @@ class RodimusModel(RodimusPreTrainedModel):
             if position_ids is None and self.config.has_attention:
                 position_ids = (torch.arange(seq_len, device=device) + past_length(past_key_values))[None]
             return attention_mask["attention"], position_ids, padding, None
-        past_len = 0 if torch.compiler.is_compiling() and not self.config.has_attention else past_length(past_key_values)
+        past_len = (
+            0 if torch.compiler.is_compiling() and not self.config.has_attention else past_length(past_key_values)
+        )
         custom_mask = attention_mask if attention_mask is not None and attention_mask.ndim == 4 else None
         if custom_mask is None and attention_mask is not None:
             self._check_mask(attention_mask, inputs_embeds, past_len)

@@ -1,0 +1,67 @@
+"""The model families: where their classes live. The one table that registration and self-contained saving read."""
+
+import importlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Family:
+    """One model family; classes are named "module:Class" and imported on demand.
+
+    Attributes:
+        model_type: its configs' `model_type`.
+        config: the configuration class.
+        models: Auto class name → model class.
+        tokenizer, processor: classes to register with AutoTokenizer and AutoProcessor.
+        extra_modules: further modules that travel with the weights.
+    """
+
+    model_type: str
+    config: str
+    models: dict[str, str]
+    tokenizer: str | None = None
+    processor: str | None = None
+    extra_modules: tuple[str, ...] = field(default=())
+
+    @property
+    def auto_map(self) -> dict[str, str]:
+        """The `auto_map` of a self-contained folder: Auto class name → "file.Class"."""
+        classes = {"AutoConfig": self.config, **self.models}
+        return {auto: file_and_class(path) for auto, path in classes.items()}
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of the config and model classes, the roots of what must travel."""
+        paths = [self.config, *self.models.values()]
+        return list(dict.fromkeys([path.partition(":")[0] for path in paths] + list(self.extra_modules)))
+
+
+_RODIMUS = "codefuse_hf.modeling.rodimus"
+
+FAMILIES = {
+    family.model_type: family
+    for family in (
+        Family(
+            model_type="rodimus",
+            config=f"{_RODIMUS}.configuration_rodimus:RodimusConfig",
+            models={
+                "AutoModel": f"{_RODIMUS}.modeling_rodimus:RodimusModel",
+                "AutoModelForCausalLM": f"{_RODIMUS}.modeling_rodimus:RodimusForCausalLM",
+                "AutoModelForSequenceClassification": f"{_RODIMUS}.modeling_rodimus:RodimusForSequenceClassification",
+            },
+            tokenizer=f"{_RODIMUS}.tokenization_rodimus_fast:RodimusTokenizer",
+        ),
+    )
+}
+
+
+def file_and_class(path: str) -> str:
+    """ "package.module:Class" as transformers writes it into an `auto_map`: "module.Class"."""
+    module, _, name = path.partition(":")
+    return f"{module.rpartition('.')[2]}.{name}"
+
+
+def load_class(path: str) -> type:
+    """The class named "module:Class"."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
