@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from transformers import initialization as init
-from transformers.cache_utils import Cache, DynamicCache
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 from transformers.generation import GenerationMixin
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
@@ -224,6 +224,8 @@ class RodimusAttention(nn.Module):
             key, value = self._pack_with_cache(key, value, past_key_values, padding)
         if past_key_values is not None:
             key, value = past_key_values.update(key.unsqueeze(1), value.unsqueeze(1), self.layer_idx)
+            if seq_len > 1:
+                _own_memory(past_key_values.layers[self.layer_idx])
             key, value = key.squeeze(1), value.squeeze(1)
         attention: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
@@ -640,6 +642,13 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
 
 class RodimusForSequenceClassification(GenericForSequenceClassification, RodimusPreTrainedModel):
     """Rodimus with a classification head on each row's last real token."""
+
+
+def _own_memory(layer: CacheLayerMixin) -> None:
+    """A sliding window is a view of all that was fed; let go of what has left it, or a prompt stays in memory."""
+    if torch.compiler.is_compiling() or layer.keys.untyped_storage().nbytes() == layer.keys.nbytes:
+        return
+    layer.keys, layer.values = layer.keys.clone(), layer.values.clone()
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:
