@@ -206,7 +206,7 @@ def test_states_are_float32(block_type, dtype):
 
 
 def test_foreign_cache_is_refused(model):
-    with pytest.raises(ValueError, match="DynamicCache\\(config=model.config\\)"):
+    with pytest.raises(ValueError, match=r"DynamicCache\(config=model.config\)"):
         model(prompt(), past_key_values=DynamicCache())
 
 
