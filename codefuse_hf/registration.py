@@ -6,13 +6,14 @@ classes the first time anybody looks into it. The same hook completes our own co
 self-contained saving (`codefuse_hf.hub.remote_code`), of which those files, which travel to the Hub, know nothing.
 """
 
+import functools
 import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from .families import FAMILIES, load_class
+from .families import FAMILIES, file_and_class, load_class
 
 _AUTO = "transformers.models.auto"
 
@@ -87,6 +88,18 @@ def _on_tokenizers(module: ModuleType) -> None:
                 module.AutoTokenizer.register(load_class(family.config), fast_tokenizer_class=tokenizer, exist_ok=True)
 
     module.TOKENIZER_MAPPING._extra_content = _Pending(module.TOKENIZER_MAPPING, complete)
+
+    # With trust_remote_code=True, and unlike AutoConfig and AutoModel, AutoTokenizer prefers a folder's own file to the
+    # registered class; published folders name a file that they do not have.
+    installed = {file_and_class(family.tokenizer): family.tokenizer for family in FAMILIES.values() if family.tokenizer}
+    fetch_class = module.get_class_from_dynamic_module
+
+    @functools.wraps(fetch_class)
+    def get_class_from_dynamic_module(class_reference, *args, **kwargs):
+        path = installed.get(class_reference.rpartition("--")[2])
+        return fetch_class(class_reference, *args, **kwargs) if path is None else load_class(path)
+
+    module.get_class_from_dynamic_module = get_class_from_dynamic_module
 
 
 def _on_processors(module: ModuleType) -> None:

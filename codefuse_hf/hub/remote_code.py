@@ -155,6 +155,7 @@ def _prepare(instance: Any, cls: type, folder: str | os.PathLike) -> None:
             return
         if family.tokenizer == path:
             instance._auto_map = {"AutoTokenizer": [None, file_and_class(path)]}
+            instance._auto_class = None  # else transformers copies the source too, unflattened
             write_sources([cls.__module__], folder)
             return
         if family.processor == path:

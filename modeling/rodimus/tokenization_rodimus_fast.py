@@ -1,0 +1,241 @@
+"""Tokenizer of Rodimus and Rodimus+: a fast tokenizer over `tokenizer.json`, with the family's chat format."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+# Attribute → token. A tokenizer has those that its vocabulary holds; the fill-in-the-middle tokens are the Coder family's.
+SPECIAL_TOKENS = {
+    "bos_token": "<|startoftext|>",
+    "eos_token": "<|endoftext|>",
+    "pad_token": "<|endoftext|>",
+    "cls_token": "[CLS]",
+    "gmask_token": "[gMASK]",
+    "fim_begin_token": "<|fim_begin|>",
+    "fim_hole_token": "<|fim_hole|>",
+    "fim_end_token": "<|fim_end|>",
+    "fim_pad_token": "<|fim_pad|>",
+    "repo_name_token": "<|repo_name|>",
+    "file_sep_token": "<|file_sep|>",
+}
+
+# Each turn is `<role>NAME</role>` directly followed by its text. Whitespace control keeps every environment's rendering
+# the same, whatever its block trimming.
+CHAT_TEMPLATE = """\
+{%- set names = {'SYSTEM': 'SYSTEM', 'HUMAN': 'HUMAN', 'USER': 'HUMAN', 'ASSISTANT': 'ASSISTANT',
+                 'OBSERVATION': 'OBSERVATION', 'TOOL': 'OBSERVATION'} -%}
+{%- macro text(message) -%}
+    {%- if message.content is string -%}
+        {{- message.content -}}
+    {%- elif message.content is defined and message.content is sequence and message.content is not mapping -%}
+        {%- for part in message.content -%}
+            {%- if part is string -%}
+                {{- part -}}
+            {%- elif part is mapping and part.text is string -%}
+                {{- part.text -}}
+            {%- else -%}
+                {{- raise_exception('Rodimus reads text only: a part of the content of a message by ' ~ message.role
+                                    ~ ' has no text') -}}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- else -%}
+        {{- raise_exception('the content of a message by ' ~ message.role ~ ' must be a string or a list of text parts') -}}
+    {%- endif -%}
+{%- endmacro -%}
+{%- if tools -%}
+    {{- raise_exception('the Rodimus chat format has no place for tools: describe them in the system message') -}}
+{%- endif -%}
+{%- if system -%}
+    {%- if messages and (messages[0].role | string | upper) == 'SYSTEM' -%}
+        {{- raise_exception('give the system text once: as the first message or as the argument `system`') -}}
+    {%- endif -%}
+    {{- '<role>SYSTEM</role>' ~ system -}}
+{%- endif -%}
+{%- for message in messages -%}
+    {%- set name = names[message.role | string | upper] -%}
+    {%- if not name -%}
+        {{- raise_exception('unknown role "' ~ message.role ~ '": use system, user, assistant and tool, or SYSTEM, HUMAN, '
+                            ~ 'ASSISTANT and OBSERVATION') -}}
+    {%- elif name == 'SYSTEM' and not loop.first -%}
+        {{- raise_exception('a system message must come first, found one at position ' ~ loop.index0) -}}
+    {%- elif message.tool_calls -%}
+        {{- raise_exception('the Rodimus chat format has no place for tool_calls: write the call into the content') -}}
+    {%- elif name == 'ASSISTANT' -%}
+        {{- '<role>ASSISTANT</role>' -}}
+        {%- generation -%}{{- text(message) -}}{%- endgeneration -%}
+    {%- elif name != 'SYSTEM' or text(message) -%}
+        {{- '<role>' ~ name ~ '</role>' -}}{{- text(message) -}}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt is not defined or add_generation_prompt -%}
+    {%- if not messages or names[messages[-1].role | string | upper] != 'ASSISTANT' -%}
+        {{- '<role>ASSISTANT</role>' -}}
+    {%- endif -%}
+{%- endif -%}
+"""
+
+# Words with the character before them, single digits, punctuation with the line end after it, line breaks with the blank
+# lines before them, runs of spaces up to the last: indentation is one token, and a word the same after a space or a bracket.
+_PIECES = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+class RodimusTokenizer(PreTrainedTokenizerFast):
+    r"""
+    A fast tokenizer over `tokenizer.json`. It pads on the left and adds neither `bos_token` nor `eos_token` by itself,
+    unless it is loaded with `add_bos_token=True` or `add_eos_token=True`.
+
+    Special tokens: `bos_token`, `eos_token`, `pad_token`, `cls_token`, `gmask_token`, and in the Coder family
+    `fim_begin_token`, `fim_hole_token`, `fim_end_token`, `fim_pad_token`, `repo_name_token`, `file_sep_token`, each also
+    as `…_id`. An attribute is `None` where the vocabulary lacks the token.
+
+    Args:
+        tokenizer_file (`str`): path of a `tokenizer.json`; or
+        tokenizer_object (`tokenizers.Tokenizer`): the tokenizer itself.
+        chat_template (`str`, *optional*): the family's chat format by default.
+
+    Raises:
+        ValueError: neither `tokenizer_file` nor `tokenizer_object`.
+    """
+
+    vocab_files_names = {"tokenizer_file": "tokenizer.json"}
+    model_input_names = ["input_ids", "attention_mask"]
+    padding_side = "left"
+    SPECIAL_TOKENS_ATTRIBUTES = list(
+        dict.fromkeys([*PreTrainedTokenizerFast.SPECIAL_TOKENS_ATTRIBUTES, *SPECIAL_TOKENS])
+    )
+
+    @classmethod
+    def convert_to_native_format(cls, trust_remote_code: bool = False, **kwargs) -> dict[str, Any]:
+        # The library would take the vocabulary out of tokenizer.json, for classes that rebuild the rest in `__init__`.
+        # Here all of tokenizer.json is wanted, the pre-tokenizer above all.
+        return kwargs
+
+    def __init__(self, *args, **kwargs):
+        if kwargs.get("chat_template") is None:
+            kwargs["chat_template"] = CHAT_TEMPLATE
+        kwargs.setdefault("padding_side", "left")  # also saved, for who loads the folder without this class
+        super().__init__(*args, **kwargs)
+        vocabulary = self.get_vocab()
+        self.add_special_tokens(
+            {
+                name: token
+                for name, token in SPECIAL_TOKENS.items()
+                if token in vocabulary and getattr(self, name) is None
+            }
+        )
+        if kwargs.get("add_bos_token") or kwargs.get("add_eos_token"):
+            # Again: the library forgets these while the tokens have no names yet.
+            self.add_bos_token = kwargs.get("add_bos_token", False)
+            self.add_eos_token = kwargs.get("add_eos_token", False)
+        elif self.num_special_tokens_to_add(pair=False) > 0:
+            self.update_post_processor()
+
+    def apply_chat_template(
+        self,
+        conversation,
+        tools=None,
+        documents=None,
+        chat_template: str | None = None,
+        add_generation_prompt: bool | None = None,
+        continue_final_message: bool | str = False,
+        *args,
+        **kwargs,
+    ):
+        """Renders a conversation in the Rodimus chat format, and tokenizes it; see `PreTrainedTokenizerBase`.
+
+        Roles, in any case: system (first message only, or the argument `system="…"`), user or human, assistant, tool or
+        observation. `content` is a string, or a list of parts `{"type": "text", "text": …}`.
+
+        Args:
+            add_generation_prompt: whether to close with `<role>ASSISTANT</role>`, unless the last turn is the
+                assistant's already, which then goes on. By default true, as the format has it; with
+                `continue_final_message`, false.
+
+        Raises:
+            ValueError: an unknown role, a system message that is not the first, content that is no text, tools.
+        """
+        if add_generation_prompt is None:
+            add_generation_prompt = not continue_final_message
+        try:
+            return super().apply_chat_template(
+                conversation,
+                tools,
+                documents,
+                chat_template,
+                add_generation_prompt,
+                continue_final_message,
+                *args,
+                **kwargs,
+            )
+        except Exception as error:
+            if type(error).__name__ != "TemplateError":  # what the template raises; Jinja itself is optional
+                raise
+            raise ValueError(f"this conversation cannot be rendered: {error}") from error
+
+    def fill_in_the_middle_prompt(self, prefix: str, suffix: str) -> str:
+        """The prompt that asks a Coder model for the text between `prefix` and `suffix`.
+
+        Raises:
+            ValueError: this vocabulary has no fill-in-the-middle tokens.
+        """
+        missing = [
+            name for name in ("fim_begin_token", "fim_hole_token", "fim_end_token") if getattr(self, name) is None
+        ]
+        if missing:
+            raise ValueError(
+                f"this tokenizer has no {', '.join(missing)}: only the Coder family fills in the middle of a text"
+            )
+        return f"{self.fim_begin_token}{prefix}{self.fim_hole_token}{suffix}{self.fim_end_token}"
+
+    @classmethod
+    def train_from_iterator(
+        cls,
+        texts: Iterable[str] | Iterator[list[str]],
+        vocab_size: int,
+        *,
+        min_frequency: int = 2,
+        length: int | None = None,
+        show_progress: bool = True,
+        **kwargs,
+    ) -> "RodimusTokenizer":
+        """Train a byte-level BPE tokenizer with the family's special tokens.
+
+        Args:
+            texts: strings, or lists of strings.
+            vocab_size: at most so many tokens, special tokens included; fewer if the texts do not yield them.
+            min_frequency: pairs seen less often are not merged.
+            length: number of texts, for the progress bar.
+            show_progress: whether to show progress bars.
+            kwargs: further arguments of the tokenizer, such as `model_max_length`.
+
+        Raises:
+            ValueError: a vocabulary too small for the 256 bytes and the special tokens.
+        """
+        special_tokens = list(dict.fromkeys(SPECIAL_TOKENS.values()))
+        smallest = 256 + len(special_tokens)
+        if vocab_size < smallest:
+            raise ValueError(
+                f"vocab_size must be at least {smallest} (256 bytes and {len(special_tokens)} special tokens), got {vocab_size}"
+            )
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(_PIECES), behavior="isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=min_frequency,
+            special_tokens=special_tokens,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=show_progress,
+        )
+        tokenizer.train_from_iterator(texts, trainer=trainer, length=length)
+        return cls(tokenizer_object=tokenizer, **kwargs)
+
+
+__all__ = ["RodimusTokenizer"]
