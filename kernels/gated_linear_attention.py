@@ -190,7 +190,7 @@ class _ChunkFunction(torch.autograd.Function):
 def _forward(q, k, v, g, state, links, keep_states: bool = False):
     """Outputs `[batch, chunks, steps, d_value]`, the final state, and the state before each chunk if asked for."""
     scores, q_in, k_out, decay = _intra_chunk(q, k, g, links)
-    batch, chunks, steps, _ = v.shape
+    batch, chunks = v.shape[:2]
     output = torch.matmul(scores, v)
     states = v.new_empty(batch, chunks, *state.shape[1:]) if keep_states else None
     in_place = not torch.compiler.is_compiling()

@@ -86,7 +86,8 @@ def test_chunk_equals_float64_reference(gates):
 
 def test_chunk_passes_gradcheck():
     x = {
-        name: tensor.double().requires_grad_() for name, tensor in inputs("typical", 1, steps=7, d_key=3, d_value=2).items()
+        name: tensor.double().requires_grad_()
+        for name, tensor in inputs("typical", 1, steps=7, d_key=3, d_value=2).items()
     }
     seq_idx = torch.tensor([[0, 0, 0, 1, 1, 2, 2]])
 

@@ -1,30 +1,34 @@
 """transformers' own tests for every model, run on the Rodimus classes as they are.
 
-Each test that does not apply is skipped in `SKIPPED`, with the reason. See `transformers_common_tests.py` for
-where the tests come from.
+None is changed or left out; those that do not apply skip themselves, and say why. See `transformers_common_tests.py`
+for where they come from.
 """
 
 import random
 import unittest
+from unittest import mock
 
 import pytest
 import torch
+import transformers_common_tests
 from transformers.models.auto import modeling_auto
 
 import codefuse_hf  # noqa: F401 - registers the models
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusModel
-import transformers_common_tests
 
 try:
     common = transformers_common_tests.load("test_modeling_common")
     config_common = transformers_common_tests.load("test_configuration_common")
+    training_common = transformers_common_tests.load("test_training_mixin")
 except transformers_common_tests.Unavailable as reason:
     pytest.skip(str(reason), allow_module_level=True)
 
-# The common tests ask transformers' tables of its own models what a class is for.
-modeling_auto.MODEL_MAPPING_NAMES["rodimus"] = "RodimusModel"
-modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES["rodimus"] = "RodimusForCausalLM"
-modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES["rodimus"] = "RodimusForSequenceClassification"
+# Where the common tests look up what a class is for: transformers' tables of its own models.
+TABLES = {
+    "MODEL_MAPPING_NAMES": "RodimusModel",
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES": "RodimusForCausalLM",
+    "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES": "RodimusForSequenceClassification",
+}
 
 
 class RodimusTester:
@@ -59,9 +63,19 @@ class RodimusTester:
         return self.get_config(), {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-class CommonTests(common.ModelTesterMixin, common.GenerationTesterMixin):
+class CommonTests(common.ModelTesterMixin, training_common.TrainingTesterMixin, common.GenerationTesterMixin):
     all_model_classes = (RodimusModel, RodimusForCausalLM, RodimusForSequenceClassification)
+    # Otherwise one test is for transformers' own newer models only.
+    test_can_init_all_missing_weights_before_2023 = True
+    model_tester = None
     block_type = "rodimus"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        for table, class_name in TABLES.items():
+            patch = mock.patch.dict(getattr(modeling_auto, table), rodimus=class_name)
+            patch.start()
+            cls.addClassCleanup(patch.stop)
 
     def setUp(self) -> None:
         self.model_tester = RodimusTester(self, self.block_type)

@@ -4,8 +4,8 @@
 The source distribution is fetched by pip, once, into a folder of the user's cache; run this file to do so
 ahead of time (`python tests/modeling/rodimus/transformers_common_tests.py`). Nothing of it is part of this project.
 
-Two packages that these files import are not in the source distribution, the mixins of the exporters' and of the
-generation tests; empty classes stand in for them.
+The mixins of the exporters' and of the generation tests, which these files import, are not in the source distribution;
+empty classes stand in for them.
 """
 
 import importlib
@@ -19,6 +19,19 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGE = "transformers_own_tests"
+
+# Arguments that every configuration accepts and keeps; the list of transformers' own is not in the source distribution.
+COMMON_CONFIG_ARGUMENTS = {
+    "return_dict": False,
+    "output_hidden_states": True,
+    "dtype": "float16",
+    "architectures": ["SomeModel"],
+    "id2label": {0: "good", 1: "bad"},
+    "label2id": {"good": 0, "bad": 1},
+    "problem_type": "regression",
+    "chunk_size_feed_forward": 3,
+    "is_encoder_decoder": False,
+}
 
 
 class Unavailable(Exception):
@@ -44,7 +57,9 @@ def fetch() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as partial:
         unpacked = _unpack(_download(Path(partial)), Path(partial))
         if not (unpacked / "test_modeling_common.py").is_file():
-            raise Unavailable(f"the source distribution of transformers {metadata.version('transformers')} has no tests")
+            raise Unavailable(
+                f"the source distribution of transformers {metadata.version('transformers')} has no tests"
+            )
         (unpacked / "__init__.py").touch()
         try:
             os.rename(unpacked, folder)
@@ -98,7 +113,7 @@ def load(name: str) -> types.ModuleType:
         sys.modules[PACKAGE] = package
         _stand_in("exporters.test_export", ExportTesterMixin=type("ExportTesterMixin", (), {}))
         _stand_in("generation.test_utils", GenerationTesterMixin=type("GenerationTesterMixin", (), {}))
-        _stand_in("utils.test_configuration_utils", config_common_kwargs={})
+        _stand_in("utils.test_configuration_utils", config_common_kwargs=COMMON_CONFIG_ARGUMENTS)
     try:
         return importlib.import_module(f"{PACKAGE}.{name}")
     except ModuleNotFoundError as error:
