@@ -154,7 +154,7 @@ def gated_linear_attention_chunk(
     chunk_size = min(chunk_size, 1 << (seq_len - 1).bit_length())
     padding = -seq_len % chunk_size
     # Steps that only fill up the last chunk do nothing: no key, no decay.
-    q, k, v, g = (_chunks(x.to(dtype), padding, chunk_size) for x in (q * scale, k, v, g))
+    q, k, v, g = (_chunks(x, padding, chunk_size) for x in (q.to(dtype) * scale, *(x.to(dtype) for x in (k, v, g))))
     state = _initial_state(k[:, 0], v[:, 0], initial_state)
     links = _sequence_links(seq_idx, padding, chunk_size) if seq_idx is not None else None
     if torch.compiler.is_compiling() or not torch.is_grad_enabled():

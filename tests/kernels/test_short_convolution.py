@@ -1,0 +1,56 @@
+"""The short causal convolution, and the gaps that keep packed sequences apart in it."""
+
+import pytest
+import torch
+from torch import nn
+
+from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 4, 7])
+def test_equals_conv1d_with_gradients(kernel_size):
+    torch.manual_seed(0)
+    ours, plain = CausalConv1d(5, kernel_size), nn.Conv1d(5, 5, kernel_size, groups=5)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 5, 11 + kernel_size)
+    y, z = x.clone().requires_grad_(), x.clone().requires_grad_()
+    out, expected = ours(y), plain(z)
+    torch.testing.assert_close(out, expected)
+    weights = torch.randn(expected.shape)
+    (out * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(y.grad, z.grad)
+    torch.testing.assert_close(ours.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.bias.grad, plain.bias.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_channels_last_views_give_the_same():
+    torch.manual_seed(0)
+    conv, x = CausalConv1d(6, 4), torch.randn(2, 9, 6)
+    torch.testing.assert_close(conv(x.transpose(1, 2)), conv(x.transpose(1, 2).contiguous()))
+
+
+def test_parameter_names_and_shapes_are_those_of_conv1d():
+    shapes = {name: tuple(tensor.shape) for name, tensor in CausalConv1d(6, 4).state_dict().items()}
+    assert shapes == {"weight": (6, 1, 4), "bias": (6,)}
+
+
+def test_insert_gaps_moves_sequences_apart():
+    x = torch.arange(1.0, 7.0)[None, :, None]
+    spread, positions = insert_gaps(x, torch.tensor([[0, 0, 1, 1, 1, 2]]), 2)
+    assert spread[0, :, 0].tolist() == [1, 2, 0, 0, 3, 4, 5, 0, 0, 6]
+    assert positions.tolist() == [[0, 1, 4, 5, 6, 9]]
+
+
+def test_insert_gaps_rows_may_hold_different_numbers_of_sequences():
+    x = torch.ones(2, 3, 1)
+    spread, positions = insert_gaps(x, torch.tensor([[0, 0, 0], [0, 1, 2]]), 1)
+    assert spread[..., 0].tolist() == [[1, 1, 1, 0, 0], [1, 0, 1, 0, 1]]
+    assert positions.tolist() == [[0, 1, 2], [0, 2, 4]]
+
+
+def test_insert_gaps_passes_gradients():
+    x = torch.randn(1, 4, 2, requires_grad=True)
+    spread, _ = insert_gaps(x, torch.tensor([[0, 0, 1, 1]]), 3)
+    spread.sum().backward()
+    assert torch.equal(x.grad, torch.ones_like(x))
