@@ -258,12 +258,24 @@ def _intra_chunk(q, k, g, links):
     return scores, q_in, k_out, decay
 
 
-@functools.lru_cache(maxsize=16)
 def _exponent_matrix(steps: int, dtype: torch.dtype, device: torch.device) -> tuple[int, torch.Tensor]:
     """Rows that add up log decays: for each halving level the way to the border, then from the chunk's start (the
     step itself included), then to the chunk's end (the step itself excluded). Returns (levels, `[(levels + 2)·steps, steps]`)."""
+    if torch.compiler.is_compiling():
+        return _make_exponent_matrix(steps, dtype, device)
+    return _cached_exponent_matrix(steps, dtype, device)
+
+
+@functools.lru_cache(maxsize=16)
+def _cached_exponent_matrix(steps, dtype, device):
+    with torch.inference_mode(False):  # kept for later calls, which may need gradients
+        return _make_exponent_matrix(steps, dtype, device)
+
+
+def _make_exponent_matrix(steps, dtype, device):
     levels = steps.bit_length() - 1
-    step, summed = torch.arange(steps)[:, None], torch.arange(steps)[None, :]
+    step = torch.arange(steps, device=device)[:, None]
+    summed = step.T
     rows = []
     for level in range(levels):
         half = 1 << level
@@ -272,7 +284,7 @@ def _exponent_matrix(steps: int, dtype: torch.dtype, device: torch.device) -> tu
         key = (step < border) & (step < summed) & (summed < border)
         rows.append(query | key)
     rows += [summed <= step, summed > step]
-    return levels, torch.cat(rows).to(dtype=dtype, device=device)
+    return levels, torch.cat(rows).to(dtype)
 
 
 def _sequence_links(seq_idx: torch.Tensor, padding: int, chunk_size: int) -> tuple[torch.Tensor, ...]:

@@ -27,6 +27,9 @@ ATTENTION_DEFAULTS = {
     "softmax_scale": None,
 }
 
+# Properties that follow from the other keys and cannot be set.
+DERIVED = ("layer_types", "head_dim", "intermediate_size", "d_inner", "mem_size", "d_conv", "rotary_dim")
+
 
 def _round_up(value: float, multiple: int) -> int:
     return -(-int(value) // multiple) * multiple
@@ -103,12 +106,8 @@ class RodimusConfig(PreTrainedConfig):
         # Copies: a caller's dictionary is not changed, and two configs never share one.
         self.mixer_cfg = {**MIXER_DEFAULTS, **_without_none(self.mixer_cfg, MIXER_DEFAULTS)}
         self.attn_cfg = {**ATTENTION_DEFAULTS, **_without_none(self.attn_cfg, ATTENTION_DEFAULTS)}
-        # Derived from the others; written by some tools, so accepted and checked rather than stored.
-        for name in ("layer_types", "head_dim"):
-            stated = kwargs.pop(name, None)
-            if stated is not None:
-                kwargs.setdefault("_stated", {})[name] = stated
-        stated = kwargs.pop("_stated", {})
+        # Derived from the others; some tools write them, so they are accepted and checked rather than stored.
+        stated = {name: kwargs.pop(name) for name in DERIVED if kwargs.get(name) is not None}
         super().__post_init__(**kwargs)
         self.check_values()
         for name, value in stated.items():
