@@ -1,1 +1,25 @@
-"""`evaluate.Metric` classes for ranked retrieval; they work offline."""
+"""Metrics of ranked retrieval, as `evaluate.Metric` classes that work offline: MRR, recall@k, nDCG@k.
+
+    >>> from codefuse_hf.metrics import MRR
+    >>> MRR().compute(predictions=[["a", "b"]], references=[["b"]], k=10)
+    {'mrr@10': 0.5}
+
+Each class is also a script of its own, so `evaluate.load("…/codefuse_hf/metrics/mrr.py")` works as well. The plain
+functions are in `codefuse_hf.metrics.ranking`. Importing this package is quick; `evaluate` is imported with a class.
+"""
+
+import importlib
+
+_CLASSES = {
+    "MRR": "mrr",
+    "RecallAtK": "recall_at_k",
+    "NDCGAtK": "ndcg_at_k",
+}
+
+__all__ = list(_CLASSES)
+
+
+def __getattr__(name: str):
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_CLASSES[name]}"), name)
