@@ -363,6 +363,17 @@ class RodimusPreTrainedModel(PreTrainedModel):
         if config.residual_in_fp32:
             self._keep_in_fp32_modules_strict = ["residual_weight"]
 
+    @classmethod
+    def from_pretrained(cls, *args, weights_only: bool = True, **kwargs):
+        """As in transformers, but a pickled `.bin` file is only ever read as data.
+
+        Raises:
+            ValueError: `weights_only=False`.
+        """
+        if not weights_only:
+            raise ValueError("weights_only must be True: unpickling a .bin file in full could run any code in it")
+        return super().from_pretrained(*args, **kwargs)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Initialisation of the paper's training runs (appendix C)."""
