@@ -105,18 +105,16 @@ def test_eager_equals_sdpa(variant):
     assert_close(*results, atol=1e-5)
 
 
+@pytest.mark.gpu  # PyTorch's flex attention does not run everywhere on a CPU
 @torch.no_grad()
 def test_flex_attention_equals_eager():
-    # Head size 16: flex attention's CPU kernels take no smaller one.
-    model = make_model(BLOCKS["rodimus_plus"] | {"d_model": 64}, attn_implementation="eager")
-    ids = make_ids(2, 24)
-    expected = model(ids).logits
-    try:
-        model.set_attn_implementation("flex_attention")
-        actual = model(ids).logits
-    except Exception as error:  # PyTorch's own failures here are of many kinds
-        pytest.skip(f"flex attention does not run on this machine: {type(error).__name__}: {str(error)[:200]}")
-    assert_close(actual, expected)
+    model = make_model(BLOCKS["rodimus_plus"] | {"d_model": 64}, attn_implementation="eager").cuda()
+    ids = make_ids(2, 24).cuda()
+    mask = torch.ones_like(ids)
+    mask[1, :5] = 0
+    expected = model(ids, attention_mask=mask).logits
+    model.set_attn_implementation("flex_attention")
+    assert_close(model(ids, attention_mask=mask).logits[mask.bool()], expected[mask.bool()], atol=1e-3)
 
 
 @torch.no_grad()
@@ -329,9 +327,10 @@ def test_initial_biases_norms_and_residual_weights(fresh):
 
 
 def test_initial_convolution_is_that_of_torch(fresh):
-    for name, p in fresh.named_parameters():
-        if "conv1d" in name:
-            assert p.abs().max() <= 0.5 and p.std().item() == pytest.approx(0.5 / math.sqrt(3), rel=0.05), name
+    for ending in ("conv1d.weight", "conv1d.bias"):
+        values = torch.cat([p.detach().flatten() for n, p in fresh.named_parameters() if n.endswith(ending)])
+        assert values.abs().max() <= 0.5, ending
+        assert values.std().item() == pytest.approx(0.5 / math.sqrt(3), rel=0.05), ending
 
 
 def test_loading_leaves_no_weight_initialised_anew(block, tmp_path):
@@ -347,11 +346,7 @@ def test_loading_leaves_no_weight_initialised_anew(block, tmp_path):
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_parameter_groups(tied):
-    model = (
-        make_model(PUBLISHED["Rodimus-Plus-Coder-1.6B"], tie_word_embeddings=None)
-        if False
-        else make_model(PUBLISHED["Rodimus-Plus-Coder-1.6B"] | {"tie_word_embeddings": tied})
-    )
+    model = make_model(PUBLISHED["Rodimus-Plus-Coder-1.6B"] | {"tie_word_embeddings": tied})
     decayed, kept = model.parameter_groups(0.1)
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
     names = {id(p): n for n, p in model.named_parameters()}
