@@ -31,7 +31,7 @@ from .padding_rodimus import Padding, positions_of_sequences, sequence_index, ta
 
 
 class RodimusRMSNorm(nn.Module):
-    """RMSNorm in float32; the result has the dtype of the weight."""
+    """RMSNorm in float32 (float64 for a float64 model); the result has the dtype of the weight."""
 
     def __init__(self, hidden_size: int, eps: float):
         super().__init__()
@@ -40,7 +40,8 @@ class RodimusRMSNorm(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         weight = self.weight
-        return F.rms_norm(hidden_states.float(), weight.shape, weight.float(), self.eps).to(weight.dtype)
+        wide = _wide(hidden_states)
+        return F.rms_norm(wide, weight.shape, weight.to(wide.dtype), self.eps).to(weight.dtype)
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, eps={self.eps}"
@@ -109,6 +110,10 @@ class RodimusInnerMixer(nn.Module):
             nn.Linear(config.input_gate_rank, config.d_inner, bias=True),
         )
         self.mem_gate_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=True)
+        # What `RodimusPreTrainedModel._init_weights` goes by.
+        for linear in (self.in_proj, *self.ch_gate_proj):
+            linear.role = "gate"
+        self.mem_gate_proj.role = "selection"
 
     def forward(
         self,
@@ -157,6 +162,7 @@ class RodimusMixer(nn.Module):
         self.inner_mixer = RodimusInnerMixer(config, layer_idx)
         self.act_norm = RodimusRMSNorm(config.d_inner, config.norm_epsilon)
         self.out_proj = nn.Linear(config.d_inner, config.hidden_size, bias=False)
+        self.out_proj.role = "branch output"
 
     def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
         x, gate = self.fc(hidden_states).chunk(2, -1)
@@ -205,6 +211,7 @@ class RodimusAttention(nn.Module):
         self.k_proj = nn.Linear(width, config.num_key_heads * self.head_dim, bias=False)
         self.v_proj = nn.Linear(width, config.num_value_heads * self.head_dim, bias=False)
         self.out_proj = nn.Linear(width, width, bias=False)
+        self.out_proj.role = "branch output"
 
     def forward(
         self,
@@ -286,6 +293,7 @@ class RodimusMLP(nn.Module):
         self.dropout = config.activation_dropout
         self.fc = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
         self.out_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.out_proj.role = "branch output"
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         up, gate = self.fc(hidden_states).chunk(2, -1)
@@ -377,15 +385,10 @@ class RodimusPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Initialisation of the paper's training runs (appendix C)."""
-        std = self.config.initializer_range
-        residuals = 3 if self.config.has_attention else 1
-        branch_std = std / math.sqrt(residuals * self.config.n_layer) if self.config.rescale_prenorm_residual else std
         if isinstance(module, nn.Linear):
-            init.normal_(module.weight, std=std)
-            if module.bias is not None:
-                init.zeros_(module.bias)
+            self._init_linear(module)
         elif isinstance(module, nn.Embedding):
-            init.normal_(module.weight, std=std)
+            init.normal_(module.weight, std=self.config.initializer_range)
         elif isinstance(module, RodimusRMSNorm):
             init.ones_(module.weight)
         elif isinstance(module, nn.Conv1d):
@@ -393,23 +396,34 @@ class RodimusPreTrainedModel(PreTrainedModel):
             bound = 1 / math.sqrt(module.kernel_size[0])
             init.uniform_(module.bias, -bound, bound)
         elif isinstance(module, RodimusInnerMixer):
-            self._init_inner_mixer(module)
-        elif isinstance(module, RodimusMixer | RodimusAttention | RodimusMLP):
-            init.normal_(module.out_proj.weight, std=branch_std)
+            init.ones_(module.residual_weight)
 
-    def _init_inner_mixer(self, module: RodimusInnerMixer) -> None:
-        init.ones_(module.residual_weight)
-        for linear in (module.in_proj, *module.ch_gate_proj, module.mem_gate_proj):
-            init.xavier_uniform_(linear.weight, gain=2**-2.5)
-        bias = module.mem_gate_proj.bias
+    def _init_linear(self, module: nn.Linear) -> None:
+        # By the layer's role, and not from the module around it, which transformers passes over where that module has
+        # no parameters of its own.
+        std, role = self.config.initializer_range, getattr(module, "role", None)
+        if role in ("gate", "selection"):
+            init.xavier_uniform_(module.weight, gain=2**-2.5)
+        elif role == "branch output" and self.config.rescale_prenorm_residual:
+            residuals = 3 if self.config.has_attention else 1
+            init.normal_(module.weight, std=std / math.sqrt(residuals * self.config.n_layer))
+        else:
+            init.normal_(module.weight, std=std)
+        if role == "selection":
+            self._init_selection_bias(module.bias)
+        elif module.bias is not None:
+            init.zeros_(module.bias)
+
+    @staticmethod
+    def _init_selection_bias(bias: nn.Parameter) -> None:
+        """γ log-uniform from 0.001 to 0.1, τ uniform from 1/16 to 0.9."""
         if getattr(bias, "_is_hf_initialized", False):
             return
-        selection = torch.rand(module.mem_size, dtype=torch.float32) * (math.log(0.1) - math.log(0.001)) + math.log(
-            0.001
-        )
+        mem_size = bias.shape[0] // 2
+        selection = torch.rand(mem_size, dtype=torch.float32) * (math.log(0.1) - math.log(0.001)) + math.log(0.001)
         selection = selection.exp().clamp(min=1e-4)
         selection = selection + torch.log(-torch.expm1(-selection))  # inverse of softplus
-        temperature = torch.empty(module.mem_size).uniform_(1 / 16, 0.9).logit()
+        temperature = torch.empty(mem_size).uniform_(1 / 16, 0.9).logit()
         init.copy_(bias, torch.cat([selection, temperature]).to(bias))
 
     def parameter_groups(self, weight_decay: float) -> list[dict]:
@@ -512,7 +526,9 @@ class RodimusModel(RodimusPreTrainedModel):
         masks, position_ids, padding, seq_idx = self._prepare(
             inputs_embeds, attention_mask, position_ids, past_key_values, kwargs
         )
-        position_embeddings = self._position_embeddings(position_ids) if self.config.has_attention else None
+        position_embeddings = None
+        if self.config.has_attention:
+            position_embeddings = self._position_embeddings(position_ids, _wide(inputs_embeds).dtype)
         hidden_states = self._embed(inputs_embeds)
         for layer in self.layers:
             hidden_states = layer(
@@ -579,14 +595,16 @@ class RodimusModel(RodimusPreTrainedModel):
             f"the {seq_len} new ones; got {tuple(attention_mask.shape)}"
         )
 
-    def _position_embeddings(self, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Cosines and sines of the rotation angles, float32 `[batch, seq_len, rotary_dim / 2]`; None if nothing rotates."""
+    def _position_embeddings(
+        self, position_ids: torch.Tensor, dtype: torch.dtype
+    ) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Cosines and sines of the rotation angles, `[batch, seq_len, rotary_dim / 2]`; None if nothing rotates."""
         dim = self.config.rotary_dim
         if dim == 0:
             return None
-        exponents = torch.arange(0, dim, 2, dtype=torch.float32, device=position_ids.device) / dim
+        exponents = torch.arange(0, dim, 2, dtype=dtype, device=position_ids.device) / dim
         frequencies = torch.pow(self.config.attn_cfg["rotary_emb_base"], -exponents)
-        angles = position_ids[..., None].float() * frequencies
+        angles = position_ids[..., None].to(dtype) * frequencies
         return angles.cos(), angles.sin()
 
 
