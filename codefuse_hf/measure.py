@@ -5,6 +5,7 @@ language model of transformers with a `DynamicCache` can be measured.
 """
 
 import inspect
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,12 +27,14 @@ class DecodeRecord:
         context: tokens in the cache when the measured steps began.
         seconds_per_token: one value per repetition, each the median over the steps of that repetition.
         cache_bytes: memory that the cache holds alive after the measured steps.
+        recurrent_bytes: the part of it that is recurrent state, which every step writes anew.
     """
 
     model: str
     context: int
     seconds_per_token: list[float]
     cache_bytes: int
+    recurrent_bytes: int
 
     @property
     def median(self) -> float:
@@ -137,14 +140,15 @@ def measure_decoding(
                     seconds[name].append(state.time_steps(steps))
                     progress.update()
             records += [
-                DecodeRecord(name, context, seconds[name], cache_bytes(state.cache)) for name, state in growing.items()
+                DecodeRecord(name, context, seconds[name], cache_bytes(state.cache), recurrent_bytes(state.cache))
+                for name, state in growing.items()
             ]
     return records
 
 
 def check_contexts(contexts: Sequence[int], steps: int) -> None:
     """Raises `ValueError` unless `contexts` are positive and rise by at least `steps`, which are decoded at each."""
-    if not contexts or contexts[0] < 1 or any(b - a < steps for a, b in zip(contexts, contexts[1:], strict=False)):
+    if not contexts or contexts[0] < 1 or any(b - a < steps for a, b in itertools.pairwise(contexts)):
         raise ValueError(
             f"contexts must be positive and rise by at least {steps} tokens, which are decoded at each; got {list(contexts)}"
         )
@@ -152,16 +156,40 @@ def check_contexts(contexts: Sequence[int], steps: int) -> None:
 
 def cache_bytes(cache: DynamicCache) -> int:
     """Bytes of memory that a cache keeps alive: whole storages, so that a small view of a large tensor counts in full."""
+    return _storage_bytes(
+        [getattr(layer, name, None) for layer in cache.layers for name in ("keys", "values")]
+        + _states(cache, "conv_states")
+        + _states(cache, "recurrent_states")
+    )
+
+
+def recurrent_bytes(cache: DynamicCache) -> int:
+    """Bytes of the recurrent states in a cache."""
+    return _storage_bytes(_states(cache, "recurrent_states"))
+
+
+def _states(cache: DynamicCache, name: str) -> list[torch.Tensor | None]:
+    return [state for layer in cache.layers for state in getattr(layer, name, {}).values()]
+
+
+def _storage_bytes(tensors: list[torch.Tensor | None]) -> int:
     storages = {}
-    for layer in cache.layers:
-        tensors = [layer.__dict__.get(name) for name in ("keys", "values")]
-        for name in ("conv_states", "recurrent_states"):
-            tensors += list((layer.__dict__.get(name) or {}).values())
-        for tensor in tensors:
-            if tensor is not None and tensor.numel() > 0:
-                storage = tensor.untyped_storage()
-                storages[storage.data_ptr()] = storage.nbytes()
+    for tensor in tensors:
+        if tensor is not None and tensor.numel() > 0:
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
     return sum(storages.values())
+
+
+def read_bandwidth(size: int = 1 << 29, repeats: int = 5) -> float:
+    """Bytes per second at which all threads of PyTorch read memory: the best of several sums over `size` bytes."""
+    block = torch.ones(size // 4, dtype=torch.float32)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        block.sum()
+        seconds.append(time.perf_counter() - start)
+    return size / min(seconds)
 
 
 def count_parameters(model: torch.nn.Module) -> int:

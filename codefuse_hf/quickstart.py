@@ -330,8 +330,9 @@ def generate_in_fresh_process(folder: Path) -> list[dict[str, str]]:
             command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", env=environment, cwd=folder
         ) as process:
             for line in process.stdout:
-                lines.append(json.loads(line))
-                progress.update("text" in lines[-1])
+                if line.startswith("{"):
+                    lines.append(json.loads(line))
+                    progress.update("text" in lines[-1])
         if process.returncode:
             errors.seek(0)
             raise OSError(f"generating in a fresh process failed:\n{errors.read().strip()[-2000:]}")
