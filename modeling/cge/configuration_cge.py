@@ -57,7 +57,7 @@ class CGEConfig(PreTrainedConfig):
         prompt_position (`str`): "before" or "after": where the instruction stands relative to the text, as in
             training. The published checkpoints append it.
         unpad_inputs (`bool`, *optional*): run batches of uneven length without padding, as one packed row. `None`
-            does so where it pays: flash and flex attention and recurrent backbones.
+            does so where it pays: with flash and flex attention.
 
     Raises:
         ValueError: for an impossible value; names the key, the value and the allowed range.

@@ -26,8 +26,23 @@ from .ragged_cge import RaggedBatch
 
 # Names that transformers' decoders give to the norm after the last layer.
 _FINAL_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "norm_f", "final_norm", "ln_out")
-# Backbones with a recurrent state that keep sequences packed into one row apart.
-_PACKABLE_RECURRENT = ("rodimus",)
+# Backbones that keep sequences packed into one row apart: attention masks, positions and states (each is tested).
+_PACKABLE = (
+    "gemma2",
+    "gemma3_text",
+    "gpt2",
+    "gpt_neox",
+    "llama",
+    "mistral",
+    "mixtral",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen3",
+    "rodimus",
+    "stablelm",
+    "starcoder2",
+)
 
 
 @dataclass
@@ -266,13 +281,16 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
             mask = batch.mask if batch.is_uneven and not self._is_causal() else None
             outputs = self.backbone(**{name: batch.inputs}, attention_mask=mask, **kwargs)
             unpack = _same
-        hidden = outputs.hidden_states if output_hidden_states else None
+        # Without any layer there is nothing that transformers could record.
+        hidden = (outputs.hidden_states or (outputs.last_hidden_state,)) if output_hidden_states else None
         return unpack(outputs.last_hidden_state), tuple(map(unpack, hidden)) if hidden is not None else None
 
     def _pool(
         self, states: torch.Tensor, mask: torch.Tensor | None, need_weights: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self.mha_pma is not None:
+            if not torch.is_autocast_enabled(states.device.type):
+                states = states.to(self.mha_pma.S.dtype)  # some backbones keep hidden states in float32
             pooled = self.mha_pma(states, mask, need_weights)
             pooled, weights = pooled if need_weights else (pooled, None)
             return pooled[:, 0], weights
@@ -292,16 +310,14 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
 
     def _packs(self) -> bool:
         """Whether uneven batches run as one packed row: asked for, or left open and worth it."""
-        config = self.backbone.config
-        recurrent = config.model_type in _PACKABLE_RECURRENT
-        layer_types = getattr(config, "layer_types", None) or []
-        only_attention = not getattr(self.backbone, "_is_stateful", False) and not any(
-            "attention" not in kind or "linear" in kind for kind in layer_types
-        )
-        if self.config.unpad_inputs is False or not self._is_causal() or not (recurrent or only_attention):
-            return False
+        config, wanted = self.backbone.config, self.config.unpad_inputs
+        packable = config.model_type in _PACKABLE and self._is_causal()
+        if wanted and not packable:
+            raise ValueError(
+                f"`unpad_inputs`: {config.model_type!r} is not known to keep packed sequences apart; set it to false."
+            )
         sparse = self._uses_flash() or getattr(config, "_attn_implementation", None) == "flex_attention"
-        return bool(self.config.unpad_inputs) or recurrent or sparse
+        return packable and (sparse if wanted is None else wanted)
 
     def save_pretrained(self, save_directory, *args, **kwargs) -> None:
         """As in `PreTrainedModel`. A backbone that was itself loaded as remote code brings its source along.
