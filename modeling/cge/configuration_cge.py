@@ -98,21 +98,25 @@ class CGEConfig(PreTrainedConfig):
             text_config = nested.pop("text_config")
             prompt_position = nested.pop("prompt_position")
             kwargs = nested
-        self.text_config = _as_backbone_config(text_config)
+        text_config = self.text_config = _as_backbone_config(text_config)
+        # The base class hands these on to sub-configurations, and would reset those of a backbone that is loaded.
+        for key in ("attn_implementation", "experts_implementation"):
+            if (implementation := getattr(text_config, f"_{key}", None)) is not None:
+                kwargs.setdefault(key, implementation)
         self.embedding_method = embedding_method
         self.compress_dim = compress_dim
         self.pma_num_heads = pma_num_heads
         self.pma_ln = pma_ln
         self.pma_norm = pma_norm
         self.pma_norm_mode = pma_norm_mode
-        self.keep_max_layer = _num_layers(self.text_config) if keep_max_layer is None else keep_max_layer
+        self.keep_max_layer = _num_layers(text_config) if keep_max_layer is None else keep_max_layer
         self.inf_seq_length = inf_seq_length
         self.padding_side = padding_side
         self.prompt_position = prompt_position
         self.unpad_inputs = unpad_inputs
-        self._validate_pooling()
         kwargs.pop("model_type", None)
         super().__init__(**kwargs)
+        self._validate_pooling()
 
     @property
     def backbone_config(self) -> PreTrainedConfig:
