@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
 
+from .configuration_cge import runs_as_remote_code
+
 
 class CGEEncodeMixin:
     """Adds `encode` to the model."""
@@ -87,9 +89,10 @@ class CGEEncodeMixin:
 
     def _find_tokenizer(self) -> PreTrainedTokenizerBase:
         source = self.config.name_or_path
+        trust = {"trust_remote_code": True} if runs_as_remote_code() else {}
         if getattr(self, "_tokenizer", None) is None:
             try:
-                self._tokenizer = AutoTokenizer.from_pretrained(source) if source else None
+                self._tokenizer = AutoTokenizer.from_pretrained(source, **trust) if source else None
             except (OSError, ValueError) as error:
                 raise ValueError(
                     f"No tokenizer could be loaded from {source!r}; pass one: encode(texts, tokenizer)."

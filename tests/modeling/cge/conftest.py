@@ -64,7 +64,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_model():
     """Builds a seeded tiny `CGEModel` in evaluation mode: `make_model(backbone="qwen2", **config_keys)`."""
 

@@ -49,7 +49,9 @@ def test_flat_phi3_config_as_a_dictionary(read):
 
 
 def test_nested_config_round_trips(tmp_path):
-    config = CGEConfig(Qwen2Config(hidden_size=64, num_hidden_layers=4), compress_dim=48, pma_num_heads=6, keep_max_layer=2)
+    config = CGEConfig(
+        Qwen2Config(hidden_size=64, num_hidden_layers=4), compress_dim=48, pma_num_heads=6, keep_max_layer=2
+    )
     config.save_pretrained(tmp_path)
     again = AutoConfig.from_pretrained(tmp_path)
     assert isinstance(again, CGEConfig)
@@ -78,7 +80,10 @@ def test_embedding_dim_is_the_backbones_without_attention_pooling():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"embedding_method": "max"}, "`embedding_method` must be one of 'pma', 'last', 'mean', 'weighted', found 'max'"),
+        (
+            {"embedding_method": "max"},
+            "`embedding_method` must be one of 'pma', 'last', 'mean', 'weighted', found 'max'",
+        ),
         ({"pma_norm_mode": "none"}, "`pma_norm_mode` must be one of 'post_normal', 'pre_normal', 'pre_gptj'"),
         ({"padding_side": "top"}, "`padding_side` must be one of 'left', 'right'"),
         ({"prompt_position": "within"}, "`prompt_position` must be one of 'before', 'after'"),
