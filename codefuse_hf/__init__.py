@@ -16,6 +16,12 @@ _PUBLIC_NAMES = {
     "RodimusForCausalLM": "codefuse_hf.modeling.rodimus.modeling_rodimus",
     "RodimusForSequenceClassification": "codefuse_hf.modeling.rodimus.modeling_rodimus",
     "RodimusTokenizer": "codefuse_hf.modeling.rodimus.tokenization_rodimus_fast",
+    "CGEConfig": "codefuse_hf.modeling.cge.configuration_cge",
+    "CGEModel": "codefuse_hf.modeling.cge.modeling_cge",
+    "CGEModelOutput": "codefuse_hf.modeling.cge.modeling_cge",
+    "CGETransformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
+    "code_search_prompts": "codefuse_hf.modeling.cge.sentence_transformers_cge",
+    "to_sentence_transformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
 }
 
 __all__ = ["__version__", *_PUBLIC_NAMES]

@@ -37,6 +37,7 @@ class Family:
 
 
 _RODIMUS = "codefuse_hf.modeling.rodimus"
+_CGE = "codefuse_hf.modeling.cge"
 
 FAMILIES = {
     family.model_type: family
@@ -50,6 +51,12 @@ FAMILIES = {
                 "AutoModelForSequenceClassification": f"{_RODIMUS}.modeling_rodimus:RodimusForSequenceClassification",
             },
             tokenizer=f"{_RODIMUS}.tokenization_rodimus_fast:RodimusTokenizer",
+        ),
+        Family(
+            model_type="cge",
+            config=f"{_CGE}.configuration_cge:CGEConfig",
+            models={"AutoModel": f"{_CGE}.modeling_cge:CGEModel"},
+            extra_modules=(f"{_CGE}.sentence_transformers_cge",),
         ),
     )
 }

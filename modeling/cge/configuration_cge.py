@@ -1,0 +1,285 @@
+"""Configuration of CGE: a decoder language model turned into a code embedding model.
+
+A CGE configuration holds the backbone's own configuration as a sub-configuration (`text_config`, also reachable as
+`backbone_config`) and, beside it, the pooling keys of the published CodeFuse-CGE checkpoints. Those checkpoints have
+a *flat* `config.json` (the backbone's keys and the pooling keys in one dictionary, `model_type` naming the backbone);
+flat dictionaries are read as well.
+"""
+
+import os
+from typing import Any
+
+from transformers import AutoConfig
+from transformers.configuration_utils import PreTrainedConfig
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+EMBEDDING_METHODS = ("pma", "last", "mean", "weighted")
+PMA_NORM_MODES = ("post_normal", "pre_normal", "pre_gptj")
+PADDING_SIDES = ("left", "right")
+PROMPT_POSITIONS = ("before", "after")
+
+# The keys that belong to CGE itself; every other key of a flat configuration is the backbone's.
+_CGE_KEYS = (
+    "embedding_method",
+    "compress_dim",
+    "pma_num_heads",
+    "pma_ln",
+    "pma_norm",
+    "pma_norm_mode",
+    "keep_max_layer",
+    "inf_seq_length",
+    "padding_side",
+    "prompt_position",
+    "unpad_inputs",
+)
+# Bookkeeping of the published files that describes neither the backbone nor the pooling.
+_DROPPED_FLAT_KEYS = ("architectures", "auto_map", "transformers_version", "_name_or_path", "lora_config")
+_HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
+
+
+class CGEConfig(PreTrainedConfig):
+    """Configuration of a `CGEModel`.
+
+    Args:
+        text_config (`PreTrainedConfig` or `dict`, *optional*): the backbone's configuration: any causal language
+            model that transformers knows (or that is registered with `AutoConfig`). Defaults to a default Qwen2.
+        embedding_method (`str`): "pma" (attention pooling), "last", "mean" or "weighted" (token i of n has weight i).
+        compress_dim (`int`): C, the width of the attention pooling and of its embedding.
+        pma_num_heads (`int`): heads of the attention pooling; divides `compress_dim`.
+        pma_ln (`bool`): whether the attention pooling has layer norms.
+        pma_norm (`bool`): when true the pooled vector of "pma" is returned as it is; when false (all published
+            checkpoints) it is L2-normalised. The other methods are always normalised.
+        pma_norm_mode (`str`): where the layer norms are: "post_normal", "pre_normal" or "pre_gptj".
+        keep_max_layer (`int`, *optional*): the hidden state that is pooled, 0 (embeddings) to the backbone's
+            `num_hidden_layers` (its final, normed output; the default). Layers above it are neither built nor run.
+        inf_seq_length (`int`): longest input of `encode`, in tokens; longer texts are truncated.
+        padding_side (`str`): the side that `encode` pads: "right" or "left". No vector depends on it.
+        prompt_position (`str`): "before" or "after": where the instruction stands relative to the text, as in
+            training. The published checkpoints append it.
+        unpad_inputs (`bool`, *optional*): run batches of uneven length without padding, as one packed row. `None`
+            does so where it pays: with flash and flex attention.
+
+    Raises:
+        ValueError: for an impossible value; names the key, the value and the allowed range.
+        TypeError: for a value of the wrong type.
+
+    ```python
+    >>> from transformers import Qwen2Config
+    >>> from codefuse_hf import CGEConfig, CGEModel
+
+    >>> backbone = Qwen2Config(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+    ...                        num_key_value_heads=2, vocab_size=300)
+    >>> model = CGEModel(CGEConfig(backbone, compress_dim=32, pma_num_heads=4))
+    ```
+    """
+
+    model_type = "cge"
+    sub_configs = {"text_config": AutoConfig}
+
+    def __init__(
+        self,
+        text_config: PreTrainedConfig | dict[str, Any] | None = None,
+        embedding_method: str = "pma",
+        compress_dim: int = 1024,
+        pma_num_heads: int = 32,
+        pma_ln: bool = True,
+        pma_norm: bool = False,
+        pma_norm_mode: str = "post_normal",
+        keep_max_layer: int | None = None,
+        inf_seq_length: int = 1024,
+        padding_side: str = "right",
+        prompt_position: str = "before",
+        unpad_inputs: bool | None = None,
+        **kwargs,
+    ):
+        text_config = kwargs.pop("backbone_config", None) if text_config is None else text_config
+        if text_config is None and is_flat_cge_config(kwargs):
+            nested = nest_flat_config(kwargs)
+            text_config = nested.pop("text_config")
+            prompt_position = nested.pop("prompt_position")
+            kwargs = nested
+        text_config = self.text_config = _as_backbone_config(text_config)
+        # The base class hands these on to sub-configurations, and would reset those of a backbone that is loaded.
+        for key in ("attn_implementation", "experts_implementation"):
+            if (implementation := getattr(text_config, f"_{key}", None)) is not None:
+                kwargs.setdefault(key, implementation)
+        self.embedding_method = embedding_method
+        self.compress_dim = compress_dim
+        self.pma_num_heads = pma_num_heads
+        self.pma_ln = pma_ln
+        self.pma_norm = pma_norm
+        self.pma_norm_mode = pma_norm_mode
+        self.keep_max_layer = _num_layers(text_config) if keep_max_layer is None else keep_max_layer
+        self.inf_seq_length = inf_seq_length
+        self.padding_side = padding_side
+        self.prompt_position = prompt_position
+        self.unpad_inputs = unpad_inputs
+        kwargs.pop("model_type", None)
+        super().__init__(**kwargs)
+        self._validate_pooling()
+
+    @property
+    def backbone_config(self) -> PreTrainedConfig:
+        """The backbone's configuration (the same object as `text_config`)."""
+        return self.text_config
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width of the embedding: `compress_dim` for "pma", the backbone's hidden size otherwise."""
+        return self.compress_dim if self.embedding_method == "pma" else self.text_config.hidden_size
+
+    @property
+    def hidden_size(self) -> int:
+        """The backbone's hidden size."""
+        return self.text_config.hidden_size
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """The backbone's number of layers (of which `keep_max_layer` are built)."""
+        return _num_layers(self.text_config)
+
+    @property
+    def num_attention_heads(self) -> int:
+        """The backbone's number of attention heads."""
+        return self.text_config.num_attention_heads
+
+    @property
+    def vocab_size(self) -> int:
+        """The backbone's vocabulary size."""
+        return self.text_config.vocab_size
+
+    def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
+        """The backbone's configuration (what generic code of transformers asks for)."""
+        return self.text_config
+
+    @classmethod
+    def get_config_dict(
+        cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Read `config.json`, nested or flat. A backbone whose code travels in the folder is resolved from there."""
+        hub_kwargs = {key: kwargs[key] for key in _HUB_KEYS if kwargs.get(key) is not None}
+        config_dict, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        if is_flat_cge_config(config_dict):
+            config_dict = nest_flat_config(config_dict)
+        backbone = config_dict.get("text_config")
+        if isinstance(backbone, dict) and backbone.get("model_type") not in CONFIG_MAPPING:
+            class_reference = (backbone.get("auto_map") or {}).get("AutoConfig")
+            if class_reference is not None and runs_as_remote_code():
+                from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+                config_class = get_class_from_dynamic_module(
+                    class_reference, pretrained_model_name_or_path, **hub_kwargs
+                )
+                config_dict["text_config"] = config_class(**backbone)
+                config_dict["text_config"].name_or_path = pretrained_model_name_or_path
+        return config_dict, kwargs
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "CGEConfig":
+        """As in `PreTrainedConfig`; flat dictionaries of the published checkpoints are accepted too."""
+        if is_flat_cge_config(config_dict):
+            config_dict = nest_flat_config(config_dict)
+        return super().from_dict(config_dict, **kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in `PreTrainedConfig`, without the place that the backbone once came from."""
+        output = super().to_dict()
+        output["text_config"].pop("_name_or_path", None)
+        return output
+
+    def _validate_pooling(self) -> None:
+        _check_choice("embedding_method", self.embedding_method, EMBEDDING_METHODS)
+        _check_choice("pma_norm_mode", self.pma_norm_mode, PMA_NORM_MODES)
+        _check_choice("padding_side", self.padding_side, PADDING_SIDES)
+        _check_choice("prompt_position", self.prompt_position, PROMPT_POSITIONS)
+        for key in ("pma_ln", "pma_norm"):
+            if not isinstance(getattr(self, key), bool):
+                raise TypeError(f"CGEConfig: `{key}` must be true or false, found {getattr(self, key)!r}.")
+        if self.unpad_inputs not in (None, True, False):
+            raise TypeError(f"CGEConfig: `unpad_inputs` must be true, false or null, found {self.unpad_inputs!r}.")
+        _check_integer("compress_dim", self.compress_dim, 1)
+        _check_integer("pma_num_heads", self.pma_num_heads, 1)
+        _check_integer("inf_seq_length", self.inf_seq_length, 1)
+        _check_integer("keep_max_layer", self.keep_max_layer, 0, _num_layers(self.text_config))
+        if self.embedding_method == "pma" and self.compress_dim % self.pma_num_heads:
+            raise ValueError(
+                f"CGEConfig: `pma_num_heads` must divide `compress_dim`, found {self.pma_num_heads} heads for a "
+                f"width of {self.compress_dim}."
+            )
+
+
+def is_flat_cge_config(config_dict: dict[str, Any]) -> bool:
+    """Whether a configuration dictionary is the backbone's, with or without pooling keys beside it."""
+    return (
+        config_dict.get("model_type") not in (None, CGEConfig.model_type)
+        and "text_config" not in config_dict
+        and "backbone_config" not in config_dict
+    )
+
+
+def nest_flat_config(flat: dict[str, Any]) -> dict[str, Any]:
+    """Split a published flat configuration into CGE's keys and the backbone's (`text_config`).
+
+    The published checkpoints were trained with the instruction after the text, which no key of theirs says.
+    """
+    nested = {key: flat[key] for key in _CGE_KEYS if key in flat}
+    nested.setdefault("prompt_position", "after")
+    nested["model_type"] = CGEConfig.model_type
+    nested["text_config"] = {k: v for k, v in flat.items() if k not in _CGE_KEYS and k not in _DROPPED_FLAT_KEYS}
+    for key in ("dtype", "torch_dtype"):
+        if key in flat:
+            nested[key] = flat[key]
+    return nested
+
+
+def runs_as_remote_code() -> bool:
+    """Whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
+    return __name__.split(".", 1)[0] == "transformers_modules"
+
+
+def _as_backbone_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
+    if config is None:
+        config = CONFIG_MAPPING["qwen2"]()
+    elif isinstance(config, dict):
+        fields = dict(config)
+        model_type = fields.pop("model_type", None)
+        if model_type not in CONFIG_MAPPING:
+            raise ValueError(
+                f"CGEConfig: `text_config` must name its `model_type`, one that transformers knows; found "
+                f"{model_type!r}. For a backbone whose code is in the model's folder pass trust_remote_code=True; for "
+                "a backbone of an installed package import that package first."
+            )
+        config = CONFIG_MAPPING[model_type](**fields)
+    if not isinstance(config, PreTrainedConfig):
+        raise TypeError(
+            f"CGEConfig: `text_config` must be a model configuration or a dictionary, found {type(config).__name__}."
+        )
+    if config.model_type == CGEConfig.model_type:
+        raise ValueError("CGEConfig: `text_config` is itself a CGE configuration; pass the language model's.")
+    for key in ("hidden_size", "num_hidden_layers"):
+        if not hasattr(config, key):
+            raise ValueError(
+                f"CGEConfig: a {config.model_type!r} configuration has no `{key}`: the backbone must be a decoder "
+                "language model."
+            )
+    return config
+
+
+def _num_layers(config: PreTrainedConfig) -> int:
+    return int(config.num_hidden_layers)
+
+
+def _check_choice(key: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"CGEConfig: `{key}` must be one of {', '.join(map(repr, allowed))}, found {value!r}.")
+
+
+def _check_integer(key: str, value: Any, low: int, high: int | None = None) -> None:
+    allowed = f"an integer of at least {low}" if high is None else f"an integer from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"CGEConfig: `{key}` must be {allowed}, found {value!r}.")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"CGEConfig: `{key}` must be {allowed}, found {value}.")
+
+
+__all__ = ["CGEConfig"]
