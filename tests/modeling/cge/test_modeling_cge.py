@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from codefuse_hf.modeling.cge.pooling_cge import CGEAttentionPooling
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, Qwen2ForCausalLM
 
 from codefuse_hf import CGEConfig, CGEModel
+from codefuse_hf.modeling.cge.pooling_cge import CGEAttentionPooling
 
 from .conftest import BACKBONES
 
