@@ -1,0 +1,35 @@
+"""A published repository as a local folder."""
+
+import re
+from pathlib import Path
+
+from huggingface_hub import HfApi, constants, snapshot_download
+
+from .errors import check_reachable, explained
+
+_DATA = ["*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.md", "LICENSE*", "LICENCE*", "NOTICE*"]
+
+
+def fetch_repository(source: str, revision: str | None = None) -> Path:
+    """The folder `source`, or a download of the repo id `source` (data only, never its code; with progress bars).
+
+    Raises:
+        ValueError: a revision of a local folder.
+        OSError: neither a folder nor a repo id; no such repository or revision; no permission; no network.
+    """
+    if Path(source).is_dir():
+        if revision is not None:
+            raise ValueError(f"{source} is a folder, which has no revisions: leave out --revision")
+        return Path(source)
+    if not re.fullmatch(r"[\w][\w.-]*/[\w][\w.-]*", source):
+        raise FileNotFoundError(
+            f"{source} is neither a folder nor a repo id such as codefuse-ai/Rodimus-Plus-Coder-1.6B-Base"
+        )
+    with explained("download", source):
+        if constants.HF_HUB_OFFLINE:
+            return Path(snapshot_download(source, revision=revision, local_files_only=True, allow_patterns=_DATA))
+        check_reachable("download", source)
+        info = HfApi().model_info(source, revision=revision)
+        names = [sibling.rfilename for sibling in info.siblings or []]
+        twice = ["*.bin"] if any(name.endswith(".safetensors") for name in names) else None
+        return Path(snapshot_download(source, revision=info.sha, allow_patterns=_DATA, ignore_patterns=twice))
