@@ -195,7 +195,8 @@ class RodimusConfig(PreTrainedConfig):
         """What each layer keeps in a cache, in transformers' terms."""
         if not self.has_attention:
             return ["linear_attention"] * self.n_layer
-        return ["hybrid" if self.sliding_window is None else "hybrid_sliding"] * self.n_layer
+        # A window of the token alone is beyond transformers' sliding cache layers, which then keep the wrong tokens.
+        return ["hybrid" if self.sliding_window in (None, 1) else "hybrid_sliding"] * self.n_layer
 
     # ---- checks
 

@@ -526,6 +526,7 @@ class RodimusModel(RodimusPreTrainedModel):
         masks, position_ids, padding, seq_idx = self._prepare(
             inputs_embeds, attention_mask, position_ids, past_key_values, kwargs
         )
+        kwargs.pop("seq_idx", None)  # the layers get it in one form, whatever it was given as
         position_embeddings = None
         if self.config.has_attention:
             position_embeddings = self._position_embeddings(position_ids, _wide(inputs_embeds).dtype)
