@@ -172,9 +172,9 @@ def check_arguments(args: argparse.Namespace) -> None:
     """Refuse what cannot work before any work is done. Raises `ValueError`."""
     from codefuse_hf.measure import check_contexts
 
-    if not args.minutes >= MIN_MINUTES:
+    if not MIN_MINUTES <= args.minutes < float("inf"):
         raise ValueError(
-            f"--minutes must be at least {MIN_MINUTES}, got {args.minutes:g}: nothing can be learnt in less"
+            f"--minutes must be a number from {MIN_MINUTES} up, got {args.minutes:g}"
         )
     if args.new_tokens < 1:
         raise ValueError(f"--new-tokens must be at least 1, got {args.new_tokens}")
