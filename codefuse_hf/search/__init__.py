@@ -1,1 +1,22 @@
-"""Index and search a repository with an embedding model."""
+"""Index and search a repository with an embedding model, words, or both.
+
+`units` cuts a repository into functions, classes and files (with the code graph's language front ends); `code_index`
+turns them into vectors (FAISS) and words (BM25) and answers queries. Everything is kept in safe formats: JSON, FAISS's own,
+NumPy arrays without pickle, safetensors.
+
+    >>> from codefuse_hf.search import CodeIndex
+    >>> index = CodeIndex.build("path/to/repository", model="path/or/name/of/a/sentence-transformers-model")
+    >>> index.search("where is the retry logic")[0]
+"""
+
+import importlib
+
+_NAMES = {"CodeIndex": "code_index", "SearchResult": "code_index", "Unit": "units", "iter_units": "units"}
+
+__all__ = list(_NAMES)
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

@@ -1,0 +1,45 @@
+"""`codefuse-hf index PATH`."""
+
+import argparse
+import json
+import time
+
+from .units_kinds import add_kinds_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", help="the repository")
+    parser.add_argument("--model", help="a sentence-transformers model, by name or folder (default: words only, BM25)")
+    parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
+    parser.add_argument("--index", help="folder of the index (default: PATH/.codefuse-index)")
+    parser.add_argument("--batch-size", type=int, default=32, help="units embedded at once")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    add_kinds_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from .code_index import CodeIndex
+
+    start = time.perf_counter()
+    index = CodeIndex.build(
+        args.path,
+        model=args.model,
+        folder=args.index,
+        kinds=tuple(args.kinds),
+        batch_size=args.batch_size,
+        trust_remote_code=args.trust_remote_code,
+        progress=not args.json,
+    )
+    summary = {
+        "index": str(index.folder),
+        "units": len(index),
+        "embedded": index.manifest.get("embedded_now", 0),
+        "model": index.manifest["model"],
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        vectors = f"{summary['embedded']} embedded anew with {summary['model']}" if args.model else "words only"
+        print(f"{summary['units']} units ({vectors}) in {summary['seconds']} s: {summary['index']}")
+    return 0

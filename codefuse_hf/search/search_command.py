@@ -1,0 +1,40 @@
+"""`codefuse-hf search QUERY`."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from .units_kinds import add_kinds_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("query", nargs="+", help="what to look for, in plain words")
+    parser.add_argument("--path", default=".", help="the indexed repository (default: this folder)")
+    parser.add_argument("--index", help="folder of the index (default: PATH/.codefuse-index)")
+    parser.add_argument("--model", help="the model that made the index, if it is not where it was")
+    parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
+    parser.add_argument("-k", type=int, default=10, help="how many results (10)")
+    parser.add_argument(
+        "--mode", choices=("hybrid", "vectors", "words"), help="default: hybrid where there are vectors"
+    )
+    parser.add_argument("--json", action="store_true", help="print the results as JSON, for tools")
+    add_kinds_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from .code_index import DEFAULT_FOLDER, CodeIndex
+
+    index = CodeIndex.load(args.index or Path(args.path) / DEFAULT_FOLDER)
+    if args.model is not None:
+        index.use_model(args.model, args.trust_remote_code)
+    results = index.search(" ".join(args.query), args.k, mode=args.mode, kinds=tuple(args.kinds))
+    if args.json:
+        print(json.dumps([asdict(result) for result in results], indent=1))
+        return 0
+    for result in results:
+        print(f"{result.path}:{result.line}  {result.kind} {result.name}  ({result.score:.4f})")
+        print("\n".join(f"    {line}" for line in result.snippet.splitlines()) + "\n")
+    if not results:
+        print("nothing found")
+    return 0

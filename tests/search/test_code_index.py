@@ -1,0 +1,202 @@
+"""Code search: results, modes, incremental and resumed builds, bad input."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("faiss")
+pytest.importorskip("bm25s")
+
+from codefuse_hf.cli import main
+from codefuse_hf.search import CodeIndex, iter_units
+from codefuse_hf.search.code_index import DEFAULT_FOLDER, split_words
+
+RETRY = '''def fetch_with_retry(url, attempts=3):
+    """Download, and try again when the connection breaks."""
+    for _ in range(attempts):
+        try:
+            return download(url)
+        except ConnectionError:
+            continue
+'''
+PARSER = '''class ConfigParser:
+    """Reads settings from a file."""
+
+    def parse_line(self, line):
+        key, _, value = line.partition("=")
+        return key.strip(), value.strip()
+'''
+
+
+class BagOfWords:
+    """An embedding model with the interface of sentence-transformers': hashed words. Counts what it embeds."""
+
+    def __init__(self, width: int = 64, seed: int = 0, fail_after: int | None = None):
+        self.width, self.seed, self.fail_after, self.texts = width, seed, fail_after, []
+
+    def encode_document(self, texts, **_):
+        self.texts += texts
+        if self.fail_after is not None and len(self.texts) > self.fail_after:
+            raise KeyboardInterrupt
+        return np.stack([self._vector(text) for text in texts])
+
+    encode_query = encode_document
+
+    def _vector(self, text):
+        vector = np.zeros(self.width, dtype=np.float32)
+        for word in split_words(text):
+            rng = np.random.default_rng([self.seed, *word.encode()])
+            vector += rng.standard_normal(self.width, dtype=np.float32)
+        return vector
+
+
+@pytest.fixture
+def repository(tmp_path):
+    root = tmp_path / "repository"
+    (root / "net").mkdir(parents=True)
+    (root / "net" / "client.py").write_text(RETRY)
+    (root / "settings.py").write_text(PARSER)
+    (root / "notes.md").write_text("How to deploy the service to production.\n")
+    (root / "image.png").write_bytes(b"\x89PNG\x00\x01\x02")
+    (root / "Tool.java").write_text("class Tool { int addNumbers(int a, int b) { return a + b; } }\n")
+    return root
+
+
+def test_units_have_names_places_and_text(repository):
+    units = {(u.kind, u.name): u for u in iter_units(repository, progress=False)}
+    method = units["function", "ConfigParser.parse_line"]
+    assert (method.path, method.line, method.end_line) == ("settings.py", 4, 6)
+    assert method.text.startswith("def parse_line")
+    assert units["class", "ConfigParser"].line == 1
+    assert units["file", "notes.md"].text.endswith("production.\n")
+    assert ("function", "fetch_with_retry") in units
+    assert any("addNumbers" in name for kind, name in units if kind == "function")
+    assert not any(u.path == "image.png" for u in units.values())
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vectors", "words"])
+def test_finds_what_is_described(repository, mode):
+    index = CodeIndex.build(repository, model=BagOfWords(), progress=False)
+    best = index.search("fetch with retry when the connection breaks", mode=mode, kinds=("function",))[0]
+    assert (best.path, best.name, best.line) == ("net/client.py", "fetch_with_retry", 1)
+    assert best.snippet.startswith("def fetch_with_retry")
+
+
+def test_words_alone_need_no_model(repository):
+    index = CodeIndex.build(repository, progress=False)
+    assert index.search("deploy production")[0].path == "notes.md"
+    assert index.search("zebra") == []
+    with pytest.raises(ValueError, match="without a model"):
+        index.search("deploy", mode="vectors")
+
+
+def test_results_are_ordered_and_bounded(repository):
+    results = CodeIndex.build(repository, model=BagOfWords(), progress=False).search("parse a line of settings", k=3)
+    assert len(results) == 3
+    assert [r.score for r in results] == sorted((r.score for r in results), reverse=True)
+
+
+def test_only_new_content_is_embedded(repository):
+    CodeIndex.build(repository, model=BagOfWords(), progress=False)
+    (repository / "moved.py").write_text("\n\n" + RETRY)  # the same function at another place
+    (repository / "settings.py").write_text(PARSER.replace("partition", "rpartition"))
+    (repository / "notes.md").unlink()
+    model = BagOfWords()
+    index = CodeIndex.build(repository, model=model, progress=False)
+    embedded = "\n".join(model.texts)
+    assert "rpartition" in embedded and "try again" in embedded  # the new file as a file
+    assert not any(text.startswith("def fetch_with_retry") for text in model.texts)
+    assert {r.path for r in index.search("fetch with retry", kinds=("function",), k=2)} == {"net/client.py", "moved.py"}
+    assert not any(unit["path"] == "notes.md" for unit in index.units)
+
+
+def test_an_interrupted_build_goes_on(repository, monkeypatch):
+    monkeypatch.setattr("codefuse_hf.search.code_index._BLOCK", 2)
+    with pytest.raises(KeyboardInterrupt):
+        CodeIndex.build(repository, model=BagOfWords(fail_after=4), progress=False)
+    assert not (repository / DEFAULT_FOLDER).exists()
+    model = BagOfWords()
+    index = CodeIndex.build(repository, model=model, progress=False)
+    assert (
+        len(model.texts) - 1 == len({unit["hash"] for unit in index.units}) - 2
+    )  # a probe more; a finished block less
+    leftovers = [path.name for path in repository.iterdir() if path.name.startswith(DEFAULT_FOLDER)]
+    assert leftovers == [DEFAULT_FOLDER]
+
+
+def test_the_index_is_not_indexed(repository):
+    first = CodeIndex.build(repository, progress=False)
+    assert len(CodeIndex.build(repository, progress=False)) == len(first)
+
+
+def test_another_model_is_refused(repository):
+    index = CodeIndex.build(repository, model=BagOfWords(), progress=False)
+    index = CodeIndex.load(index.folder)
+    index.use_model(BagOfWords())
+    for other in (BagOfWords(width=32), BagOfWords(seed=1)):
+        with pytest.raises(ValueError, match="made with another model"):
+            index.use_model(other)
+
+
+def test_no_pickle_in_the_index(repository):
+    folder = CodeIndex.build(repository, model=BagOfWords(), progress=False).folder
+    for path in folder.rglob("*"):
+        if path.suffix == ".npy":
+            np.load(path, allow_pickle=False)
+        else:
+            assert path.is_dir() or path.suffix in (".json", ".jsonl", ".faiss")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"query": "  "}, "empty"),
+        ({"query": "x", "k": 0}, "k must be"),
+        ({"query": "x", "mode": "fuzzy"}, "mode one of"),
+    ],
+)
+def test_bad_queries(repository, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        CodeIndex.build(repository, progress=False).search(**arguments)
+
+
+def test_bad_places(tmp_path, repository):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        CodeIndex.build(tmp_path / "absent", progress=False)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="nothing to index"):
+        CodeIndex.build(tmp_path / "empty", progress=False)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious.txt").write_text("keep")
+    with pytest.raises(ValueError, match="no code index"):
+        CodeIndex.build(repository, folder=tmp_path / "mine", progress=False)
+    assert (tmp_path / "mine" / "precious.txt").read_text() == "keep"
+    with pytest.raises(FileNotFoundError, match="no index at"):
+        CodeIndex.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "units.jsonl"])
+def test_damaged_index_is_refused(repository, damage):
+    folder = CodeIndex.build(repository, progress=False).folder
+    (folder / damage).write_text("{}" if damage == "manifest.json" else "")
+    with pytest.raises(ValueError, match="make it again"):
+        CodeIndex.load(folder)
+
+
+def test_commands(repository, capsys):
+    assert main(["index", str(repository), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["units"] == len(CodeIndex.load(repository / DEFAULT_FOLDER))
+    assert main(["search", "--path", str(repository), "--json", "deploy", "the", "service"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["path"] == "notes.md"
+    assert main(["search", "--path", str(repository), "connection breaks", "--kinds", "function"]) == 0
+    assert "net/client.py:1" in capsys.readouterr().out
+    assert main(["search", "--path", str(repository / "net"), "x"]) == 1
+    assert "make one with `codefuse-hf index`" in capsys.readouterr().err
+
+
+def test_indexing_words_needs_no_torch(repository):
+    code = "import sys; from codefuse_hf.search import CodeIndex; CodeIndex.build(sys.argv[1], progress=False)\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, str(repository)], check=True)
