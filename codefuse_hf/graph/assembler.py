@@ -66,17 +66,13 @@ class _Plan:
     type: NodeType
     fields: tuple[Field, ...]
     known_keys: frozenset[str]
-    language: Language | None = None
 
 
 def _plan(node_type: NodeType) -> _Plan:
     fields = FIELDS[node_type]
     known = frozenset({"nodeType", *ID_KEYS, *(key for each in fields for key in each.keys)})
-    language = Language.JAVA if node_type in JAVA_ONLY_TYPES else None
-    if node_type in PYTHON_ONLY_TYPES or node_type is NodeType.LAMBDA:
-        language = Language.PYTHON
     ordered = tuple(sorted(fields, key=lambda each: each.column != "text"))
-    return _Plan(NODE_CODES[node_type], node_type, ordered, known, language)
+    return _Plan(NODE_CODES[node_type], node_type, ordered, known)
 
 
 _PLANS: dict[NodeType, _Plan] = {node_type: _plan(node_type) for node_type in NodeType}
@@ -131,7 +127,7 @@ class GraphAssembler:
             raise ValueError(f"{where} ({plan.type}) has no 'id' and no 'nodeId'")
         self._ids.append(read_id(raw_id, f"the id of {where} ({plan.type})"))
         self._types.append(plan.code)
-        self._languages.append(LANGUAGE_CODES[_spelled_language(plan, record)])
+        self._languages.append(LANGUAGE_CODES[spelled_language(plan.type, record)])
         self._add_fields(index, plan, record)
 
     def _add_fields(self, index: int, plan: _Plan, record: Mapping[str, Any]) -> None:
@@ -234,17 +230,19 @@ def _as_json(value: Any) -> str:
         raise ValueError(f"not a JSON value ({error}): {_shown(value)}") from None
 
 
-def _spelled_language(plan: _Plan, record: Mapping[str, Any]) -> Language | None:
-    """The language that a record's own spelling suggests; the file that contains the node decides in the end."""
-    if plan.type is NodeType.FILE:
+def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language | None:
+    """The language that a record's own spelling suggests; in a graph the file that contains the node decides."""
+    if node_type in JAVA_ONLY_TYPES:
+        return Language.JAVA
+    if node_type is NodeType.FILE:
         name = record.get("fileName") or record.get("name")
         if isinstance(name, str) and "." in name:
             return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
         return Language.JAVA if "fileName" not in record and "nodeId" in record else Language.PYTHON
-    if plan.type is NodeType.CLASS:
+    if node_type is NodeType.CLASS:
         java = record.get("className") is None and any(record.get(key) is not None for key in _JAVA_SPELLING)
         return Language.JAVA if java else Language.PYTHON
-    return plan.language
+    return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
 
 
 def positions_of(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
