@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .code_graph import CodeGraph
-from .sentences import sentences
+from .sentences import node_sentences
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +116,7 @@ def segment_graph(
     token_parts: list[np.ndarray] = []
     lengths: list[int] = []
     counts: list[int] = []
-    texts = sentences(graph, repo_name=repo_name)
+    texts = node_sentences(graph, repo_name=repo_name)
     while batch := list(islice(texts, _BATCH)):
         for text, tokens in zip(batch, encode(batch), strict=True):
             if max_segments_per_node is not None:

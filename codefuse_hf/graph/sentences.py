@@ -55,7 +55,7 @@ def node_sentence(
     return _sentence(node_type, fields, java, repo_name)[:max_length]
 
 
-def sentences(graph: "CodeGraph", *, repo_name: str | None = None, max_length: int | None = None) -> Iterator[str]:
+def node_sentences(graph: "CodeGraph", *, repo_name: str | None = None, max_length: int | None = None) -> Iterator[str]:
     """The sentences of all nodes of a graph, in node order, each in the form of its own language."""
     arrays = graph.arrays
     for index in range(graph.num_nodes):
