@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .adjacency import Adjacency, containment_parents, edge_type_mask, nearest_container, reach
-from .assembler import EXTRA, LANGUAGES, NO_NUMBER, GraphArrays, GraphAssembler, positions_of, unique_edges
+from .assembler import EXTRA, LANGUAGES, NO_NUMBER, GraphArrays, GraphAssembler, IdIndex, unique_edges
 from .node import Node
 from .schema import (
     EDGE_TYPES,
@@ -381,7 +381,7 @@ class CodeGraph:
         parts = [graph.arrays for graph in graphs]
         ids = np.arange(sum(sizes)) if renumber else np.concatenate([part.ids for part in parts])
         buffer, texts = concatenate([(part.buffer, part.texts, n) for part, n in zip(parts, sizes, strict=True)])
-        keeper = positions_of(ids, ids)  # edges between repeated nodes meet at the first of them
+        keeper = IdIndex(ids).positions(ids)  # edges between repeated nodes meet at the first of them
         sources, targets, edge_types = unique_edges(
             keeper[np.concatenate([part.sources + shift for part, shift in zip(parts, shifts, strict=True)])],
             keeper[np.concatenate([part.targets + shift for part, shift in zip(parts, shifts, strict=True)])],
@@ -433,6 +433,10 @@ class CodeGraph:
     # ------------------------------------------------------------------ inside
 
     @cached_property
+    def _id_index(self) -> IdIndex:
+        return IdIndex(self.arrays.ids)
+
+    @cached_property
     def _outgoing(self) -> Adjacency:
         arrays = self.arrays
         return Adjacency.from_edges(arrays.sources, arrays.targets, arrays.edge_types, self.num_nodes)
@@ -466,6 +470,8 @@ class CodeGraph:
         return [self._outgoing if outgoing else self._incoming for outgoing in _outgoing(direction)]
 
     def _positions(self, nodes: "int | Node | Iterable[int | Node]", check: bool = True) -> np.ndarray:
+        if isinstance(nodes, Node) and nodes._graph is self:
+            return np.array([nodes._index])
         if isinstance(nodes, Node | int | np.integer):
             nodes = [nodes]
         if isinstance(nodes, np.ndarray):
@@ -475,7 +481,7 @@ class CodeGraph:
             if not all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in wanted):
                 raise TypeError(f"nodes are given by id or as Node, found {wanted[:3].tolist()!r}")
             wanted = wanted.astype(np.int64)
-        found = positions_of(self.arrays.ids, wanted)
+        found = self._id_index.positions(wanted)
         if check and (found < 0).any():
             missing = wanted[found < 0]
             raise ValueError(f"no node with id {missing[0]} in this graph of {self.num_nodes} nodes")
