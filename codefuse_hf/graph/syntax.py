@@ -55,11 +55,11 @@ def get_parser(name: str) -> Any:
         import tree_sitter
 
         language = _language(name)[0]
-        try:
-            parser = tree_sitter.Parser(language)
-        except TypeError:  # tree-sitter < 0.22
+        if hasattr(tree_sitter.Parser, "set_language"):  # before 0.22; its constructor takes and ignores any argument
             parser = tree_sitter.Parser()
             parser.set_language(language)
+        else:
+            parser = tree_sitter.Parser(language)
         setattr(_parsers, name, parser)
     return parser
 

@@ -88,3 +88,11 @@ class LanguageFrontEnd(ABC):
 
         The edges may come in any order and repeat; the builder sorts them and drops duplicates.
         """
+
+
+class Project(dict[str, FileFacts]):
+    """The files of one language by path, in order; `root_name` is the name of the folder that holds them (`import <root_name>` may mean it)."""
+
+    def __init__(self, files: Mapping[str, FileFacts] = (), root_name: str = ""):
+        super().__init__(files)
+        self.root_name = root_name

@@ -399,5 +399,6 @@ class Definitions:
         if not (isinstance(version, Constant) and not isinstance(version.value, str)):
             variable = self.as_variable(version)
             if variable:
-                self.operation(base, Op.SET_ATTRIBUTE, self.name_index(name), variable)
+                self.operation(base, Op.SET_ATTRIBUTE, len(self.items), 0)
+                self.items.append((name, variable, scope.definition))
         scope.paths[(base, name)] = version

@@ -225,7 +225,7 @@ class Extractor(Expressions, Definitions, Statements):
                     a = find(a)
                 if code == Op.COPY and a == v:
                     continue
-            elif code in (Op.SET_ATTRIBUTE, Op.SUPER, Op.OPERATOR) and b in aliases:
+            elif code in (Op.SUPER, Op.OPERATOR) and b in aliases:
                 b = find(b)
             packed.append((v, code, a, b))
         packed.sort(key=lambda operation: operation[0])

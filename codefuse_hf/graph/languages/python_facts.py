@@ -17,7 +17,7 @@ class Op(IntEnum):
 
     COPY = 0  # flows to variable a
     ATTRIBUTE = 1  # flows to `loads[a]` = (name, target, caller, is_callee)
-    SET_ATTRIBUTE = 2  # attribute names[a] gets variable b
+    SET_ATTRIBUTE = 2  # `items[a]` = (name, source, caller)
     CALL = 3  # called at call site a
     GET_ITEM = 4  # `items[a]` = (key, target, caller)
     SET_ITEM = 5  # `items[a]` = (key, source, caller)
