@@ -8,17 +8,17 @@
   const canvas = $("map"), ctx = canvas.getContext("2d");
   const CONTAINS = KINDS.indexOf("contains"), FILE = TYPES.indexOf("File"), TEXTFILE = TYPES.indexOf("Textfile");
 
-  const NODE_COLORS = { // [fill, border, text]
+  const NODE_COLORS = { // [fill, border, text, fill when opened]
     light: {
       Repo: ["#eef0f4", "#c8ced8", "#3a4352"], Module: ["#e9ecf2", "#c0c8d4", "#3a4352"], Package: ["#e7ebf1", "#bcc5d2", "#3a4352"],
-      File: ["#f9fbfe", "#a3b7d8", "#22406e"], Textfile: ["#eceee6", "#b6bba4", "#55593f"],
-      Class: ["#fdeccf", "#e0a64a", "#6b4407"], Function: ["#d3ecea", "#5daaa4", "#0d4a46"], Method: ["#d3ecea", "#5daaa4", "#0d4a46"],
+      File: ["#e3edfb", "#9fb6da", "#22406e", "#f8fafe"], Textfile: ["#eceee6", "#b6bba4", "#55593f"],
+      Class: ["#fbe3bd", "#e0a64a", "#6b4407", "#fef4e2"], Function: ["#d3ecea", "#5daaa4", "#0d4a46"], Method: ["#d3ecea", "#5daaa4", "#0d4a46"],
       Attribute: ["#e8e0f5", "#ab92d3", "#472e75"], Field: ["#e8e0f5", "#ab92d3", "#472e75"], Lambda: ["#fadbe4", "#d98ba2", "#7a2240"],
     },
     dark: {
       Repo: ["#171b22", "#333b48", "#b9c2cf"], Module: ["#1a1f28", "#374050", "#b9c2cf"], Package: ["#1b212b", "#394355", "#b9c2cf"],
-      File: ["#141a24", "#3f5a85", "#a9c4ee"], Textfile: ["#23251d", "#50543f", "#b9bd9f"],
-      Class: ["#38290f", "#99702a", "#f1cf92"], Function: ["#12373a", "#2d807b", "#a4ded9"], Method: ["#12373a", "#2d807b", "#a4ded9"],
+      File: ["#1a2940", "#3f5a85", "#a9c4ee", "#131922"], Textfile: ["#23251d", "#50543f", "#b9bd9f"],
+      Class: ["#45320f", "#99702a", "#f1cf92", "#271d0d"], Function: ["#12373a", "#2d807b", "#a4ded9"], Method: ["#12373a", "#2d807b", "#a4ded9"],
       Attribute: ["#2c2342", "#6a549a", "#cdbcf0"], Field: ["#2c2342", "#6a549a", "#cdbcf0"], Lambda: ["#3d1c28", "#97475f", "#f2b3c5"],
     },
   };
@@ -88,7 +88,7 @@
     for (let row = 0; row < count;) row = paintNode(row, previews) ? row + 1 : N.stop[row];
     for (const [row, rectangle] of previews) paintSource(row, rectangle);
     if (relations || selected >= 0 || hovered >= 0) paintEdges();
-    for (const row of matched) outline(row, css("--accent"), 2, 0);
+    if (matched.size) for (const row of new Set([...matched].map(visible))) outline(row, css("--accent"), 2, 0);
     if (hovered >= 0 && hovered !== selected) outline(hovered, css("--text"), 1.5, 0);
     if (selected >= 0) outline(selected, css("--accent"), 3, 1);
   }
@@ -99,14 +99,13 @@
     if (x > width || y > height || x + w < 0 || y + h < 0 || w < 1 || h < 1) return false;
     if (row === 0 && N.type[0] < 0) return true; // a root that only holds several together
     if (shownTypes[N.type[row]]) {
-      const [fill, border, text] = colors(row), round = Math.min(7, w / 8, h / 8), gap = Math.min(1, w / 12, h / 12);
+      const [closed, border, text, wide] = colors(row), opened = opens(row), fill = opened && wide ? wide : closed, round = Math.min(7, w / 8, h / 8), gap = Math.min(1, w / 12, h / 12);
       ctx.beginPath();
       if (round > 1) ctx.roundRect(x + gap, y + gap, w - 2 * gap, h - 2 * gap, round);
       else ctx.rect(x + gap, y + gap, w - 2 * gap, h - 2 * gap);
       ctx.fillStyle = fill;
       ctx.fill();
       if (w > 5 && h > 5) { ctx.strokeStyle = border; ctx.lineWidth = w > 60 ? 1.2 : 0.7; ctx.stroke(); }
-      const opened = opens(row);
       const strip = opened ? header[row] * scale : h;
       paintLabel(row, x, y, w, strip, h, text, opened);
       if (!opened && w > 150 && h > 70 && depth[row] > 0) previews.push([row, [x, y, w, h]]);
@@ -169,6 +168,13 @@
     ctx.stroke();
   }
 
+  // The box itself, or the smallest one around it that is drawn.
+  function visible(row) {
+    let found = row;
+    for (let each = row; each > 0; each = N.parent[each]) if (!opens(N.parent[each])) found = N.parent[each];
+    return found;
+  }
+
   // ------------------------------------------------------------------ relations
   // Every edge is drawn between the smallest boxes that hold its ends and can be seen; equal ones become one line.
   const standIns = new Int32Array(count);
@@ -197,7 +203,7 @@
       if (line) line.weight++;
       else lines.set(id, { kind: E.type[edge], a, b, weight: 1 });
     }
-    const found = [...lines.values()].sort((p, q) => q.weight - p.weight).slice(0, focus >= 0 ? 1200 : 220);
+    const found = [...lines.values()].sort((p, q) => q.weight - p.weight).slice(0, focus >= 0 ? 1200 : 150);
     gathered = { key, lines: found.reverse() };
     return gathered.lines;
   }
@@ -472,7 +478,7 @@
     const found = search(input.value);
     listed = found.slice(0, 60);
     marked = 0;
-    matched = new Set(found.slice(0, 400));
+    matched = new Set(found.filter((row) => lowerNames[row].includes(input.value.trim().toLowerCase())).slice(0, 400));
     const items = listed.map((row, index) => element("li", { role: "option", id: `result-${index}`, onmousedown: (event) => { event.preventDefault(); choose(index); } }, dot(row), element("span", {}, label(row)), element("small", {}, "\u200e" + (N.qual[row] || N.path[row]))));
     if (found.length > listed.length) items.push(element("li", { class: "none" }, `and ${number(found.length - listed.length)} more`));
     if (!found.length) items.push(element("li", { class: "none" }, "Nothing has this in its name or path"));
