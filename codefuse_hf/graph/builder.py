@@ -77,12 +77,18 @@ class GraphBuilder:
         progress: bool = True,
         name: str | None = None,
     ):
-        for what, value in (("max_file_size", max_file_size), ("max_textfile_size", max_textfile_size), ("max_files", max_files)):
+        for what, value in (
+            ("max_file_size", max_file_size),
+            ("max_textfile_size", max_textfile_size),
+            ("max_files", max_files),
+        ):
             if value <= 0:
                 raise ValueError(f"{what} is {value!r}; expected a positive number")
         if workers is not None and workers < 0:
             raise ValueError(f"workers is {workers}; expected None, 0 or a positive number")
-        self._front_ends = select_front_ends(None if languages is None else [languages] if isinstance(languages, str) else list(languages))
+        self._front_ends = select_front_ends(
+            None if languages is None else [languages] if isinstance(languages, str) else list(languages)
+        )
         self._path = path if isinstance(path, str | os.PathLike) else list(path)
         self._revision, self._files = revision, None if files is None else list(files)
         self._options = ExtractionOptions(tuple(self._front_ends), max_file_size, max_textfile_size, text_files)
@@ -92,7 +98,9 @@ class GraphBuilder:
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
-        self._tree = tree = sources.list_sources(self._path, revision=self._revision, files=self._files, max_files=self._max_files)
+        self._tree = tree = sources.list_sources(
+            self._path, revision=self._revision, files=self._files, max_files=self._max_files
+        )
         ordered = sorted(tree.paths, key=lambda p: p.split("/"))
         found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
         self._extracted = {file.path: file for file in found}
@@ -110,7 +118,9 @@ class GraphBuilder:
             found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
         return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
 
-    def _edges(self, included: dict[str, ExtractedFile], records: FileRecords, root_name: str) -> Iterator[tuple[str, int, int]]:
+    def _edges(
+        self, included: dict[str, ExtractedFile], records: FileRecords, root_name: str
+    ) -> Iterator[tuple[str, int, int]]:
         yield from records.containment()
         by_language: dict[str, dict[str, FileFacts]] = {}
         for path, file in included.items():

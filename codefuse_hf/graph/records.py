@@ -85,7 +85,13 @@ class FileRecords:
             return
         source, definitions = SourceText(file.text), file.facts.definitions
         cuts = _cuts(definitions)
-        record = {"id": base, "nodeType": "File", "fileName": name, "text": file.text, "clean_text": clean_text(source, definitions[0], cuts.get(0, ()))}
+        record = {
+            "id": base,
+            "nodeType": "File",
+            "fileName": name,
+            "text": file.text,
+            "clean_text": clean_text(source, definitions[0], cuts.get(0, ())),
+        }
         if folder:
             record["filePath"] = folder
         yield record
@@ -96,7 +102,12 @@ class FileRecords:
                 continue
             definition = definitions[index]
             start, end = definition.start, definition.end
-            record = {"id": self.id_of(path, index), "nodeType": definition.node_type, **definition.fields, "text": file.text[start:end]}
+            record = {
+                "id": self.id_of(path, index),
+                "nodeType": definition.node_type,
+                **definition.fields,
+                "text": file.text[start:end],
+            }
             line = source.line(start)
             record["startLoc"], record["col"] = line, start - source.line_starts[line - 1]
             record["endLoc"] = source.line(end - 1) if end > start else line

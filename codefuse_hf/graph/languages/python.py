@@ -61,7 +61,11 @@ def import_edges(names: Names, path: str) -> Iterator[Edge]:
         if statement.name == "*":
             if module.kind == "module":
                 public = names.facts[module.place].public
-                exported = public if public is not None else [n for n in names.facts[module.place].exports if not n.startswith("_")]
+                exported = (
+                    public
+                    if public is not None
+                    else [n for n in names.facts[module.place].exports if not n.startswith("_")]
+                )
                 targets += [entity for name in exported for entity in names.exported(module.place, name)]
         elif statement.name is not None:
             targets += names.member(module, statement.name)

@@ -9,7 +9,7 @@ from codefuse_hf.graph.languages.python_facts import Constant, Kind
 
 _SHIFT = 24
 # Codes of operations that come up while solving, after those of `Op`.
-BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER = range(32, 38)
+BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER, VIEW = range(32, 39)
 _MASK = (1 << _SHIFT) - 1
 
 _SPECIAL_METHODS = {
@@ -17,7 +17,21 @@ _SPECIAL_METHODS = {
     "abs": "__abs__", "format": "__format__", "print": "__str__", "bytes": "__bytes__", "complex": "__complex__", "round": "__round__", "dir": "__dir__",
     "divmod": "__divmod__", "copy.copy": "__copy__", "copy.deepcopy": "__deepcopy__", "operator.index": "__index__",
 }  # fmt: skip
-_ELEMENTS = frozenset({"sorted", "list", "tuple", "set", "frozenset", "reversed", "iter", "collections.deque", "itertools.islice", "itertools.cycle", "aiter"})
+_ELEMENTS = frozenset(
+    {
+        "sorted",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "reversed",
+        "iter",
+        "collections.deque",
+        "itertools.islice",
+        "itertools.cycle",
+        "aiter",
+    }
+)
 _PASS_THROUGH = frozenset(
     {
         "functools.lru_cache()", "functools.cache", "contextlib.contextmanager", "contextlib.asynccontextmanager", "abc.abstractmethod", "functools.wraps()",
@@ -137,7 +151,16 @@ class Builtins:
             self.call_method(slot, place, caller, value, "__getitem__", arguments, target)
         elif kind == Kind.CLASS:
             if self.find_member(self.first[value], self.second[value], "__class_getitem__") is not None:
-                self.member_of_class(slot, place, caller, (self.first[value], self.second[value]), "__class_getitem__", value, arguments_of(key), target)
+                self.member_of_class(
+                    slot,
+                    place,
+                    caller,
+                    (self.first[value], self.second[value]),
+                    "__class_getitem__",
+                    value,
+                    arguments_of(key),
+                    target,
+                )
             else:
                 meta = self.metaclass(self.first[value], self.second[value])
                 if meta is not None and self.find_member(*meta, "__getitem__") is not None:
@@ -147,7 +170,14 @@ class Builtins:
         elif kind == Kind.NAMESPACE and isinstance(key, Constant) and isinstance(key.value, str):
             self._from_namespace(value, key.value, target)
         elif kind == Kind.NAMESPACE and type(key) is int and key:
-            self.on(key, (TRANSFER, lambda k: self.kinds[k] == Kind.CONSTANT and self._from_namespace(value, self.first[k], target), 0))
+            self.on(
+                key,
+                (
+                    TRANSFER,
+                    lambda k: self.kinds[k] == Kind.CONSTANT and self._from_namespace(value, self.first[k], target),
+                    0,
+                ),
+            )
 
     def _from_namespace(self, value: int, name: Any, target: int) -> None:
         slot = self.first[value]
@@ -170,7 +200,11 @@ class Builtins:
         elif isinstance(key, tuple):
             self.add(target, self._slice(slot, place, value, key[1:]))
         elif type(key) is int and key:
-            self._with_keys(key, lambda k: self._get_from_object(slot, place, caller, value, k, target), lambda: self.flow(self.all_items(value), target))
+            self._with_keys(
+                key,
+                lambda k: self._get_from_object(slot, place, caller, value, k, target),
+                lambda: self.flow(self.all_items(value), target),
+            )
         else:
             self.flow(self.all_items(value), target)
 
@@ -214,7 +248,9 @@ class Builtins:
             self._set_in_object(value, key, source)
         elif kind == Kind.INSTANCE:
             arguments = arguments_of(key, source)
-            self.call_method(slot, place, caller, value, "__setitem__", arguments, self.new(slot, ("ignored", "__setitem__")))
+            self.call_method(
+                slot, place, caller, value, "__setitem__", arguments, self.new(slot, ("ignored", "__setitem__"))
+            )
         elif kind == Kind.NAMESPACE and isinstance(key, Constant):
             self.flow(source, self.new(self.first[value], ("global", key.value)))
 
@@ -230,10 +266,19 @@ class Builtins:
             if source & _MASK:
                 self.flow(source, self.field(value, number))
         elif isinstance(key, tuple):
-            self.on(source, (TRANSFER, lambda v: self.kinds[v] == Kind.OBJECT and self.flow(self.all_items(v), self.rest(value)), 0))
+            self.on(
+                source,
+                (
+                    TRANSFER,
+                    lambda v: self.kinds[v] == Kind.OBJECT and self.flow(self.all_items(v), self.rest(value)),
+                    0,
+                ),
+            )
         elif type(key) is int and key:
             self.flow(key, self.keys(value))
-            self._with_keys(key, lambda k: self._set_in_object(value, k, source), lambda: self.flow(source, self.rest(value)))
+            self._with_keys(
+                key, lambda k: self._set_in_object(value, k, source), lambda: self.flow(source, self.rest(value))
+            )
         elif source & _MASK:
             self.flow(source, self.rest(value))
 
@@ -269,7 +314,9 @@ class Builtins:
         elif kind == Kind.CLASS:
             meta = self.metaclass(self.first[value], self.second[value])
             if meta is not None and self.find_member(*meta, "__iter__") is not None:
-                self.member_of_class(slot, ("iterate", caller, target), caller, meta, "__iter__", value, _NO_ARGUMENTS, target)
+                self.member_of_class(
+                    slot, ("iterate", caller, target), caller, meta, "__iter__", value, _NO_ARGUMENTS, target
+                )
 
     def advance(self, slot: int, caller: int, value: int, target: int) -> None:
         """`next(value)` reaches `target`."""
@@ -370,7 +417,9 @@ class Builtins:
 
     # -- methods of containers -----------------------------------------------------------------------------------------------------
 
-    def call_container_method(self, slot: int, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int) -> None:
+    def call_container_method(
+        self, slot: int, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int
+    ) -> None:
         kind = self.kinds[receiver]
         given = [a for _, a in arguments.positional]
         first = given[0] if given else 0
@@ -404,13 +453,20 @@ class Builtins:
         if type(function) is int and function:
             self.on(function, (TRANSFER, extend, 0))
 
-    def _list_method(self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int) -> None:
+    def _list_method(
+        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+    ) -> None:
         if name in ("append", "add", "appendleft", "push") and given:
             self.give(given[0], self.rest(value))
         elif name == "insert" and len(given) > 1:
             self.give(given[1], self.rest(value))
             self.flow(self.all_items(value), self.rest(value))
-        elif name in ("extend", "update", "extendleft", "__iadd__") and given and type(given[0]) is int and given[0] & _MASK:
+        elif (
+            name in ("extend", "update", "extendleft", "__iadd__")
+            and given
+            and type(given[0]) is int
+            and given[0] & _MASK
+        ):
             self.on(given[0], (TRANSFER, lambda v: self.iterate(slot, caller, v, self.rest(value)), 0))
         elif name in ("pop", "popleft", "__next__", "__getitem__"):
             if given and isinstance(given[0], Constant):
@@ -426,7 +482,9 @@ class Builtins:
         elif name == "__setitem__" and len(given) > 1:
             self.set_item(slot, key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
 
-    def _dict_method(self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int) -> None:
+    def _dict_method(
+        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+    ) -> None:
         if name in ("get", "pop", "setdefault", "__getitem__") and given:
             self.get_item(slot, key, caller, value, given[0], target)
             if len(given) > 1:
@@ -444,7 +502,9 @@ class Builtins:
             self.add(target, made)
             self.flow(self.keys(value), self.rest(made))
         elif name in ("items", "popitem"):
-            pair = self._pairs(slot, (*key, value), [self.keys(value), self.all_items(value)], target if name == "items" else 0)
+            pair = self._pairs(
+                slot, (*key, value), [self.keys(value), self.all_items(value)], target if name == "items" else 0
+            )
             if name == "popitem":
                 self.add(target, pair)
         elif name in ("update", "__ior__"):
@@ -564,7 +624,14 @@ class Builtins:
             if items:
                 self.flow(items, self.rest(made))
             if type(given[0]) is int and given[0] & _MASK:
-                self.on(given[0], (CALLBACK, (slot, (*key, "filter"), caller, _arguments((items,)), self.new(slot, (*key, "ignored"))), 0))
+                self.on(
+                    given[0],
+                    (
+                        CALLBACK,
+                        (slot, (*key, "filter"), caller, _arguments((items,)), self.new(slot, (*key, "ignored"))),
+                        0,
+                    ),
+                )
 
     def _reduce(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 2 or type(given[0]) is not int:
@@ -587,7 +654,12 @@ class Builtins:
 
         def copy(value: int) -> None:
             kind = self.kinds[value]
-            if kind == Kind.OBJECT and self.site_of(value)[0] in ("list", "tuple") and not arguments.keywords and self._keeps_order(key):
+            if (
+                kind == Kind.OBJECT
+                and self.site_of(value)[0] in ("list", "tuple")
+                and not arguments.keywords
+                and self._keeps_order(key)
+            ):
                 self.watch(value, ("fields", made, frozenset()))
                 self.flow(self.rest(value), self.rest(made))
             else:
@@ -784,7 +856,9 @@ class Builtins:
     def _register(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given and type(given[0]) is int and given[0] & _MASK:
             self.give(given[0], target)
-            self.on(given[0], (CALLBACK, (slot, (*key, "exit"), caller, _NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0))
+            self.on(
+                given[0], (CALLBACK, (slot, (*key, "exit"), caller, _NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0)
+            )
 
 
 def _wrapper(kind: Kind) -> Callable:

@@ -26,7 +26,11 @@ class Definitions:
         for child in body.children:
             if child.type == "comment":
                 continue
-            if child.type != "expression_statement" or not child.children or child.children[0].type not in ("string", "concatenated_string"):
+            if (
+                child.type != "expression_statement"
+                or not child.children
+                or child.children[0].type not in ("string", "concatenated_string")
+            ):
                 return ""
             return self.string_value(child.children[0])
         return ""
@@ -60,7 +64,9 @@ class Definitions:
     def header(self, node: Any, body: Any) -> str:
         return self.source.slice(node.start_byte, body.start_byte).rstrip() if body is not None else self.text_of(node)
 
-    def add_definition(self, node_type: str, node: Any, fields: dict[str, Any], cut: Any = None, parent: int | None = None) -> int:
+    def add_definition(
+        self, node_type: str, node: Any, fields: dict[str, Any], cut: Any = None, parent: int | None = None
+    ) -> int:
         index = len(self.definitions)
         end = self.source.char(node.end_byte)
         start = self.source.char(node.start_byte)
@@ -237,7 +243,9 @@ class Definitions:
             parts = text.split(".")
             if not all(part.isidentifier() for part in parts):
                 return None
-            version = self.scope.parent.cell(parts[0]) if self.scope.parent.kind != "class" else self.scope.load(parts[0])
+            version = (
+                self.scope.parent.cell(parts[0]) if self.scope.parent.kind != "class" else self.scope.load(parts[0])
+            )
             if type(version) is int and version and len(parts) == 1:
                 self.references[(self.scope.definition, version)] = None
             return (version, tuple(parts[1:])) if type(version) is int and version else None
@@ -314,15 +322,33 @@ class Definitions:
         enclosing.bind(name, self.decorate(variable, list(decorators)))
         return 0
 
-    def class_facts(self, scope: Scope, definition: int, name: str, bases: tuple, metaclass: Any, decorators: list[tuple]) -> ClassFacts:
+    def class_facts(
+        self, scope: Scope, definition: int, name: str, bases: tuple, metaclass: Any, decorators: list[tuple]
+    ) -> ClassFacts:
         namespace = {key: self.as_variable(scope.env[key]) for key in scope.bindings if key in scope.env}
         wrapped = self.decorated_results
-        plain = {key: self.origins[v][1] for key, v in namespace.items() if self.origins.get(v, ("",))[0] == "function" and v not in wrapped}
+        plain = {
+            key: self.origins[v][1]
+            for key, v in namespace.items()
+            if self.origins.get(v, ("",))[0] == "function" and v not in wrapped
+        }
         is_dataclass = any(e is not None and "dataclass" in self.text_of(e) for _, e in decorators) or any(
-            e is not None and self.text_of(e).split("(")[0].rsplit(".", 1)[-1] in ("define", "attrs", "frozen", "s") for _, e in decorators
+            e is not None and self.text_of(e).split("(")[0].rsplit(".", 1)[-1] in ("define", "attrs", "frozen", "s")
+            for _, e in decorators
         )
         fields = tuple(self.class_fields.get(id(scope), ()))
-        return ClassFacts(definition, name, bases, metaclass, namespace, plain, scope.attributes, fields, is_dataclass)
+        return ClassFacts(
+            definition,
+            name,
+            bases,
+            metaclass,
+            namespace,
+            plain,
+            scope.attributes,
+            fields,
+            is_dataclass,
+            scope.parent.definition,
+        )
 
     def base_classes(self, node: Any) -> tuple[tuple, Any]:
         bases: list[tuple] = []
@@ -365,7 +391,13 @@ class Definitions:
         kind = self.text_of(annotation) if annotation is not None else self.literal_type(value)
         fields = {"name": name, "attributeType": kind, "comment": self.comment_beside(statement)}
         book[name] = self.add_definition("Attribute", statement, fields, None, parent)
-        if target.type == "identifier" and type(version) is int and version and version not in self.origins and owner.kind == "module":
+        if (
+            target.type == "identifier"
+            and type(version) is int
+            and version
+            and version not in self.origins
+            and owner.kind == "module"
+        ):
             self.origins[version] = ("attribute", book[name])
 
     def literal_type(self, value: Any) -> str:
@@ -377,7 +409,11 @@ class Definitions:
         if kind == "call":
             callee = self.text_of(value.children[0])
             last = callee.rsplit(".", 1)[-1]
-            return callee if last[:1].isupper() or last in ("dict", "list", "set", "tuple", "frozenset", "str", "int", "float") else ""
+            return (
+                callee
+                if last[:1].isupper() or last in ("dict", "list", "set", "tuple", "frozenset", "str", "int", "float")
+                else ""
+            )
         return _LITERAL_TYPES.get(kind, "")
 
     def return_value(self, version: Version) -> None:
@@ -385,9 +421,7 @@ class Definitions:
         position = scope.parameters.get(version) if type(version) is int else None
         if position is not None:
             scope.returned_parameters.add(position)
-        elif type(version) is int and version:
-            self.flow(version, scope.returned)
-        elif isinstance(version, Constant) and isinstance(version.value, str):
+        elif (type(version) is int and version) or (isinstance(version, Constant) and isinstance(version.value, str)):
             self.flow(version, scope.returned)
 
     def store_attribute(self, base: Version, name: str, version: Version) -> None:

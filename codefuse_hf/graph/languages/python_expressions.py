@@ -12,10 +12,35 @@ BINARY_METHODS = {
     "+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "//": "__floordiv__", "%": "__mod__", "**": "__pow__", "@": "__matmul__",
     "&": "__and__", "|": "__or__", "^": "__xor__", "<<": "__lshift__", ">>": "__rshift__",
 }  # fmt: skip
-COMPARE_METHODS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__", "<>": "__ne__"}
+COMPARE_METHODS = {
+    "<": "__lt__",
+    "<=": "__le__",
+    ">": "__gt__",
+    ">=": "__ge__",
+    "==": "__eq__",
+    "!=": "__ne__",
+    "<>": "__ne__",
+}
 UNARY_METHODS = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
 _LONG_LITERAL = 64
-_SIMPLE = frozenset({"integer", "float", "string", "true", "false", "none", "comment", "concatenated_string", "unary_operator", ",", "[", "]", "(", ")"})
+_SIMPLE = frozenset(
+    {
+        "integer",
+        "float",
+        "string",
+        "true",
+        "false",
+        "none",
+        "comment",
+        "concatenated_string",
+        "unary_operator",
+        ",",
+        "[",
+        "]",
+        "(",
+        ")",
+    }
+)
 
 
 class Expressions:
@@ -45,15 +70,13 @@ class Expressions:
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         scope = self.scope
         known = scope.paths.get((base, name))
-        if known is not None:
-            return known
         key = (base, name, is_callee)
         target = scope.loads.get(key)
         if target is None:
             target = scope.loads[key] = self.variable()
             self.operation(base, Op.ATTRIBUTE, len(self.attribute_loads), 0)
             self.attribute_loads.append((name, target, scope.definition, is_callee))
-        return target
+        return target if known is None else known
 
     def subscript(self, node: Any) -> Version:
         children = node.children
@@ -62,14 +85,11 @@ class Expressions:
         key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return 0
-        if isinstance(key, Constant):
-            known = self.scope.paths.get((base, key))
-            if known is not None:
-                return known
+        known = self.scope.paths.get((base, key)) if isinstance(key, Constant) else None
         target = self.variable()
         self.operation(base, Op.GET_ITEM, len(self.items), 0)
         self.items.append((key, target, self.scope.definition))
-        return target
+        return target if known is None else known
 
     def subscript_key(self, node: Any) -> Any:
         if node.type != "slice":
@@ -242,7 +262,7 @@ class Expressions:
             if type(left.value) is type(right.value):
                 return Constant(left.value + right.value)
             return 0
-        if not method or not (type(left) is int and left) and not (type(right) is int and right):
+        if not method or (not (type(left) is int and left) and not (type(right) is int and right)):
             return 0
         target = self.variable()
         if type(left) is int and left:
@@ -362,7 +382,9 @@ class Expressions:
             value = self.visit(body)
         self.scope.close()
         self.scope = outer
-        kind = {"list_comprehension": "list", "set_comprehension": "set", "dictionary_comprehension": "dict"}.get(node.type, "iterator")
+        kind = {"list_comprehension": "list", "set_comprehension": "set", "dictionary_comprehension": "dict"}.get(
+            node.type, "iterator"
+        )
         return self.site(kind, {}, self.as_variable(value) if value else 0, self.as_variable(key) if key else 0)
 
     def for_in_clause(self, node: Any) -> Version:
@@ -476,7 +498,6 @@ class Expressions:
 
 
 _HARMLESS = frozenset(
-    "print len isinstance issubclass callable type id hash repr str int float bool abs round range hasattr min max sum any all sorted list tuple dict "
-    "set frozenset enumerate zip reversed ord chr format".split()
+    ["print", "len", "isinstance", "issubclass", "callable", "type", "id", "hash", "repr", "str", "int", "float", "bool", "abs", "round", "range", "hasattr", "min", "max", "sum", "any", "all", "sorted", "list", "tuple", "dict", "set", "frozenset", "enumerate", "zip", "reversed", "ord", "chr", "format"]
 )  # fmt: skip
 """Built-in functions that change no attribute or item."""

@@ -181,7 +181,9 @@ class Extractor(Expressions, Definitions, Statements):
             namespace={n: find(v) for n, v in c.namespace.items()}) for c in self.classes]  # fmt: skip
         facts.imports = [i._replace(variable=find(i.variable)) for i in self.imports]
         facts.sites = [(k, {n: find(v) for n, v in f.items()}, find(r), find(s), n_) for k, f, r, s, n_ in self.sites]
-        facts.origins = {find(v): (o[0], tuple(find(x) for x in o[1])) if o[0] == "phi" else o for v, o in self.origins.items()}
+        facts.origins = {
+            find(v): (o[0], tuple(find(x) for x in o[1])) if o[0] == "phi" else o for v, o in self.origins.items()
+        }
         facts.exports = {n: find(v) for n, v in exports.items()}
         facts.cells = {n: find(v) for n, v in module.cells.items()}
         facts.public = self.public
@@ -246,7 +248,11 @@ class Extractor(Expressions, Definitions, Statements):
         for _, callee, _, positional, _, _ in facts.calls:
             if callee in names:
                 wanted.update(v for _, v in positional[1:2] if type(v) is int)
-        method_targets = {t for n, t, _, callee in facts.loads if callee and n in ("get", "pop", "setdefault", "__getitem__", "import_module")}
+        method_targets = {
+            t
+            for n, t, _, callee in facts.loads
+            if callee and n in ("get", "pop", "setdefault", "__getitem__", "import_module")
+        }
         for _, callee, _, positional, _, _ in facts.calls:
             if callee in method_targets:
                 wanted.update(v for _, v in positional[:1] if type(v) is int)

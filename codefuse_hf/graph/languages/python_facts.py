@@ -52,7 +52,7 @@ class Kind(IntEnum):
     CONSTANT = 14  # a: the Python value
     NAMESPACE = 15  # a dict view of a module: a: file
     MANAGER = 16  # contextmanager-decorated function a: value
-    CACHED = 17  # cached_property and similar
+    GETTER = 17  # a property seen through an instance: a: getter value, b: receiver value
 
 
 class Constant(NamedTuple):
@@ -101,6 +101,7 @@ class ClassFacts(NamedTuple):
     attributes: dict[str, int]
     fields: tuple[str, ...]
     is_dataclass: bool
+    caller: int
 
 
 class ImportFacts(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codefuse_hf.graph.languages.python_facts import Constant, Op
+from codefuse_hf.graph.languages.python_facts import Constant
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.python_extract import Extractor
@@ -33,8 +33,31 @@ class Scope:
     """One scope of kind `module`, `class`, `function` or `comprehension`; `definition` is the node that its calls are charged to."""
 
     __slots__ = (
-        "attributes", "captured", "cells", "dead", "declared", "definition", "env", "epoch", "extractor", "first_parameter", "kind", "last", "loads",
-        "loops", "owner", "parent", "paths", "returned", "returned_parameters", "bindings", "trail", "yielded", "parameters", "is_async", "outer_writes",
+        "attributes",
+        "bindings",
+        "captured",
+        "cells",
+        "dead",
+        "declared",
+        "definition",
+        "env",
+        "epoch",
+        "extractor",
+        "first_parameter",
+        "is_async",
+        "kind",
+        "last",
+        "loads",
+        "loops",
+        "outer_writes",
+        "owner",
+        "parameters",
+        "parent",
+        "paths",
+        "returned",
+        "returned_parameters",
+        "trail",
+        "yielded",
     )  # fmt: skip
 
     def __init__(self, extractor: Extractor, kind: str, parent: Scope | None, definition: int):
@@ -67,6 +90,8 @@ class Scope:
         while True:
             version = scope.env.get(name)
             if version is not None:
+                if name in scope.outer_writes and scope.last.get(name, (None, -1))[1] != scope.epoch:
+                    return scope.cell(name)  # an inner function may have rebound it in a call since
                 return scope._through_loops(name, version) if scope.loops else version
             if scope.kind in ("comprehension", "class") and name not in scope.declared:
                 scope = scope.parent

@@ -184,15 +184,15 @@ class Names:
         """What an import statement binds its name to."""
         module = self.module_of(path, statement)
         if statement.name is None:
-            if module is not None and not statement.whole and "." in statement.module:
-                module = self.modules.resolve(path, 0, statement.module.split(".")[0])
-            elif module is None and not statement.whole:
+            if (module is not None and not statement.whole and "." in statement.module) or (module is None and not statement.whole):
                 module = self.modules.resolve(path, 0, statement.module.split(".")[0])
             if module is not None:
                 return [module]
             return [Entity("external", statement.module if statement.whole else statement.module.split(".")[0], 0)]
         if module is None:
-            return [Entity("external", f"{statement.module}.{statement.name}" if statement.module else statement.name, 0)]
+            return [
+                Entity("external", f"{statement.module}.{statement.name}" if statement.module else statement.name, 0)
+            ]
         return list(self.member(module, statement.name))
 
     def module_of(self, path: str, statement: ImportFacts) -> Entity | None:
@@ -274,7 +274,9 @@ class Names:
         result = []
         for base in facts.bases:
             for entity in self.path_entities(path, base):
-                if entity.kind in ("class", "external") and not (entity.kind == "class" and (entity.place, entity.index) == (path, index)):
+                if entity.kind in ("class", "external") and not (
+                    entity.kind == "class" and (entity.place, entity.index) == (path, index)
+                ):
                     result.append(entity)
         return list(dict.fromkeys(result))
 

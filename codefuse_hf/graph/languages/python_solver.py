@@ -19,6 +19,7 @@ from codefuse_hf.graph.languages.python_builtins import (
     STAR_ARGUMENT,
     STAR_KEYWORDS,
     TRANSFER,
+    VIEW,
     Arguments,
     Builtins,
 )
@@ -29,7 +30,11 @@ SHIFT = 24
 MASK = (1 << SHIFT) - 1
 MAX_VALUES = 48
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
+MAX_CONTAINERS = 8
+"""Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
 
+_CONSTANT = int(Kind.CONSTANT)
+_CONTAINER_KINDS = frozenset({int(Kind.OBJECT), int(Kind.METHOD), int(Kind.GENERATOR), int(Kind.CONSTANT)})
 _IMPLICIT_STATIC = frozenset({"__new__"})
 _IMPLICIT_CLASS = frozenset({"__init_subclass__", "__class_getitem__"})
 
@@ -59,6 +64,7 @@ class Solver(Builtins):
         self.uses: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.later: list[tuple] = []
         self.instances: set[int] = set()
+        self.views: dict[tuple[int, str], tuple] = {}
         self.wanted = [self._wanted(facts) for facts in self.facts]
 
     @staticmethod
@@ -90,16 +96,21 @@ class Solver(Builtins):
 
     def add(self, variable: int, value: int) -> None:
         """Puts a value into a variable."""
-        if self.kinds[value] == Kind.CONSTANT:
+        kind = self.kinds[value]
+        known = self.points.get(variable)
+        if known is not None:
+            if value in known:
+                return
+            size = len(known)
+            if size >= MAX_CONTAINERS and (size >= MAX_VALUES or kind in _CONTAINER_KINDS):
+                return
+        if kind == _CONSTANT:
             local = variable & MASK
             slot = variable >> SHIFT
             if local < self.facts[slot].variables and local not in self.wanted[slot]:
                 return
-        known = self.points.get(variable)
         if known is None:
             self.points[variable] = {value: None}
-        elif value in known or len(known) >= MAX_VALUES:
-            return
         else:
             known[value] = None
         self.work.append((variable, value))
@@ -165,12 +176,33 @@ class Solver(Builtins):
         for statement in facts.imports:
             if statement.name != "*":
                 self._seed_import(slot, base | statement.variable, path, statement)
+        for index in range(len(facts.classes)):
+            self._create_class(slot, index)
         for variable, name in self.names.free_names(path).items():
             found = self.names.export(path, name)
             if found is not None:
                 self.flow(self.slots[found[0]] << SHIFT | found[1], base | variable)
             elif name in self.builtin_names:
                 self.add(base | variable, self.value(Kind.BUILTIN, name))
+
+    def _create_class(self, slot: int, index: int) -> None:
+        """A class statement calls its metaclass's `__new__` and `__init__`, and its base's `__init_subclass__`."""
+        facts = self.facts[slot].classes[index]
+        if not facts.bases and facts.metaclass is None:
+            return
+        made = self.value(Kind.CLASS, slot, index)
+        ignored = self.new(slot, ("class", "created"))
+        meta = self.metaclass(slot, index)
+        if meta is not None:
+            self.member_of_class(
+                slot, ("new", index), facts.caller, meta, "__new__", self.value(Kind.CLASS, *meta), Arguments(), ignored
+            )
+            self.member_of_class(slot, ("init", index), facts.caller, meta, "__init__", made, Arguments(), ignored)
+        found = self.find_member(slot, index, "__init_subclass__", after=(self.paths[slot], index))
+        if found is not None:
+            self.member_of_class(
+                slot, ("subclass", index), facts.caller, found, "__init_subclass__", made, Arguments(), ignored
+            )
 
     def _seed_import(self, slot: int, variable: int, path: str, statement: Any) -> None:
         module = self.names.module_of(path, statement)
@@ -200,7 +232,10 @@ class Solver(Builtins):
                 return
             getter = self.facts[slot].exports.get("__getattr__")
             if getter is not None and self.names.modules.child(module, name) is None:
-                self.on(slot << SHIFT | getter, (CALLBACK, (target >> SHIFT, ("module getattr", target), 0, Arguments((), ()), target), 0))
+                self.on(
+                    slot << SHIFT | getter,
+                    (CALLBACK, (target >> SHIFT, ("module getattr", target), 0, Arguments((), ()), target), 0),
+                )
         child = self.names.modules.child(module, name)
         if child is not None:
             self._add_entity(target, child)
@@ -244,10 +279,14 @@ class Solver(Builtins):
             self.store_attribute(slot, caller, value, name, base | source)
         elif code == Op.GET_ITEM:
             key, target, caller = facts.items[a]
-            self.get_item(slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | target)
+            self.get_item(
+                slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | target
+            )
         elif code == Op.SET_ITEM:
             key, source, caller = facts.items[a]
-            self.set_item(slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | source)
+            self.set_item(
+                slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | source
+            )
         elif code == Op.ITERATE:
             self.iterate(slot, b, value, base | a)
         elif code == Op.UNPACK:
@@ -279,6 +318,8 @@ class Solver(Builtins):
             self.add(a, value)
         elif code == BIND:
             self.bind_member(value, *a)
+        elif code == VIEW:
+            self.see(value, *a)
         elif code == CALLBACK:
             site, key, caller, arguments, target = a
             self.invoke(site, key, caller, value, arguments, target)
@@ -299,7 +340,9 @@ class Solver(Builtins):
     def use(self, slot: int, caller: int, target_slot: int, definition: int) -> None:
         self.uses[slot].add((caller, target_slot, definition))
 
-    def invoke(self, slot: int, key: tuple, caller: int, value: int, arguments: Arguments, target: int, decorates: bool = False) -> None:
+    def invoke(
+        self, slot: int, key: tuple, caller: int, value: int, arguments: Arguments, target: int, decorates: bool = False
+    ) -> None:
         """`value` is called at the place `(slot, key)` by `caller`; what it returns reaches `target`."""
         kind = self.kinds[value]
         if kind == Kind.FUNCTION:
@@ -316,7 +359,11 @@ class Solver(Builtins):
             self.call_container_method(slot, key, caller, self.first[value], self.second[value], arguments, target)
         elif kind == Kind.PARTIAL:
             site, number, early = self.second[value]
-            merged = Arguments((*early.positional, *arguments.positional), (*early.keywords, *arguments.keywords), (*arguments.prefix, *early.prefix))
+            merged = Arguments(
+                (*early.positional, *arguments.positional),
+                (*early.keywords, *arguments.keywords),
+                (*arguments.prefix, *early.prefix),
+            )
             self.on(self.first[value], (CALLBACK, (slot, (*key, "partial", number), caller, merged, target), site))
         elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
             self.invoke(slot, key, caller, self.first[value], arguments, target)
@@ -341,7 +388,12 @@ class Solver(Builtins):
     def _return_argument(self, function: FunctionFacts, position: int, arguments: Arguments, target: int) -> None:
         """A parameter that is returned as it is: this call gets its own argument back, not everybody's."""
         parameter = function.parameters[position]
-        if parameter.kind == 2 or parameter.kind == 4 or any(star for star, _ in arguments.positional) or any(n is None for n, _ in arguments.keywords):
+        if (
+            parameter.kind == 2
+            or parameter.kind == 4
+            or any(star for star, _ in arguments.positional)
+            or any(n is None for n, _ in arguments.keywords)
+        ):
             self.flow(self._parameter(function, position, arguments), target)
             return
         if parameter.kind < 2 and position < len(arguments.prefix):
@@ -377,7 +429,9 @@ class Solver(Builtins):
             if star:
                 if type(argument) is int and argument & MASK:
                     self.on(argument, (STAR_ARGUMENT, (owner, function, position, count), 0))
-                position = max(position, count)  # what follows a star can land anywhere after it; this is where it lands for sure
+                position = max(
+                    position, count
+                )  # what follows a star can land anywhere after it; this is where it lands for sure
                 continue
             if position < count:
                 self.give(argument, base | parameters[position].variable)
@@ -456,7 +510,9 @@ class Solver(Builtins):
         else:
             self._fill_fields(slot, key, caller, owner, index, instance, arguments)
 
-    def _fill_fields(self, slot: int, key: tuple, caller: int, owner: int, index: int, instance: int, arguments: Arguments) -> None:
+    def _fill_fields(
+        self, slot: int, key: tuple, caller: int, owner: int, index: int, instance: int, arguments: Arguments
+    ) -> None:
         """The generated constructor of a dataclass or a named tuple."""
         path = self.paths[owner]
         names: list[str] = []
@@ -465,7 +521,9 @@ class Solver(Builtins):
             facts = self.names.facts[place].classes[number]
             names += [n for n in facts.fields if n not in names]
             generated = generated or facts.is_dataclass
-        generated = generated or any(b.endswith(("NamedTuple", "BaseModel")) for b in self.names.external_bases(path, index))
+        generated = generated or any(
+            b.endswith(("NamedTuple", "BaseModel")) for b in self.names.external_bases(path, index)
+        )
         if not generated:
             return
         for (star, argument), name in zip(arguments.positional, names, strict=False):
@@ -476,7 +534,9 @@ class Solver(Builtins):
             if name is not None:
                 self.give(argument, self.instance_variable(instance, name))
         if self.find_member(owner, index, "__post_init__") is not None:
-            self.call_method(slot, (*key, "post"), caller, instance, "__post_init__", Arguments(), self.new(slot, ("post", instance)))
+            self.call_method(
+                slot, (*key, "post"), caller, instance, "__post_init__", Arguments(), self.new(slot, ("post", instance))
+            )
 
     # -- attributes ----------------------------------------------------------------------------------------------------------------
 
@@ -546,37 +606,66 @@ class Solver(Builtins):
         if name == "__class__":
             self.add(target, self.value(Kind.CLASS, owner, index))
             return
-        self.flow(self.instance_variable(value, name), target)
-        found = None
+        view, attribute, unknown = self.view(value, name)
+        self.on(view, (VIEW, (slot, caller, name, target, is_callee), 0))
+        if attribute is not None and not is_callee:
+            self.use(slot, caller, *attribute)
+        if unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
+            self.call_method(
+                slot, ("getattr", name, target), caller, value, "__getattr__", Arguments(((0, Constant(name)),)), target
+            )
+
+    def view(self, receiver: int, name: str) -> tuple[int, tuple[int, int] | None, bool]:
+        """The variable of what `receiver.name` yields (properties uncalled), the Attribute node it means, and whether no class defines it."""
+        known = self.views.get((receiver, name))
+        if known is not None:
+            return known
+        owner, index = self.first[receiver], self.second[receiver]
+        variable = self.new(owner, ("view", receiver, name))
+        if self.kinds[receiver] == Kind.INSTANCE:
+            self.flow(self.instance_variable(receiver, name), variable)
+        found = attribute = None
         for path, number in self.names.mro(self.paths[owner], index):
             place = self.slots[path]
             facts = self.facts[place].classes[number]
-            self.flow(self.class_variable(place, number, name), target)
+            self.flow(self.class_variable(place, number, name), variable)
             if found is None and name in facts.namespace:
                 found = place, number
-                self.member(slot, caller, found, name, value, target, is_callee)
-            if name in facts.attributes and not is_callee:
-                self.use(slot, caller, place, facts.attributes[name])
-                found = found or (place, number)
-        if found is None and not name.startswith("__"):
-            if name == "__dict__":
-                return
-            if self.find_member(owner, index, "__getattr__") is not None:
-                self.call_method(slot, ("getattr", name, target), caller, value, "__getattr__", Arguments(((0, Constant(name)),)), target)
+                self.member(found, name, receiver, variable)
+            if attribute is None and name in facts.attributes:
+                attribute = place, facts.attributes[name]
+        known = self.views[receiver, name] = (variable, attribute, found is None and attribute is None)
+        return known
 
-    def member(self, slot: int, caller: int, found: tuple[int, int], name: str, receiver: int, target: int, is_callee: bool) -> None:
-        """Class member `name`, seen through `receiver` (an instance or a class), reaches `target`."""
+    def member(self, found: tuple[int, int], name: str, receiver: int, target: int) -> None:
+        """Class member `name`, bound to `receiver` (an instance or a class), reaches `target`; properties are left to be called."""
         owner, number = found
         facts = self.facts[owner].classes[number]
         plain = facts.plain.get(name)
         if plain is not None:
-            function = self.value(Kind.FUNCTION, owner, plain)
-            self.add(target, self.bind(function, name, receiver))
-            if not is_callee:
-                self.use(slot, caller, owner, self.facts[owner].functions[plain].definition)
+            self.add(target, self.bind(self.value(Kind.FUNCTION, owner, plain), name, receiver))
+        else:
+            self.on(owner << SHIFT | facts.namespace[name], (BIND, (receiver, name, target), 0))
+
+    def see(self, value: int, slot: int, caller: int, name: str, target: int, is_callee: bool) -> None:
+        """One value of a view reaches the place that asked for it; a property is called from there."""
+        kind = self.kinds[value]
+        if kind == Kind.GETTER:
+            getter, receiver = self.first[value], self.second[value]
+            key = ("property", name, target)
+            if self.kinds[getter] == Kind.INSTANCE:
+                self.call_method(slot, key, caller, getter, "__get__", Arguments(prefix=(receiver,)), target)
+            else:
+                self.invoke(slot, key, caller, getter, Arguments(prefix=(receiver,)), target)
             return
-        variable = owner << SHIFT | facts.namespace[name]
-        self.on(variable, (BIND, (slot, caller, name, receiver, target, is_callee), 0))
+        self.add(target, value)
+        if not is_callee:
+            if kind == Kind.BOUND:
+                value = self.first[value]
+                kind = self.kinds[value]
+            if kind == Kind.FUNCTION:
+                owner = self.first[value]
+                self.use(slot, caller, owner, self.facts[owner].functions[self.second[value]].definition)
 
     def bind(self, function: int, name: str, receiver: int) -> int:
         if name in _IMPLICIT_STATIC:
@@ -585,14 +674,11 @@ class Solver(Builtins):
             return self.value(Kind.BOUND, function, receiver) if name in _IMPLICIT_CLASS else function
         return self.value(Kind.BOUND, function, receiver)
 
-    def bind_member(self, value: int, slot: int, caller: int, name: str, receiver: int, target: int, is_callee: bool) -> None:
+    def bind_member(self, value: int, receiver: int, name: str, target: int) -> None:
         """The descriptor protocol for one value found in a class."""
         kind = self.kinds[value]
         if kind == Kind.FUNCTION:
             self.add(target, self.bind(value, name, receiver))
-            if not is_callee:
-                owner, index = self.first[value], self.second[value]
-                self.use(slot, caller, owner, self.facts[owner].functions[index].definition)
         elif kind == Kind.STATIC:
             self.add(target, self.first[value])
         elif kind == Kind.CLASSMETHOD:
@@ -601,39 +687,30 @@ class Solver(Builtins):
                 owner = self.value(Kind.CLASS, self.first[receiver], self.second[receiver])
             self.add(target, self.value(Kind.BOUND, self.first[value], owner))
         elif kind == Kind.PROPERTY:
-            if self.kinds[receiver] == Kind.INSTANCE:
-                if self.first[value] >= 0:
-                    self.invoke(slot, ("property", name, target), caller, self.first[value], Arguments(prefix=(receiver,)), target)
-            else:
+            if self.kinds[receiver] != Kind.INSTANCE:
                 self.add(target, value)
-        elif kind == Kind.PARTIAL and self.kinds[receiver] == Kind.INSTANCE:
-            self.add(target, value)
+            elif self.first[value] >= 0:
+                self.add(target, self.value(Kind.GETTER, self.first[value], receiver))
         elif kind == Kind.INSTANCE and self.find_member(self.first[value], self.second[value], "__get__") is not None:
-            arguments = Arguments(prefix=(receiver,))
-            self.call_method(slot, ("descriptor", name, target), caller, value, "__get__", arguments, target)
+            self.add(target, self.value(Kind.GETTER, value, receiver))
         else:
             self.add(target, value)
 
     def _load_from_class(self, slot: int, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
-        owner, index = self.first[value], self.second[value]
-        found = None
-        for path, number in self.names.mro(self.paths[owner], index):
-            place = self.slots[path]
-            facts = self.facts[place].classes[number]
-            self.flow(self.class_variable(place, number, name), target)
-            if found is None and name in facts.namespace:
-                found = place, number
-                self.member(slot, caller, found, name, value, target, is_callee)
-                if name in facts.attributes and not is_callee:
-                    self.use(slot, caller, place, facts.attributes[name])
-        if found is None:
-            meta = self.metaclass(owner, index)
+        view, attribute, unknown = self.view(value, name)
+        self.on(view, (VIEW, (slot, caller, name, target, is_callee), 0))
+        if attribute is not None and not is_callee:
+            self.use(slot, caller, *attribute)
+        if unknown:
+            meta = self.metaclass(self.first[value], self.second[value])
             if meta is not None:
                 member = self.find_member(*meta, name)
                 if member is not None:
                     self.member_through_metaclass(slot, caller, member, name, value, target, is_callee)
 
-    def member_through_metaclass(self, slot: int, caller: int, found: tuple, name: str, value: int, target: int, is_callee: bool) -> None:
+    def member_through_metaclass(
+        self, slot: int, caller: int, found: tuple, name: str, value: int, target: int, is_callee: bool
+    ) -> None:
         facts = self.facts[found[0]].classes[found[1]]
         plain = facts.plain.get(name)
         if plain is not None:
@@ -670,7 +747,15 @@ class Solver(Builtins):
         start = receiver if self.kinds[receiver] in (Kind.INSTANCE, Kind.CLASS) else owner
         found = self.find_member(self.first[start], self.second[start], name, after=place)
         if found is not None:
-            self.member(slot, caller, found, name, receiver, target, True)
+            view = (
+                self.new(self.first[receiver], ("super", owner, receiver, name))
+                if self.kinds[receiver] in (Kind.INSTANCE, Kind.CLASS)
+                else target
+            )
+            if view is target or view not in self.dynamic:
+                self.member(found, name, receiver, view)
+            if view is not target:
+                self.on(view, (VIEW, (slot, caller, name, target, True), 0))
 
     def store_attribute(self, slot: int, caller: int, value: int, name: str, source: int) -> None:
         kind = self.kinds[value]
@@ -694,11 +779,20 @@ class Solver(Builtins):
         def call(found: int) -> None:
             if self.kinds[found] == Kind.PROPERTY and self.second[found] >= 0:
                 ignored = self.new(slot, ("ignored", name))
-                self.invoke(slot, ("setter", name, source), caller, self.second[found], Arguments(((0, source),), (), (receiver,)), ignored)
+                self.invoke(
+                    slot,
+                    ("setter", name, source),
+                    caller,
+                    self.second[found],
+                    Arguments(((0, source),), (), (receiver,)),
+                    ignored,
+                )
 
         return call
 
-    def call_method(self, slot: int, key: tuple, caller: int, value: int, name: str, arguments: Arguments, target: int) -> None:
+    def call_method(
+        self, slot: int, key: tuple, caller: int, value: int, name: str, arguments: Arguments, target: int
+    ) -> None:
         """Calls a special method, which is looked up in the class and not in the instance."""
         if self.kinds[value] != Kind.INSTANCE:
             return
@@ -712,7 +806,17 @@ class Solver(Builtins):
             return
         self.member_of_class(slot, key, caller, (owner, index), name, value, arguments, target)
 
-    def member_of_class(self, slot: int, key: tuple, caller: int, where: tuple, name: str, receiver: int, arguments: Arguments, target: int) -> None:
+    def member_of_class(
+        self,
+        slot: int,
+        key: tuple,
+        caller: int,
+        where: tuple,
+        name: str,
+        receiver: int,
+        arguments: Arguments,
+        target: int,
+    ) -> None:
         """Looks `name` up in class `where`, binds it to `receiver`, calls it."""
         found = self.find_member(*where, name)
         if found is None:
@@ -720,12 +824,21 @@ class Solver(Builtins):
         facts = self.facts[found[0]].classes[found[1]]
         plain = facts.plain.get(name)
         if plain is not None:
-            self.invoke(slot, key, caller, self.value(Kind.FUNCTION, found[0], plain), arguments.after(receiver), target)
+            self.invoke(
+                slot, key, caller, self.value(Kind.FUNCTION, found[0], plain), arguments.after(receiver), target
+            )
             return
         callee = self.new(slot, ("method", *key, receiver, name))
         if callee not in self.dynamic:
-            self.on(callee, (CALLBACK, (slot, key, caller, arguments if name != "__new__" else arguments.after(receiver), target), 0))
-            self.on(found[0] << SHIFT | facts.namespace[name], (BIND, (slot, caller, name, receiver, callee, True), 0))
+            self.on(
+                callee,
+                (
+                    CALLBACK,
+                    (slot, key, caller, arguments if name != "__new__" else arguments.after(receiver), target),
+                    0,
+                ),
+            )
+            self.on(found[0] << SHIFT | facts.namespace[name], (BIND, (receiver, name, callee), 0))
 
     def implicit(self, slot: int, caller: int, value: int, name: str) -> None:
         """A special method that an operator or a built-in calls without interest in its arguments or result."""
@@ -739,7 +852,9 @@ class Solver(Builtins):
             return
         elif name == "__ne__" and self.find_member(owner, index, name) is None:
             name = "__eq__"
-        self.call_method(slot, ("implicit", caller, name), caller, value, name, Arguments(), self.new(slot, ("ignored", name)))
+        self.call_method(
+            slot, ("implicit", caller, name), caller, value, name, Arguments(), self.new(slot, ("ignored", name))
+        )
 
     # -- phases ----------------------------------------------------------------------------------------------------------------------
 
@@ -764,6 +879,12 @@ class Solver(Builtins):
 
     def _assume_called(self, slot: int, function: FunctionFacts) -> None:
         base = slot << SHIFT
+        if (
+            function.result_annotation is not None
+            and not function.yielded
+            and not self.points.get(base | function.returned)
+        ):
+            self._add_instances(base | function.returned, slot, function.result_annotation)
         for position, parameter in enumerate(function.parameters):
             variable = base | parameter.variable
             if self.points.get(variable):
@@ -781,6 +902,9 @@ class Solver(Builtins):
                 else:
                     self.add(variable, self.value(Kind.INSTANCE, slot, function.owner))
             elif parameter.annotation is not None and parameter.kind not in (2, 4):
-                for entity in self.names.path_entities(self.paths[slot], parameter.annotation):
-                    if entity.kind == "class":
-                        self.add(variable, self.value(Kind.INSTANCE, self.slots[entity.place], entity.index))
+                self._add_instances(variable, slot, parameter.annotation)
+
+    def _add_instances(self, variable: int, slot: int, annotation: tuple) -> None:
+        for entity in self.names.path_entities(self.paths[slot], annotation):
+            if entity.kind == "class":
+                self.add(variable, self.value(Kind.INSTANCE, self.slots[entity.place], entity.index))

@@ -115,7 +115,11 @@ class Statements:
 
     def pairwise(self, target: Any, value: Any) -> bool:
         """`a, b = x, y`: binds each name to its own value, after all values have been read."""
-        if target.type not in ("pattern_list", "tuple_pattern", "list_pattern") or value.type not in ("expression_list", "tuple", "list"):
+        if target.type not in ("pattern_list", "tuple_pattern", "list_pattern") or value.type not in (
+            "expression_list",
+            "tuple",
+            "list",
+        ):
             return False
         left = [c for c in target.children if c.is_named and c.type != "comment"]
         right = [c for c in value.children if c.is_named and c.type != "comment"]
@@ -200,7 +204,12 @@ class Statements:
         result = self.operator(old, new, method)
         if type(old) is int and old and result and method:
             self.implicit_call(old, "__i" + method[2:])
-        if target.type == "identifier" and self.text_of(target) == "__all__" and self.public is not None and self.scope.kind == "module":
+        if (
+            target.type == "identifier"
+            and self.text_of(target) == "__all__"
+            and self.public is not None
+            and self.scope.kind == "module"
+        ):
             self.public = [*self.public, *(self.literal_names(value) or [])]
         if type(result) is int:
             result = self.phi([old, result]) if operator in ("+", "|", "&") else result
@@ -543,5 +552,3 @@ class Statements:
         finally:
             self.source, self._text, self._ascii = saved
             del self.definitions[definitions:]
-
-
