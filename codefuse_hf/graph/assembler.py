@@ -32,7 +32,6 @@ EXTRA = "extra"
 """The column of fields outside the schema, as one JSON object: kept, so that nothing is lost between load and save."""
 
 _ID_RANGE = range(-(2**63), 2**63)
-_JAVA_SPELLING = ("nodeId", "modifiers")
 
 
 @dataclass(slots=True)
@@ -239,9 +238,9 @@ def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language
         name = record.get("fileName") or record.get("name")
         if isinstance(name, str) and "." in name:
             return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
-        return Language.JAVA if "fileName" not in record and "nodeId" in record else Language.PYTHON
-    if node_type is NodeType.CLASS:
-        java = record.get("className") is None and any(record.get(key) is not None for key in _JAVA_SPELLING)
+    own_key = {NodeType.FILE: "fileName", NodeType.CLASS: "className"}.get(node_type)
+    if own_key is not None:  # without a suffix to go by: the key that its name is under
+        java = record.get(own_key) is None and any(record.get(key) is not None for key in ("name", "modifiers"))
         return Language.JAVA if java else Language.PYTHON
     return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
 

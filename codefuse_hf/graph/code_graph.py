@@ -126,7 +126,7 @@ class CodeGraph:
             return
         keeper = first[inverse]
         for index in np.flatnonzero(keeper != np.arange(len(keeper))).tolist():
-            if self._record(index) != self._record(int(keeper[index])):
+            if self._record(index, spelled=False) != self._record(int(keeper[index]), spelled=False):
                 node_id = int(self.arrays.ids[index])
                 raise ValueError(f"two different nodes have the id {node_id} (nodes[{keeper[index]}], nodes[{index}])")
         dropped = self.arrays.dropped_edges
@@ -505,10 +505,10 @@ class CodeGraph:
         found = self.arrays.numbers.get(column)
         return None if found is None or found[index] == NO_NUMBER else int(found[index])
 
-    def _record(self, index: int) -> dict[str, Any]:
+    def _record(self, index: int, spelled: bool = True) -> dict[str, Any]:
         arrays = self.arrays
         node_type = NODE_TYPES[arrays.types[index]]
-        language = LANGUAGES[arrays.languages[index]]
+        language = LANGUAGES[arrays.languages[index]] if spelled else None
         record: dict[str, Any] = {"nodeType": node_type.value, "id": int(arrays.ids[index])}
         for field in FIELDS[node_type]:
             if field.kind is FieldKind.NUMBER:
