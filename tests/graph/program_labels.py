@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -162,10 +163,10 @@ def trace_program(case: Path) -> set[Edge]:
     loader = type("Loader", (_Loader,), {"names": names, "kept": []})
     finder = _Finder(case, loader)
     edges: set[Edge] = set()
-    skipped_files = {contextlib.__file__}
+    skipped_files = {contextlib.__file__, functools.__file__}
 
     def owner(frame: FrameType | None) -> str | None:
-        # exec, eval and dataclass run generated text, and contextmanager's helper stands for the function it wraps
+        # exec, eval and dataclass run generated text; what contextlib and functools wrap stands for the function in it
         while frame is not None and id(frame.f_code) not in names:
             if not frame.f_code.co_filename.startswith("<string>") and frame.f_code.co_filename not in skipped_files:
                 return None
