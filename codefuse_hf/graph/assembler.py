@@ -113,7 +113,7 @@ class GraphAssembler:
         """Adds one node record. ValueError, naming the node, for what the schema does not allow."""
         index = len(self._ids)
         where = f"nodes[{index}]"
-        if not isinstance(record, Mapping):
+        if type(record) is not dict and not isinstance(record, Mapping):
             raise ValueError(f"{where} must be an object with nodeType and id, found {_shown(record)}")
         if (name := record.get("nodeType")) is None:
             raise ValueError(f"{where} has no 'nodeType' (its keys: {', '.join(map(str, record)) or 'none'})")
@@ -140,7 +140,7 @@ class GraphAssembler:
             else:
                 continue
             if each.kind is FieldKind.TEXT:
-                if not isinstance(value, str):
+                if type(value) is not str and not isinstance(value, str):
                     raise ValueError(f"nodes[{index}] ({plan.type}): {key!r} must be text, found {_shown(value)}")
                 if each.column != "text":
                     texts.add(index, each.column, value)
@@ -160,7 +160,8 @@ class GraphAssembler:
     def _add_number(self, index: int, column: str, value: Any, what: str) -> None:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not NO_NUMBER < value < 2**31:
+        is_whole = type(value) is int or (isinstance(value, int | np.integer) and not isinstance(value, bool))
+        if not is_whole or not NO_NUMBER < value < 2**31:
             raise ValueError(f"{what} must be a whole number, found {_shown(value)}")
         if (arrays := self._numbers.get(column)) is None:
             arrays = self._numbers[column] = (array("i"), array("i"))
@@ -185,7 +186,9 @@ class GraphAssembler:
     def add_edges(self, edges: Iterable[Any]) -> None:
         """Adds edges given as `(edgeType, source, target)` or as records with these keys."""
         for edge in edges:
-            if isinstance(edge, Mapping):
+            if type(edge) is tuple and len(edge) == 3:
+                self.add_edge(*edge)
+            elif isinstance(edge, Mapping):
                 missing = [key for key in ("edgeType", "source", "target") if edge.get(key) is None]
                 if missing:
                     raise ValueError(f"edges[{len(self._edges[0])}] has no {missing[0]!r}: found {_shown(dict(edge))}")
