@@ -392,7 +392,7 @@ class FileReader(CodeReader):
             }
         )
         in_interface = self.owner >= 0 and self.kind_of_owner() in ("interface", "annotation")
-        if body is None and (in_interface or flags & op.ABSTRACT):
+        if body is None and in_interface and not flags & (op.DEFAULT | op.STATIC):
             flags |= op.ABSTRACT
         body_index = -1
         if body is not None:
