@@ -71,8 +71,14 @@ def import_edges(names: Names, path: str) -> Iterator[Edge]:
             targets += names.member(module, statement.name)
         for entity in targets:
             target = entity_ref(names, entity)
-            if target is not None and target != source:
+            if target is None or target == source:
+                continue
+            if entity.kind != "attribute":
                 yield "imports", source, target
+                continue
+            yield "references", source, target  # the schema lets files import files, classes and functions
+            if target.path != path:
+                yield "imports", source, Ref(target.path, 0)
 
 
 def class_edges(names: Names, path: str) -> Iterator[Edge]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from codefuse_hf.graph.languages.python_facts import Constant, Kind
 
+MAX_PREFIXED = 64
 _SHIFT = 24
 # Codes of operations that come up while solving, after those of `Op`.
 BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER, VIEW = range(32, 39)
@@ -165,6 +166,8 @@ class Builtins:
                 meta = self.metaclass(self.first[value], self.second[value])
                 if meta is not None and self.find_member(*meta, "__getitem__") is not None:
                     self.member_of_class(slot, place, caller, meta, "__getitem__", value, arguments_of(key), target)
+                elif self.is_enum(self.first[value], self.second[value]):
+                    self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
                 elif meta is None:
                     self.add(target, value)  # Generic[T]
         elif kind == Kind.NAMESPACE and isinstance(key, Constant) and isinstance(key.value, str):
@@ -383,6 +386,10 @@ class Builtins:
     def operator(self, slot: int, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
         """`value ∘ right`; for sequences, `+` makes a longer one."""
         kind = self.kinds[value]
+        if method.__class__ is tuple:
+            if kind == Kind.CONSTANT and isinstance(self.first[value], str):
+                self.add(target, self.value(Kind.CONSTANT, f"{method[1]}{self.first[value]}{method[2]}"))
+            return
         if kind == Kind.INSTANCE:
             arguments = arguments_of(right) if right else _NO_ARGUMENTS
             self.call_method(slot, (*place, method), caller, value, method, arguments, target)
@@ -568,8 +575,8 @@ class Builtins:
         if type(argument) is not int or not argument & _MASK:
             return 0
         variable = self.new(slot, (*key, "items", argument))
-        if variable not in self.dynamic:
-            self.dynamic[variable] = []
+        if variable not in self.copies:
+            self.copies[variable] = []
             self.on(argument, (TRANSFER, lambda v: self.iterate(slot, caller, v, variable), 0))
         return variable
 
@@ -752,6 +759,27 @@ class Builtins:
                 self.on(given[0], (TRANSFER, lambda v: self.load_attribute(slot, caller, v, name, target, False), 0))
 
         self._each_constant(given[1], load)
+        prefix = self.prefixes.get(given[1]) if type(given[1]) is int else None
+        if prefix:
+
+            def late() -> None:
+                if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(given[1], ())):
+                    self.on(given[0], (TRANSFER, lambda v: self._load_prefixed(slot, caller, v, prefix, target), 0))
+
+            self.later.append(("key", slot, late, 0))
+
+    def _load_prefixed(self, slot: int, caller: int, value: int, prefix: str, target: int) -> None:
+        """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
+        if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
+            return
+        found: dict[str, None] = {}
+        for path, number in self.names.mro(self.paths[self.first[value]], self.second[value]):
+            found.update(
+                (name, None) for name in self.names.facts[path].classes[number].plain if name.startswith(prefix)
+            )
+        if len(found) <= MAX_PREFIXED:
+            for name in found:
+                self.load_attribute(slot, caller, value, name, target, True)
 
     def _each_constant(self, argument: Any, act: Callable[[Any], None]) -> None:
         if isinstance(argument, Constant):
@@ -820,7 +848,16 @@ class Builtins:
         self.add(target, self.value(Kind.PARTIAL, callee, (slot, key, early)))
 
     def _globals(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        self.add(target, self.value(Kind.NAMESPACE, slot))
+        if not given:
+            self.add(target, self.value(Kind.NAMESPACE, slot))
+            return
+
+        def names_of(value: int) -> None:
+            if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
+                self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
+
+        if type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (TRANSFER, names_of, 0))
 
     def _factory(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""
@@ -901,6 +938,7 @@ _HANDLERS: dict[str, Callable] = {
     "functools.wraps": Builtins._factory,
     "functools.lru_cache": Builtins._lru_cache,
     "globals": Builtins._globals,
+    "vars": Builtins._globals,
     "importlib.import_module": Builtins._import_module,
     "__import__": Builtins._import_module,
     "object.__new__": Builtins._object_new,

@@ -139,10 +139,10 @@ class Expressions:
         elif len(children) == 2:
             return Constant("")
         formatted = "f" in self.text_of(children[0]).lower() if children else False
-        for child in children:
-            if child.type == "interpolation":
-                self.interpolation(child)
-        if formatted or node.end_byte - node.start_byte > 200:
+        values = [self.interpolation(child) for child in children if child.type == "interpolation"]
+        if formatted:
+            return self.formatted_name(children, values)
+        if node.end_byte - node.start_byte > 200:
             return 0
         try:
             value = ast.literal_eval(self.text_of(node))
@@ -150,13 +150,32 @@ class Expressions:
             return 0
         return Constant(value) if isinstance(value, str) else 0
 
+    def formatted_name(self, children: list[Any], values: list[Version]) -> Version:
+        """f"visit_{kind}" with one short gap."""
+        if len(values) != 1 or len(children) > 5:
+            return 0
+        texts, before = ["", ""], 0
+        for child in children[1:-1]:
+            if child.type == "interpolation":
+                before = 1
+            else:
+                texts[before] += self.text_of(child)
+        if not (texts[0] + texts[1] + "a").isidentifier():
+            return 0
+        if isinstance(values[0], Constant):
+            return Constant(f"{texts[0]}{values[0].value}{texts[1]}")
+        return self.concatenation(texts[0], values[0], texts[1])
+
     def interpolation(self, node: Any) -> Version:
+        result: Version = 0
         for child in node.children:
             if child.is_named and child.type not in ("type_conversion", "comment"):
                 value = self.visit(child)
-                if child.type != "format_specifier" and type(value) is int and value:
-                    self.implicit_call(value, "__str__")
-        return 0
+                if child.type != "format_specifier":
+                    result = value
+                    if type(value) is int and value:
+                        self.implicit_call(value, "__str__")
+        return result
 
     def implicit_call(self, version: int, method: str) -> None:
         self.operation(version, Op.CALL_METHOD, self.name_index(method), self.scope.definition)
@@ -262,6 +281,11 @@ class Expressions:
             if type(left.value) is type(right.value):
                 return Constant(left.value + right.value)
             return 0
+        if method == "__add__" and (isinstance(left, Constant) or isinstance(right, Constant)):
+            prefix = left.value if isinstance(left, Constant) else ""
+            suffix = right.value if isinstance(right, Constant) else ""
+            if isinstance(prefix, str) and isinstance(suffix, str):
+                return self.concatenation(prefix, right if isinstance(left, Constant) else left, suffix)
         if not method or (not (type(left) is int and left) and not (type(right) is int and right)):
             return 0
         target = self.variable()
@@ -271,6 +295,15 @@ class Expressions:
         if type(right) is int and right:
             self.operation(right, Op.OPERATOR, len(self.items), 0)
             self.items.append(("__r" + method[2:], target, self.scope.definition))
+        return target
+
+    def concatenation(self, prefix: str, middle: Version, suffix: str) -> Version:
+        """A string whose parts around `middle` are known: the name of an attribute, perhaps."""
+        if type(middle) is not int or not middle:
+            return 0
+        target = self.variable()
+        self.operation(middle, Op.OPERATOR, len(self.items), 0)
+        self.items.append((("concat", prefix, suffix), target, self.scope.definition))
         return target
 
     def unary_operator(self, node: Any) -> Version:

@@ -263,6 +263,8 @@ class Extractor(Expressions, Definitions, Statements):
             for v, code, a, _ in self.emitted:
                 if code == Op.COPY:
                     sources.setdefault(find(a), []).append(find(v))
+                elif code == Op.OPERATOR and facts.items[a][0].__class__ is tuple:
+                    sources.setdefault(facts.items[a][1], []).append(find(v))
             pending = list(wanted)
             while pending:
                 for source in sources.get(pending.pop(), ()):

@@ -5,6 +5,7 @@ This part needs no data flow: a name is followed through imports, re-exports, pl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -75,7 +76,11 @@ class Modules:
         homes = self._homes.get(top)
         if not homes:
             return None
-        proper = [h for h in homes if not h or not self.is_package(h)]
+        # Inside a package absolute names do not look beside the file; a root that is a package itself serves its own scripts only.
+        proper = [h for h in homes if not self.is_package(h) or (h == folder == "")]
+        if top in sys.stdlib_module_names:
+            # Only a script's own folder comes before the standard library.
+            proper = [h for h in proper if h == folder and not self.is_package(h)]
         found = [h for h in proper if (entity := self.at(_join(h, top))) is not None and entity.kind == "module"]
         for candidates in (found, proper):
             ancestors = [h for h in candidates if h == "" or folder == h or folder.startswith(h + "/")]
@@ -83,8 +88,7 @@ class Modules:
                 return max(ancestors, key=len)
             if candidates:
                 return candidates[0]
-        # A script beside its modules in a folder that happens to be a package.
-        return folder if folder in homes and self.file(_join(folder, top)) else None
+        return None
 
     def resolve(self, importer: str, level: int, module: str) -> Entity | None:
         """The module that `from {'.' * level}{module} import …` in the file `importer` names; None outside the project."""
@@ -184,7 +188,9 @@ class Names:
         """What an import statement binds its name to."""
         module = self.module_of(path, statement)
         if statement.name is None:
-            if (module is not None and not statement.whole and "." in statement.module) or (module is None and not statement.whole):
+            if (module is not None and not statement.whole and "." in statement.module) or (
+                module is None and not statement.whole
+            ):
                 module = self.modules.resolve(path, 0, statement.module.split(".")[0])
             if module is not None:
                 return [module]

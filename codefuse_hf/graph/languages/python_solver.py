@@ -28,7 +28,7 @@ from codefuse_hf.graph.languages.python_modules import Entity, Names
 
 SHIFT = 24
 MASK = (1 << SHIFT) - 1
-MAX_VALUES = 48
+MAX_VALUES = 24
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
 MAX_CONTAINERS = 8
 """Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
@@ -52,8 +52,10 @@ class Solver(Builtins):
         self.first: list[Any] = []
         self.second: list[Any] = []
         self.points: dict[int, dict[int, None]] = {}
+        self.copies: dict[int, list[int]] = {}
         self.dynamic: dict[int, list[tuple]] = {}
         self.work: deque[tuple[int, int]] = deque()
+        self.queued: deque[tuple[tuple, int]] = deque()
         self.extra: list[dict[Any, int]] = [{} for _ in self.facts]
         self.sites: list[dict[Any, int]] = [{} for _ in self.facts]
         self.site_facts: dict[tuple[int, int], tuple] = {}
@@ -63,6 +65,12 @@ class Solver(Builtins):
         self.calls: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.uses: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.later: list[tuple] = []
+        self.prefixes = {
+            slot << SHIFT | target: method[1]
+            for slot, f in enumerate(self.facts)
+            for method, target, _ in f.items
+            if method.__class__ is tuple and method[0] == "concat"
+        }
         self.instances: set[int] = set()
         self.views: dict[tuple[int, str], tuple] = {}
         self.wanted = [self._wanted(facts) for facts in self.facts]
@@ -117,8 +125,19 @@ class Solver(Builtins):
 
     def flow(self, source: int, target: int) -> None:
         """Everything in `source`, now or later, reaches `target`."""
-        if source != target:
-            self.on(source, (Op.COPY, target, 0))
+        if source == target:
+            return
+        targets = self.copies.get(source)
+        if targets is None:
+            self.copies[source] = [target]
+        elif len(targets) < 8 and target in targets:
+            return
+        else:
+            targets.append(target)
+        known = self.points.get(source)
+        if known:
+            for value in list(known):
+                self.add(target, value)
 
     def on(self, variable: int, operation: tuple) -> None:
         """Applies an operation to every value of a variable, now and later."""
@@ -129,9 +148,8 @@ class Solver(Builtins):
             operations.append(operation)
         known = self.points.get(variable)
         if known:
-            slot = variable >> SHIFT
-            for value in list(known):
-                self.apply(slot, operation, value)
+            # Queued, not applied here: operations lead to operations, without end in sight.
+            self.queued.extend((operation, value) for value in known)
 
     def give(self, source: Any, target: int) -> None:
         """`flow` for an argument: a variable or a Constant."""
@@ -241,8 +259,13 @@ class Solver(Builtins):
             self._add_entity(target, child)
 
     def _run(self) -> None:
-        work, facts, dynamic, apply = self.work, self.facts, self.dynamic, self.apply
-        while work:
+        work, queued, facts, dynamic, copies = self.work, self.queued, self.facts, self.dynamic, self.copies
+        apply, add = self.apply, self.add
+        while work or queued:
+            while queued:
+                apply(*queued.popleft())
+            if not work:
+                break
             variable, value = work.popleft()
             slot, local = variable >> SHIFT, variable & MASK
             program = facts[slot]
@@ -253,13 +276,16 @@ class Solver(Builtins):
                     for i in range(3 * start, 3 * stop, 3):
                         code = operations[i]
                         if code == 0:
-                            self.add(base | operations[i + 1], value)
+                            add(base | operations[i + 1], value)
                         else:
                             self._static(slot, base, code, operations[i + 1], operations[i + 2], value)
+            targets = copies.get(variable)
+            if targets:
+                for target in targets:
+                    add(target, value)
             extra = dynamic.get(variable)
             if extra:
-                for operation in list(extra):
-                    apply(slot, operation, value)
+                queued.extend((operation, value) for operation in extra)
 
     def _static(self, slot: int, base: int, code: int, a: int, b: int, value: int) -> None:
         """One operation of a file's program."""
@@ -311,15 +337,13 @@ class Solver(Builtins):
             self.add(base | a, value)
             self.implicit(slot, b, value, "__await__")
 
-    def apply(self, slot: int, operation: tuple, value: int) -> None:
+    def apply(self, operation: tuple, value: int) -> None:
         """One operation that came up while solving."""
-        code, a, b = operation
-        if code == Op.COPY:
-            self.add(a, value)
+        code, a, _ = operation
+        if code == VIEW:
+            self.see(value, *a)
         elif code == BIND:
             self.bind_member(value, *a)
-        elif code == VIEW:
-            self.see(value, *a)
         elif code == CALLBACK:
             site, key, caller, arguments, target = a
             self.invoke(site, key, caller, value, arguments, target)
@@ -359,12 +383,14 @@ class Solver(Builtins):
             self.call_container_method(slot, key, caller, self.first[value], self.second[value], arguments, target)
         elif kind == Kind.PARTIAL:
             site, number, early = self.second[value]
+            if number in key:
+                return  # a partial of itself
             merged = Arguments(
                 (*early.positional, *arguments.positional),
                 (*early.keywords, *arguments.keywords),
                 (*arguments.prefix, *early.prefix),
             )
-            self.on(self.first[value], (CALLBACK, (slot, (*key, "partial", number), caller, merged, target), site))
+            self.on(self.first[value], (CALLBACK, (slot, (*key, number), caller, merged, target), site))
         elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
             self.invoke(slot, key, caller, self.first[value], arguments, target)
 
@@ -372,8 +398,9 @@ class Solver(Builtins):
         owner, index = self.first[value], self.second[value]
         function = self.facts[owner].functions[index]
         self.edge(slot, caller, owner, function.definition)
-        mark = (slot, key, value, arguments.prefix)
+        mark = (slot, key, value, len(arguments.prefix))
         if mark in self.bound:
+            self._bind_prefix(owner, function, arguments, target)
             return
         self.bound.add(mark)
         base = owner << SHIFT
@@ -384,6 +411,15 @@ class Solver(Builtins):
             self.flow(base | function.returned, target)
         for position in function.returned_parameters:
             self._return_argument(function, position, arguments, target)
+
+    def _bind_prefix(self, owner: int, function: FunctionFacts, arguments: Arguments, target: int) -> None:
+        """A call that is known already, with another receiver."""
+        parameters = function.parameters
+        for position, value in enumerate(arguments.prefix):
+            if position < len(parameters) and parameters[position].kind < 2:
+                self.add(owner << SHIFT | parameters[position].variable, value)
+                if position in function.returned_parameters:
+                    self.add(target, value)
 
     def _return_argument(self, function: FunctionFacts, position: int, arguments: Arguments, target: int) -> None:
         """A parameter that is returned as it is: this call gets its own argument back, not everybody's."""
@@ -622,7 +658,8 @@ class Solver(Builtins):
             return known
         owner, index = self.first[receiver], self.second[receiver]
         variable = self.new(owner, ("view", receiver, name))
-        if self.kinds[receiver] == Kind.INSTANCE:
+        is_instance = self.kinds[receiver] == Kind.INSTANCE
+        if is_instance:
             self.flow(self.instance_variable(receiver, name), variable)
         found = attribute = None
         for path, number in self.names.mro(self.paths[owner], index):
@@ -634,8 +671,21 @@ class Solver(Builtins):
                 self.member(found, name, receiver, variable)
             if attribute is None and name in facts.attributes:
                 attribute = place, facts.attributes[name]
+        if (
+            not is_instance
+            and found is not None
+            and name in self.facts[found[0]].classes[found[1]].attributes
+            and self.is_enum(owner, index)
+        ):
+            self.add(variable, self.value(Kind.INSTANCE, owner, index))
         known = self.views[receiver, name] = (variable, attribute, found is None and attribute is None)
         return known
+
+    def is_enum(self, owner: int, index: int) -> bool:
+        return any(
+            b.startswith("enum.") or b.endswith(("Enum", "Flag"))
+            for b in self.names.external_bases(self.paths[owner], index)
+        )
 
     def member(self, found: tuple[int, int], name: str, receiver: int, target: int) -> None:
         """Class member `name`, bound to `receiver` (an instance or a class), reaches `target`; properties are left to be called."""
@@ -752,7 +802,7 @@ class Solver(Builtins):
                 if self.kinds[receiver] in (Kind.INSTANCE, Kind.CLASS)
                 else target
             )
-            if view is target or view not in self.dynamic:
+            if view is target or view not in self.points:
                 self.member(found, name, receiver, view)
             if view is not target:
                 self.on(view, (VIEW, (slot, caller, name, target, True), 0))
@@ -771,7 +821,10 @@ class Solver(Builtins):
         elif kind == Kind.CLASS:
             self.flow(source, self.class_variable(self.first[value], self.second[value], name))
         elif kind == Kind.MODULE and self.first[value] >= 0:
-            self.flow(source, self.new(self.first[value], ("global", name)))
+            owner = self.first[value]
+            self.flow(source, self.new(owner, ("global", name)))
+            if name in self.facts[owner].cells:
+                self.flow(source, owner << SHIFT | self.facts[owner].cells[name])
         elif kind == Kind.FUNCTION:
             self.flow(source, self.new(self.first[value], ("function", self.second[value], name)))
 
@@ -829,7 +882,7 @@ class Solver(Builtins):
             )
             return
         callee = self.new(slot, ("method", *key, receiver, name))
-        if callee not in self.dynamic:
+        if callee not in self.dynamic and callee not in self.copies:
             self.on(
                 callee,
                 (
