@@ -9,9 +9,9 @@ import numpy as np
 
 WIDTH, HEIGHT = 1600.0, 1000.0
 """The size of the root's rectangle; the unit is arbitrary."""
-_HEADER, _HEADER_DECAY = 30.0, 0.84  # the strip for a container's name: less at every level, never more than a share
+_HEADER, _HEADER_DECAY = 30.0, 0.9  # the strip for a container's name: less at every level, never more than a share
 _HEADER_SHARE = 0.17
-_MARGIN, _MARGIN_SHARE = 5.0, 0.022
+_MARGIN, _MARGIN_SHARE = 5.0, 0.02
 
 
 def nested_treemap(parents: Sequence[int], weights: Sequence[float]) -> np.ndarray:

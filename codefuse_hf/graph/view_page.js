@@ -54,7 +54,7 @@
   const opens = (row) => {
     if (!hasInner(row)) return false;
     const w = N.w[row] * scale, h = N.h[row] * scale, many = Math.min(N.stop[row] - row - 1, 24);
-    return row === 0 || (Math.min(w, h) >= 44 && w * h >= 5200 + 260 * many);
+    return row === 0 || (header[row] * scale >= 10.5 && Math.min(w, h) >= 44 && w * h >= 5200 + 260 * many);
   };
   const isInside = (row, outer) => row >= outer && row < N.stop[outer];
   const fileOf = (row) => {
@@ -117,7 +117,7 @@
   function paintLabel(row, x, y, w, strip, h, color, opened) {
     const container = hasInner(row), room = w - 12;
     const largest = opened ? Math.min(strip * 0.68, 13 + Math.max(0, strip - 26) * 0.14, 22) : Math.min(strip * 0.62, 13);
-    if (largest < 7.5 || w < 22) return;
+    if (largest < 7 || w < 22) return;
     let text = label(row);
     const weight = container ? 600 : 500;
     if (!nameWidths[row]) { ctx.font = font(20, weight); nameWidths[row] = ctx.measureText(text).width / 20 || 0.1; }
@@ -203,7 +203,7 @@
       if (line) line.weight++;
       else lines.set(id, { kind: E.type[edge], a, b, weight: 1 });
     }
-    const found = [...lines.values()].sort((p, q) => q.weight - p.weight).slice(0, focus >= 0 ? 1200 : 150);
+    const found = [...lines.values()].sort((p, q) => q.weight - p.weight).slice(0, focus >= 0 ? 500 : 150);
     gathered = { key, lines: found.reverse() };
     return gathered.lines;
   }
@@ -213,7 +213,8 @@
     if (focus < 0 && !relations) return;
     const lines = gather(focus), heaviest = lines.length ? lines[lines.length - 1].weight : 1;
     if (focus >= 0) { ctx.fillStyle = theme === "dark" ? "rgba(10,12,16,.55)" : "rgba(247,248,250,.6)"; veil(focus, lines); }
-    for (const line of lines) paintEdge(line, focus >= 0, heaviest);
+    const clarity = Math.max(0.4, 0.9 - lines.length / 400); // many lines are drawn fainter
+    for (const line of lines) paintEdge(line, focus >= 0 ? clarity : 0, heaviest);
   }
 
   // Dims what has nothing to do with the selection.
@@ -245,8 +246,8 @@
     if (length < 3) return;
     const bend = Math.min(0.16 * length, 70), mx = (ax + bx) / 2 - (by - ay) / length * bend, my = (ay + by) / 2 + (bx - ax) / length * bend;
     ctx.strokeStyle = ctx.fillStyle = EDGE_COLORS[theme][KINDS[kind]];
-    ctx.globalAlpha = focused ? 0.85 : 0.12 + 0.4 * Math.sqrt(weight / heaviest);
-    ctx.lineWidth = (focused ? 1.2 : 0.8) + Math.min(focused ? 3 : 2, Math.log2(weight) * 0.3);
+    ctx.globalAlpha = focused || 0.12 + 0.4 * Math.sqrt(weight / heaviest);
+    ctx.lineWidth = (focused ? 1.1 : 0.8) + Math.min(2, Math.log2(weight) * 0.3);
     ctx.beginPath();
     ctx.moveTo(ax, ay);
     ctx.quadraticCurveTo(mx, my, bx, by);
@@ -274,10 +275,14 @@
   // Brings a box into view: the whole of it, with some room around.
   function fit(row, animate = true) {
     if (!count) return;
-    const room = row === 0 ? 10 : Math.min(width, height) * 0.12;
-    const target = Math.min((width - 2 * room) / Math.max(N.w[row], 1e-9), (height - 2 * room) / Math.max(N.h[row], 1e-9), 4000);
+    const target = fitScale(row, row === 0 ? 0.015 : 0.12);
     glide(target, width / 2 - (N.x[row] + N.w[row] / 2) * target, height / 2 - (N.y[row] + N.h[row] / 2) * target, animate);
   }
+
+  const fitScale = (row, share) => {
+    const room = Math.min(width, height) * share;
+    return Math.min((width - 2 * room) / Math.max(N.w[row], 1e-9), (height - 2 * room) / Math.max(N.h[row], 1e-9), 4000);
+  };
 
   function glide(toScale, toX, toY, animate) {
     cancelAnimationFrame(animation);
@@ -445,13 +450,13 @@
     draw();
   }
 
-  // Moves only when the box cannot be seen well: to its container, so that its surroundings stay in sight.
+  // Moves only when the box cannot be seen well: to its container, so that its surroundings stay in sight, or closer.
   function reveal(row) {
-    const [x, y, w, h] = box(row), seen = x > 0 && y > 0 && x + w < width && y + h < height;
+    const [x, y, w, h] = box(row), seen = x > 0 && y > 0 && x + w < width && y + h < height && visible(row) === row;
     if (seen && w > 40 && h > 14) return;
-    let around = row;
-    while (around > 0 && N.w[around] < N.w[row] * 4 && N.h[around] < N.h[row] * 4 && N.parent[around] > 0) around = N.parent[around];
-    fit(around);
+    const around = Math.max(N.parent[row], 0), closest = fitScale(row, 0.12), wanted = Math.max(90 / N.w[row], 34 / N.h[row]);
+    const whole = fitScale(around, 0.03), target = Math.min(Math.max(whole, wanted), closest), centre = target > whole ? row : around;
+    glide(target, width / 2 - (N.x[centre] + N.w[centre] / 2) * target, height / 2 - (N.y[centre] + N.h[centre] / 2) * target, true);
   }
 
   // ------------------------------------------------------------------ search
