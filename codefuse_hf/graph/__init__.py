@@ -1,1 +1,62 @@
-"""The code graph of a repository: schema, builder, queries, export and view."""
+"""The code graph of a repository: made from source, asked, shown, and handed to CGM.
+
+A graph holds the repository, its packages, files, classes, functions, attributes and lambdas as nodes, each with its
+source and its place; containment makes one tree of them, and imports, inheritance, calls and references run across it.
+The schema is that of the published `codefuse-ai/CodeGraph` data sets, which CGM (arXiv 2505.16901) was trained on.
+
+    >>> from codefuse_hf.graph import build_code_graph
+    >>> graph = build_code_graph("path/to/repository")
+    >>> [graph[caller].qualified_name for caller in graph.neighbors(graph.find("Engine.run")[0], "calls", "in")]
+
+How a graph is made, in three steps:
+
+1. *extract*, one file at a time and in parallel (`languages/<language>.py`, on trees that `syntax.py` parses): the
+   definitions of the file with their places, and the facts that resolution needs (imports, names, calls). Plain data:
+   it crosses process borders and is cached, so that after a change only the changed files are parsed again.
+2. *resolve*, over all files of a language (also in its front end): names to definitions, through scopes, imports and the
+   class hierarchy; gives the edges that cross the tree.
+3. *assemble* (`builder.py`, `assembler.py`): packages and files, ids in pre-order of the sorted paths, texts as slices
+   of their file, edges as sorted arrays: a `CodeGraph`, the same bytes for the same source.
+
+`sources.py` finds and reads files (of a folder, a list, a git revision) and decodes them; `code_graph.py` answers
+questions; `graph_json.py` and `export.py` carry graphs to and from JSON, networkx and Hugging Face data sets;
+`sentences.py` and `segments.py` make what CGM's encoder reads; `view.py` draws a page to look at.
+
+A language is added by adding a file to `languages/`: see `languages/base.py`.
+"""
+
+import importlib
+
+_PUBLIC_NAMES = {
+    "CodeGraph": "code_graph",
+    "Node": "node",
+    "NodeType": "schema",
+    "EdgeType": "schema",
+    "Language": "schema",
+    "Diagnostic": "schema",
+    "build_code_graph": "builder",
+    "GraphBuilder": "builder",
+    "node_sentence": "sentences",
+    "node_sentences": "sentences",
+    "GraphSegments": "segments",
+    "segment_graph": "segments",
+    "to_networkx": "export",
+    "from_networkx": "export",
+    "to_dataset": "export",
+    "from_dataset": "export",
+    "save_page": "view",
+}
+
+__all__ = sorted(_PUBLIC_NAMES)
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_PUBLIC_NAMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC_NAMES})

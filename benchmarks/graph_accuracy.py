@@ -1,0 +1,191 @@
+"""One report of how exact the code graph is: calls of labelled programs, calls at run time, imports and inheritance.
+
+    python benchmarks/graph_accuracy.py                   everything (about ten minutes)
+    python benchmarks/graph_accuracy.py --parts python java        only the labelled programs (seconds)
+    python benchmarks/graph_accuracy.py --peers FOLDER    also what PyCG, pyan3 and name tags find in the same programs
+
+Parts that are not measured again are taken from the results of their own benchmarks, with their date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from graph_common import REPOSITORY, RESULTS, GraphIndex, environment_facts, write_result
+from graph_names import module_name
+from program_labels import PROGRAMS
+from program_scores import Score, score_programs
+
+PARTS = ("python", "java", "imports", "runtime")
+TARGETS = {"precision": 0.976, "recall": 0.935}
+
+
+def graph_calls(case: Path, language: str) -> set:
+    """Calls of a program in dotted names, as our graph has them."""
+    from codefuse_hf.graph import build_code_graph
+
+    graph = build_code_graph(case, languages=[language], workers=1, progress=False)
+    return GraphIndex(json.loads(graph.to_json())).calls()
+
+
+def python_programs() -> dict:
+    """Scores of the labelled Python programs, by category, with every difference."""
+    scores = score_programs(lambda case: graph_calls(case, "python"))
+    total = scores["all"]
+    return {
+        **total.as_dict(),
+        "by_category": {name: score.as_dict() for name, score in sorted(scores.items()) if name != "all"},
+        "wrong": {name: [list(edge) for edge in edges] for name, edges in total.wrong.items()},
+        "missed": {name: [list(edge) for edge in edges] for name, edges in total.missed.items()},
+    }
+
+
+def definitions(case: Path) -> tuple[set[str], dict[str, str]]:
+    """Dotted names of a program's functions, and of each class its constructor."""
+    functions: set[str] = set()
+    constructors: dict[str, str] = {}
+
+    def walk(node: ast.AST, scope: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                name = f"{scope}.{child.name}"
+                if isinstance(child, ast.ClassDef):
+                    constructors[name] = f"{name}.__init__"
+                else:
+                    functions.add(name)
+                walk(child, name)
+            else:
+                walk(child, scope)
+
+    for file in sorted(case.rglob("*.py")):
+        walk(ast.parse(file.read_bytes()), module_name(file.relative_to(case).as_posix()))
+    return functions, {cls: init for cls, init in constructors.items() if init in functions}
+
+
+def peer_scores(peers: Path) -> dict:
+    """What other tools find in the same programs; a class that is called counts as its constructor."""
+    from graph_speed import PEERS, TOOLS_SCRIPT, peer_python
+
+    found = {}
+    for tool in PEERS:
+        if tool == "aider" or not peer_python(peers, tool).exists():
+            continue
+        command = [peer_python(peers, tool), TOOLS_SCRIPT, tool, PROGRAMS, "--programs"]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        calls = json.loads(run.stdout)
+
+        def calls_of(case: Path, calls: dict = calls) -> set:
+            functions, constructors = definitions(case)
+            edges = {(a, constructors.get(b, b)) for a, b in calls[f"{case.parent.name}/{case.name}"] or ()}
+            return {(a, b) for a, b in edges if b in functions or "<lambda" in b}
+
+        failed = sum(edges is None for edges in calls.values())
+        found[tool] = {**score_programs(calls_of)["all"].as_dict(), "programs_it_fails_on": failed}
+    return found
+
+
+def java_programs() -> dict | None:
+    """Scores of the labelled Java programs; None while there are none."""
+    import test_java_calls as java
+
+    score = Score()
+    for case in java.cases():
+        score.add(case.name, *java.labelled_and_found(case))
+    return {**score.as_dict(), "wrong": score.wrong, "missed": score.missed}
+
+
+def rerun(script: str) -> None:
+    """Run one of the other accuracy benchmarks."""
+    subprocess.run([sys.executable, str(REPOSITORY / "benchmarks" / script)], check=True)
+
+
+def report(result: dict) -> str:
+    """The figures as Markdown."""
+    python = result.get("python")
+    lines = ["# Accuracy of the code graph", ""]
+    if python:
+        lines += [
+            "## Calls of labelled Python programs",
+            "",
+            "| | programs | calls | precision | recall |",
+            "|---|---:|---:|---:|---:|",
+        ]
+        rows = {"**codefuse-hf**": python, **result.get("other_tools", {})}
+        for name, item in rows.items():
+            lines.append(
+                f"| {name} | {item['programs']} | {item['labelled_calls']} | {item['precision']:.3f} | {item['recall']:.3f} |"
+            )
+        lines += ["", "| category | programs | calls | precision | recall |", "|---|---:|---:|---:|---:|"]
+        for name, item in python["by_category"].items():
+            lines.append(
+                f"| {name} | {item['programs']} | {item['labelled_calls']} | {item['precision']:.3f} | {item['recall']:.3f} |"
+            )
+    if result.get("java"):
+        item = result["java"]
+        lines += ["", "## Calls of labelled Java programs", ""]
+        lines.append(
+            f"{item['programs']} programs, {item['labelled_calls']} calls: precision {item['precision']:.3f}, recall {item['recall']:.3f}"
+        )
+    if result.get("imports"):
+        from graph_imports_inheritance import table
+
+        lines += [
+            "",
+            f"## Imports and inheritance against the interpreter ({result['imports']['date']})",
+            "",
+            table(result["imports"]["packages"]),
+        ]
+        cells = [
+            f"{kind}: {item['precision']:.4f} / {item['recall']:.4f}" for kind, item in result["imports"]["all"].items()
+        ]
+        lines += ["", "All packages, precision / recall: " + ", ".join(cells)]
+    if result.get("runtime"):
+        from graph_runtime_recall import table
+
+        lines += [
+            "",
+            f"## Recall over calls at run time ({result['runtime']['date']})",
+            "",
+            table(result["runtime"]["packages"]),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure the chosen parts and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument(
+        "--peers", type=Path, help="environments of other tools, as graph_speed.py --install makes them"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS / "graph_accuracy.json")
+    options = parser.parse_args()
+    result = json.loads(options.output.read_text()) if options.output.exists() else {}
+    result |= environment_facts()
+    result["targets_of_labelled_programs"] = TARGETS
+    if "python" in options.parts:
+        result["python"] = python_programs()
+    if options.peers:
+        result["other_tools"] = peer_scores(options.peers)
+    if "java" in options.parts:
+        result["java"] = java_programs()
+    for part, script, file in (
+        ("imports", "graph_imports_inheritance.py", "graph_imports_inheritance.json"),
+        ("runtime", "graph_runtime_recall.py", "graph_runtime_recall.json"),
+    ):
+        if part in options.parts:
+            rerun(script)
+        if (RESULTS / file).exists():
+            result[part] = json.loads((RESULTS / file).read_text())
+    write_result(options.output, result)
+    options.output.with_suffix(".md").write_text(report(result), encoding="utf-8")
+    print(report(result))
+
+
+if __name__ == "__main__":
+    main()

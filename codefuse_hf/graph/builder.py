@@ -1,0 +1,138 @@
+"""Builds code graphs: lists sources, extracts each file, resolves each language, assembles nodes and edges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from codefuse_hf.graph import sources
+from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
+from codefuse_hf.graph.languages import select_front_ends
+from codefuse_hf.graph.languages.base import FileFacts, Project
+from codefuse_hf.graph.records import FileRecords, clean_path
+from codefuse_hf.graph.schema import Diagnostic
+
+
+def build_code_graph(
+    path: str | os.PathLike | Iterable[str | os.PathLike],
+    *,
+    revision: str | None = None,
+    files: Iterable[str | os.PathLike] | None = None,
+    languages: Iterable[str] | None = None,
+    workers: int | None = None,
+    text_files: bool = True,
+    max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
+    max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
+    max_files: int = sources.DEFAULT_MAX_FILES,
+    progress: bool = True,
+    name: str | None = None,
+) -> CodeGraph:
+    """The code graph of a folder, of a list of files, or of a revision of a local git repository.
+
+    Args:
+        path: a folder, a file, or several files.
+        revision: a commit, tag or branch of the git repository at `path`; its work tree is neither read nor touched.
+        files: only these files of the folder.
+        languages: `python`, `java`, …; None for all. Files of other languages become Textfile nodes.
+        workers: processes that parse; None for one per processor, 0 or 1 for none beside this one.
+        text_files: whether files that are text but no source become Textfile nodes.
+        max_file_size, max_textfile_size: larger files are left out, in bytes.
+        max_files: files beyond this number are left out, in order of their paths.
+        progress: whether to show progress bars.
+        name: the repository's name; by default that of its folder.
+
+    Returns:
+        The graph. `graph.diagnostics` lists, per file, what was wrong with it; nothing that is wrong with a file stops the build.
+
+    Raises:
+        OSError: the path does not exist or cannot be listed.
+        ValueError: an unknown language or revision, or a file outside the folder.
+    """
+    builder = GraphBuilder(
+        path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
+        max_textfile_size=max_textfile_size, max_files=max_files, progress=progress, name=name,
+    )  # fmt: skip
+    return builder.build()
+
+
+class GraphBuilder:
+    """Builds a graph and keeps what is needed to build it again after changes."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike | Iterable[str | os.PathLike],
+        *,
+        revision: str | None = None,
+        files: Iterable[str | os.PathLike] | None = None,
+        languages: Iterable[str] | None = None,
+        workers: int | None = None,
+        text_files: bool = True,
+        max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
+        max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
+        max_files: int = sources.DEFAULT_MAX_FILES,
+        progress: bool = True,
+        name: str | None = None,
+    ):
+        for what, value in (
+            ("max_file_size", max_file_size),
+            ("max_textfile_size", max_textfile_size),
+            ("max_files", max_files),
+        ):
+            if value <= 0:
+                raise ValueError(f"{what} is {value!r}; expected a positive number")
+        if workers is not None and workers < 0:
+            raise ValueError(f"workers is {workers}; expected None, 0 or a positive number")
+        self._front_ends = select_front_ends(
+            None if languages is None else [languages] if isinstance(languages, str) else list(languages)
+        )
+        self._path = path if isinstance(path, str | os.PathLike) else list(path)
+        self._revision, self._files = revision, None if files is None else list(files)
+        self._options = ExtractionOptions(tuple(self._front_ends), max_file_size, max_textfile_size, text_files)
+        self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
+        self._extracted: dict[str, ExtractedFile] = {}
+        self._tree: sources.SourceTree | None = None
+
+    def build(self) -> CodeGraph:
+        """Builds the graph from scratch."""
+        self._tree = tree = sources.list_sources(
+            self._path, revision=self._revision, files=self._files, max_files=self._max_files
+        )
+        ordered = sorted(tree.paths, key=lambda p: p.split("/"))
+        found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
+        self._extracted = {file.path: file for file in found}
+        return self._assemble()
+
+    def _assemble(self) -> CodeGraph:
+        tree, included = self._tree, {p: f for p, f in self._extracted.items() if f.facts is not None}
+        records = FileRecords(self._name or tree.name, included)
+        edges = self._edges(included, records, tree.name)
+        return CodeGraph.from_records(records.nodes(), edges, self._diagnostics())
+
+    def _diagnostics(self) -> list[Diagnostic]:
+        found = [Diagnostic(clean_path(d.path), d.kind, d.message, d.line) for d in self._tree.diagnostics]
+        for file in self._extracted.values():
+            found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
+        return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
+
+    def _edges(
+        self, included: dict[str, ExtractedFile], records: FileRecords, root_name: str
+    ) -> Iterator[tuple[str, int, int]]:
+        yield from records.containment()
+        by_language: dict[str, dict[str, FileFacts]] = {}
+        for path, file in included.items():
+            if file.language != TEXT and file.facts.facts is not None:
+                by_language.setdefault(file.language, {})[path] = file.facts
+        collected: set[tuple[str, int, int]] = set()
+        for language, files in by_language.items():
+            project = Project(files, root_name)
+            for kind, source, target in self._resolved(language, project):
+                collected.add((kind, records.id_of(*source), records.id_of(*target)))
+        yield from sorted(collected)
+
+    def _resolved(self, language: str, project: Project) -> Iterator[Any]:
+        edges = self._front_ends[language].resolve(project)
+        return iter(tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False))

@@ -1,0 +1,143 @@
+"""From listed files to facts per file: reading, decoding and parsing, in worker processes when there is enough to do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from tqdm.auto import tqdm
+
+from codefuse_hf.graph.languages import select_front_ends
+from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
+from codefuse_hf.graph.source_text import SourceText
+from codefuse_hf.graph.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
+
+_PARALLEL_FROM = 24  # files; below, starting processes costs more than it saves
+_CHUNK = 24
+TEXT = "text"
+"""The language of files that are text and nothing else."""
+
+
+@dataclass(slots=True)
+class ExtractedFile:
+    """One file after extraction. `facts` is None for what is left out (binary, unreadable, too large); then `problems` may say why."""
+
+    path: str
+    language: str
+    text: str | None
+    facts: FileFacts | None
+    problems: list[Problem]
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionOptions:
+    """What of a file is read: `languages` by name (None: all), sizes in bytes."""
+
+    languages: tuple[str, ...] | None
+    max_file_size: int
+    max_textfile_size: int
+    text_files: bool
+
+
+def language_of(path: str, languages: tuple[str, ...] | None) -> str:
+    """The language that a file's name says it is in, or `TEXT`."""
+    for name, front_end in select_front_ends(None if languages is None else list(languages)).items():
+        if path.endswith(front_end.suffixes):
+            return name
+    return TEXT
+
+
+def extract_file(path: str, reader: SourceReader, options: ExtractionOptions) -> ExtractedFile:
+    """Reads and parses one file; whatever is wrong with it ends up in `problems`."""
+    language = language_of(path, options.languages)
+    result = ExtractedFile(path, language, None, None, [])
+    if language == TEXT and (not options.text_files or has_binary_suffix(path)):
+        return result
+    limit = options.max_textfile_size if language == TEXT else options.max_file_size
+    try:
+        data, size = reader.read(path, limit)
+    except FileNotFoundError:
+        result.problems.append(Problem("vanished", "the file was listed but gone when it was read; left out"))
+        return result
+    except OSError as error:
+        result.problems.append(Problem("unreadable", f"left out: {error.strerror or error}"))
+        return result
+    if data is None:
+        result.problems.append(Problem("too-large", f"{size} bytes, more than the limit of {limit}; left out"))
+        return result
+    result.digest = blake2b(data, digest_size=16).digest()
+    if language == TEXT:
+        result.text = decode_text(data)
+        if result.text is not None:
+            result.facts = FileFacts(path, TEXT, [Definition("Textfile", -1, 0, len(result.text), {})])
+        return result
+    text, note = decode_source(data)
+    if note is not None:
+        result.problems.append(Problem("encoding", note))
+    if "\0" in text:
+        result.problems.append(Problem("null-bytes", f"{text.count(chr(0))} null bytes, read as blanks"))
+    _parse(result, text)
+    return result
+
+
+def _parse(result: ExtractedFile, text: str) -> None:
+    front_end = select_front_ends([result.language])[result.language]
+    result.text = text
+    try:
+        result.facts = front_end.extract(result.path, SourceText(text))
+        result.problems += result.facts.problems
+    except Exception as error:  # a file must never cost the whole graph
+        message = f"{type(error).__name__}: {error}; the file is in the graph without its contents"
+        result.problems.append(Problem("internal", message))
+        result.facts = FileFacts(result.path, result.language, [Definition("File", -1, 0, len(text), {})])
+
+
+_worker: tuple[SourceReader, ExtractionOptions] | None = None
+
+
+def _start_worker(root: str, blobs: Mapping[str, str] | None, options: ExtractionOptions) -> None:
+    global _worker
+    _worker = SourceReader(root, blobs), options
+
+
+def _extract_chunk(paths: list[str]) -> list[ExtractedFile]:
+    reader, options = _worker
+    return [extract_file(path, reader, options) for path in paths]
+
+
+def default_workers() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def extract_files(
+    tree: SourceTree, paths: list[str], options: ExtractionOptions, *, workers: int | None = None, progress: bool = True
+) -> Iterator[ExtractedFile]:
+    """Extracts `paths` of a source tree, in order. `workers`: processes (None: one per processor; 0 or 1: none beside this one)."""
+    workers = default_workers() if workers is None else workers
+    parallel = workers > 1 and len(paths) >= _PARALLEL_FROM and "fork" in multiprocessing.get_all_start_methods()
+    with tqdm(total=len(paths), unit="file", desc="Reading source", disable=not progress, leave=False) as bar:
+        done = 0
+        if parallel:
+            chunks = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
+            # Forked, because a spawned process would run the caller's script again.
+            context = multiprocessing.get_context("fork")
+            try:
+                with ProcessPoolExecutor(workers, context, _start_worker, (tree.root, tree.blobs, options)) as pool:
+                    for files in pool.map(_extract_chunk, chunks):
+                        for file in files:
+                            done += 1
+                            bar.update()
+                            yield file
+            except BrokenProcessPool:
+                pass  # a worker was killed (memory, most often): go on here, one file at a time
+        with SourceReader(tree.root, tree.blobs) as reader:
+            for path in paths[done:]:
+                yield extract_file(path, reader, options)
+                bar.update()

@@ -1,0 +1,970 @@
+"""What Python's own containers, iteration protocols and built-in functions do with values, as far as calls depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from codefuse_hf.graph.languages.python_facts import Constant, Kind
+
+MAX_PREFIXED = 64
+_SHIFT = 24
+# Codes of operations that come up while solving, after those of `Op`.
+BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER, VIEW = range(32, 39)
+_MASK = (1 << _SHIFT) - 1
+
+_SPECIAL_METHODS = {
+    "str": "__str__", "repr": "__repr__", "len": "__len__", "bool": "__bool__", "hash": "__hash__", "int": "__int__", "float": "__float__",
+    "abs": "__abs__", "format": "__format__", "print": "__str__", "bytes": "__bytes__", "complex": "__complex__", "round": "__round__", "dir": "__dir__",
+    "divmod": "__divmod__", "copy.copy": "__copy__", "copy.deepcopy": "__deepcopy__", "operator.index": "__index__",
+}  # fmt: skip
+_ELEMENTS = frozenset(
+    {
+        "sorted",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "reversed",
+        "iter",
+        "collections.deque",
+        "itertools.islice",
+        "itertools.cycle",
+        "aiter",
+    }
+)
+_PASS_THROUGH = frozenset(
+    {
+        "functools.lru_cache()", "functools.cache", "contextlib.contextmanager", "contextlib.asynccontextmanager", "abc.abstractmethod", "functools.wraps()",
+        "functools.singledispatch", "functools.total_ordering", "dataclasses.dataclass", "typing.final", "typing.runtime_checkable", "typing.no_type_check",
+        "copy.copy", "copy.deepcopy", "functools.update_wrapper", "typing.cast", "contextlib.closing", "types.MappingProxyType", "weakref.proxy",
+        "asyncio.coroutine", "enum.unique", "asyncio.create_task", "asyncio.ensure_future", "asyncio.run", "asyncio.gather",
+    }
+)  # fmt: skip
+_CALLBACK_KEYWORDS = {"threading.Thread": "target", "multiprocessing.Process": "target", "threading.Timer": "function"}
+
+
+class Builtins:
+    """Mixin of `Solver`: containers, iteration and built-in functions."""
+
+    builtin_names = frozenset(
+        {
+            "map", "filter", "sorted", "min", "max", "list", "tuple", "set", "frozenset", "dict", "iter", "next", "enumerate", "zip", "reversed", "sum",
+            "any", "all", "getattr", "setattr", "hasattr", "type", "super", "property", "staticmethod", "classmethod", "globals", "vars", "locals",
+            "object", "__import__", "aiter", "anext", "object.__new__", "type.__new__", "dict.fromkeys", "chain.from_iterable", *_SPECIAL_METHODS,
+        }
+    )  # fmt: skip
+    external_names = frozenset(
+        {
+            "functools", "functools.partial", "functools.partialmethod", "functools.reduce", "functools.wraps", "functools.lru_cache",
+            "functools.cached_property", "itertools", "itertools.chain", "itertools.starmap", "itertools.product", "itertools.islice", "itertools.cycle",
+            "collections", "collections.defaultdict", "collections.OrderedDict", "collections.deque", "contextlib", "abc", "abc.abstractproperty", "typing",
+            "dataclasses", "copy", "types", "weakref", "asyncio", "enum", "operator", "operator.index", "threading", "multiprocessing", "importlib",
+            "importlib.import_module", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "atexit.register", "builtins", "weakref.ref",
+            *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACK_KEYWORDS,
+        }
+    )  # fmt: skip
+
+    # -- containers --------------------------------------------------------------------------------------------------------------
+
+    def site_of(self, value: int) -> tuple:
+        """(kind, fields, rest, keys, length) of a container."""
+        slot, site = self.first[value], self.second[value]
+        sites = self.facts[slot].sites
+        return sites[site] if site < len(sites) else self.site_facts[slot, site]
+
+    def new_site(self, slot: int, key: Any, kind: str, length: int = -1) -> int:
+        """A container that a call at `key` makes."""
+        known = self.sites[slot].get(key)
+        if known is None:
+            known = self.sites[slot][key] = len(self.facts[slot].sites) + len(self.sites[slot])
+            self.site_facts[slot, known] = (kind, {}, 0, 0, length)
+        return self.value(Kind.OBJECT, slot, known)
+
+    def fields_of(self, value: int) -> dict[Any, int]:
+        """The known items of a container: key to variable."""
+        base = self.first[value] << _SHIFT
+        fields = {key: base | variable for key, variable in self.site_of(value)[1].items()}
+        fields.update(self.site_fields.get(value, ()))
+        return fields
+
+    def field(self, value: int, key: Any) -> int:
+        """The variable of item `key`."""
+        slot = self.first[value]
+        known = self.site_of(value)[1].get(key)
+        if known is not None:
+            return slot << _SHIFT | known
+        made = self.site_fields.setdefault(value, {})
+        if key not in made:
+            made[key] = self.new(slot, ("field", self.second[value], key))
+            for watcher in list(self.watchers.get(value, ())):
+                self._inform(watcher, key, made[key])
+        return made[key]
+
+    def watch(self, value: int, watcher: tuple) -> None:
+        """Lets every item of a container, known now or later, flow where `watcher` says."""
+        watchers = self.watchers.setdefault(value, [])
+        if watcher in watchers:
+            return
+        watchers.append(watcher)
+        for key, variable in list(self.fields_of(value).items()):
+            self._inform(watcher, key, variable)
+
+    def _inform(self, watcher: tuple, key: Any, variable: int) -> None:
+        if watcher[0] == "all":
+            self.flow(variable, watcher[1])
+        elif watcher[0] == "fields":
+            if key not in watcher[2]:
+                self.flow(variable, self.field(watcher[1], key))
+        elif watcher[0] == "slice":
+            moved = watcher[2](key)
+            if moved is not None:
+                self.flow(variable, self.field(watcher[1], moved))
+
+    def rest(self, value: int) -> int:
+        """The variable of items at unknown keys."""
+        known = self.site_of(value)[2]
+        slot = self.first[value]
+        return slot << _SHIFT | known if known else self.new(slot, ("rest", self.second[value]))
+
+    def keys(self, value: int) -> int:
+        known = self.site_of(value)[3]
+        slot = self.first[value]
+        return slot << _SHIFT | known if known else self.new(slot, ("keys", self.second[value]))
+
+    def all_items(self, value: int) -> int:
+        """The variable of all items."""
+        slot = self.first[value]
+        key = ("all", self.second[value])
+        if key not in self.extra[slot]:
+            variable = self.new(slot, key)
+            self.flow(self.rest(value), variable)
+            self.watch(value, ("all", variable))
+        return self.new(slot, key)
+
+    def get_item(self, slot: int, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
+        """`value[key]` reaches `target`."""
+        kind = self.kinds[value]
+        if kind == Kind.OBJECT:
+            self._get_from_object(slot, place, caller, value, key, target)
+        elif kind == Kind.INSTANCE:
+            arguments = arguments_of(key)
+            self.call_method(slot, place, caller, value, "__getitem__", arguments, target)
+        elif kind == Kind.CLASS:
+            if self.find_member(self.first[value], self.second[value], "__class_getitem__") is not None:
+                self.member_of_class(
+                    slot,
+                    place,
+                    caller,
+                    (self.first[value], self.second[value]),
+                    "__class_getitem__",
+                    value,
+                    arguments_of(key),
+                    target,
+                )
+            else:
+                meta = self.metaclass(self.first[value], self.second[value])
+                if meta is not None and self.find_member(*meta, "__getitem__") is not None:
+                    self.member_of_class(slot, place, caller, meta, "__getitem__", value, arguments_of(key), target)
+                elif self.is_enum(self.first[value], self.second[value]):
+                    self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
+                elif meta is None:
+                    self.add(target, value)  # Generic[T]
+        elif kind == Kind.NAMESPACE and isinstance(key, Constant) and isinstance(key.value, str):
+            self._from_namespace(value, key.value, target)
+        elif kind == Kind.NAMESPACE and type(key) is int and key:
+            self.on(
+                key,
+                (
+                    TRANSFER,
+                    lambda k: self.kinds[k] == Kind.CONSTANT and self._from_namespace(value, self.first[k], target),
+                    0,
+                ),
+            )
+
+    def _from_namespace(self, value: int, name: Any, target: int) -> None:
+        slot = self.first[value]
+        variable = self.facts[slot].exports.get(name)
+        if variable is not None:
+            self.flow(slot << _SHIFT | variable, target)
+        self.flow(self.new(slot, ("global", name)), target)
+
+    def _get_from_object(self, slot: int, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
+        kind, _, _, _, length = self.site_of(value)
+        if isinstance(key, Constant):
+            number = key.value
+            if type(number) is int and number < 0 and kind in ("list", "tuple"):
+                if length < 0:
+                    self.flow(self.all_items(value), target)
+                    return
+                number += length
+            self.flow(self.field(value, number), target)
+            self.flow(self.rest(value), target)
+        elif isinstance(key, tuple):
+            self.add(target, self._slice(slot, place, value, key[1:]))
+        elif type(key) is int and key:
+            self._with_keys(
+                key,
+                lambda k: self._get_from_object(slot, place, caller, value, k, target),
+                lambda: self.flow(self.all_items(value), target),
+            )
+        else:
+            self.flow(self.all_items(value), target)
+
+    def _with_keys(self, key: int, known: Callable[[Constant], None], unknown: Callable[[], None]) -> None:
+        """Runs `known` for each literal that a key may be; when there is none at the end of a phase, `unknown`."""
+
+        def act(value: int) -> None:
+            if self.kinds[value] == Kind.CONSTANT:
+                known(Constant(self.first[value]))
+
+        self.on(key, (TRANSFER, act, 0))
+
+        def late() -> None:
+            if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(key, ())):
+                unknown()
+
+        if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(key, ())):
+            self.later.append(("key", 0, late, 0))
+
+    def _slice(self, slot: int, place: tuple, value: int, bounds: tuple) -> int:
+        """A new sequence with the items of a slice; exact when the bounds and the length are known."""
+        kind, _, _, _, length = self.site_of(value)
+        result = self.new_site(slot, (*place, "slice", value), kind if kind in ("list", "tuple") else "list")
+        if "?" in bounds or length < 0:
+            self.flow(self.all_items(value), self.rest(result))
+            return result
+        try:
+            chosen = range(length)[slice(*bounds)]
+        except (ValueError, TypeError):
+            chosen = range(length)
+        for index, source in enumerate(chosen):
+            if source in self.fields_of(value):
+                self.flow(self.field(value, source), self.field(result, index))
+        self.flow(self.rest(value), self.rest(result))
+        return result
+
+    def set_item(self, slot: int, place: tuple, caller: int, value: int, key: Any, source: int) -> None:
+        """`value[key] = source`."""
+        kind = self.kinds[value]
+        if kind == Kind.OBJECT:
+            self._set_in_object(value, key, source)
+        elif kind == Kind.INSTANCE:
+            arguments = arguments_of(key, source)
+            self.call_method(
+                slot, place, caller, value, "__setitem__", arguments, self.new(slot, ("ignored", "__setitem__"))
+            )
+        elif kind == Kind.NAMESPACE and isinstance(key, Constant):
+            self.flow(source, self.new(self.first[value], ("global", key.value)))
+
+    def _set_in_object(self, value: int, key: Any, source: int) -> None:
+        kind, _, _, _, length = self.site_of(value)
+        if isinstance(key, Constant):
+            number = key.value
+            if type(number) is int and number < 0 and kind == "list":
+                if length < 0:
+                    self.flow(source, self.rest(value))
+                    return
+                number += length
+            if source & _MASK:
+                self.flow(source, self.field(value, number))
+        elif isinstance(key, tuple):
+            self.on(
+                source,
+                (
+                    TRANSFER,
+                    lambda v: self.kinds[v] == Kind.OBJECT and self.flow(self.all_items(v), self.rest(value)),
+                    0,
+                ),
+            )
+        elif type(key) is int and key:
+            self.flow(key, self.keys(value))
+            self._with_keys(
+                key, lambda k: self._set_in_object(value, k, source), lambda: self.flow(source, self.rest(value))
+            )
+        elif source & _MASK:
+            self.flow(source, self.rest(value))
+
+    # -- iteration -------------------------------------------------------------------------------------------------------------------
+
+    def elements_of(self, value: int) -> int | None:
+        """The variable of what iterating over a container or generator yields; None for anything else."""
+        kind = self.kinds[value]
+        if kind == Kind.OBJECT:
+            return self.keys(value) if self.site_of(value)[0] == "dict" else self.all_items(value)
+        if kind == Kind.GENERATOR:
+            slot = self.first[value]
+            return slot << _SHIFT | self.facts[slot].functions[self.second[value]].yielded
+        return None
+
+    def iterate(self, slot: int, caller: int, value: int, target: int) -> None:
+        """`for target in value`."""
+        elements = self.elements_of(value)
+        if elements is not None:
+            self.flow(elements, target)
+            return
+        kind = self.kinds[value]
+        if kind == Kind.INSTANCE:
+            where = self.first[value], self.second[value]
+            for start in ("__iter__", "__aiter__"):
+                if self.find_member(*where, start) is not None:
+                    iterator = self.new(slot, (start, caller, value, target))
+                    if iterator not in self.dynamic:
+                        self.on(iterator, (NEXT, (slot, caller, target), 0))
+                        self.call_method(slot, (start, caller, target), caller, value, start, _NO_ARGUMENTS, iterator)
+                    return
+            self.call_method(slot, ("iterate", caller, target), caller, value, "__getitem__", _NO_ARGUMENTS, target)
+        elif kind == Kind.CLASS:
+            meta = self.metaclass(self.first[value], self.second[value])
+            if meta is not None and self.find_member(*meta, "__iter__") is not None:
+                self.member_of_class(
+                    slot, ("iterate", caller, target), caller, meta, "__iter__", value, _NO_ARGUMENTS, target
+                )
+
+    def advance(self, slot: int, caller: int, value: int, target: int) -> None:
+        """`next(value)` reaches `target`."""
+        if self.kinds[value] == Kind.INSTANCE:
+            where = self.first[value], self.second[value]
+            for step in ("__next__", "__anext__", "next"):
+                if self.find_member(*where, step) is not None:
+                    self.call_method(slot, (step, caller, target), caller, value, step, _NO_ARGUMENTS, target)
+                    return
+        else:
+            self.iterate(slot, caller, value, target)
+
+    def unpack(self, slot: int, place: int, caller: int, value: int, key: tuple, target: int) -> None:
+        """One target of `a, *b, c = value`."""
+        if self.kinds[value] != Kind.OBJECT or self.site_of(value)[0] not in ("list", "tuple"):
+            if key[0] == "rest":
+                made = self.new_site(slot, ("unpack", place), "list")
+                self.add(target, made)
+                target = self.rest(made)
+            self.iterate(slot, caller, value, target)
+            return
+        length = self.site_of(value)[4]
+        if key[0] == "at":
+            self.flow(self.field(value, key[1]), target)
+            self.flow(self.rest(value), target)
+        elif key[0] == "back":
+            if length >= 0:
+                self.flow(self.field(value, length - key[1] + 0), target)
+                self.flow(self.rest(value), target)
+            else:
+                self.flow(self.all_items(value), target)
+        else:
+            made = self.new_site(slot, ("unpack", place), "list")
+            self.add(target, made)
+            if length >= 0:
+                for index in range(key[1], length - key[2]):
+                    self.flow(self.field(value, index), self.field(made, index - key[1]))
+                self.flow(self.rest(value), self.rest(made))
+            else:
+                self.flow(self.all_items(value), self.rest(made))
+
+    def enter(self, slot: int, caller: int, value: int, target: int) -> None:
+        """`with value as target`."""
+        if self.kinds[value] == Kind.INSTANCE:
+            ignored = self.new(slot, ("ignored", "with"))
+            for start, stop in (("__enter__", "__exit__"), ("__aenter__", "__aexit__")):
+                if self.find_member(self.first[value], self.second[value], start) is not None:
+                    self.call_method(slot, (start, caller, target), caller, value, start, _NO_ARGUMENTS, target)
+                    self.call_method(slot, (stop, caller, target), caller, value, stop, _NO_ARGUMENTS, ignored)
+                    return
+            self.add(target, value)
+        elif self.kinds[value] == Kind.GENERATOR:
+            self.iterate(slot, caller, value, target)
+        else:
+            self.add(target, value)
+
+    def catch(self, slot: int, value: int, target: int) -> None:
+        """`except value as target`."""
+        if self.kinds[value] == Kind.CLASS:
+            self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
+        elif self.kinds[value] == Kind.OBJECT:
+            self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(slot, v, target), 0))
+
+    def operator(self, slot: int, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
+        """`value ∘ right`; for sequences, `+` makes a longer one."""
+        kind = self.kinds[value]
+        if method.__class__ is tuple:
+            if kind == Kind.CONSTANT and isinstance(self.first[value], str):
+                self.add(target, self.value(Kind.CONSTANT, f"{method[1]}{self.first[value]}{method[2]}"))
+            return
+        if kind == Kind.INSTANCE:
+            arguments = arguments_of(right) if right else _NO_ARGUMENTS
+            self.call_method(slot, (*place, method), caller, value, method, arguments, target)
+        elif kind == Kind.OBJECT and method in ("__add__", "__mul__", "__or__"):
+            self._combine(slot, place, value, right if method != "__mul__" else 0, target, method)
+
+    def _combine(self, slot: int, place: tuple, left: int, right: int, target: int, method: str) -> None:
+        kind, _, _, _, length = self.site_of(left)
+        made = self.new_site(slot, (*place, left), kind)
+        self.add(target, made)
+        self.watch(left, ("fields", made, frozenset()))
+        self.flow(self.rest(left), self.rest(made))
+        if method == "__mul__":
+            self.flow(self.all_items(left), self.rest(made))
+        if not right:
+            return
+
+        def append(value: int) -> None:
+            if self.kinds[value] != Kind.OBJECT:
+                return
+            if kind == "dict":
+                self.watch(value, ("fields", made, frozenset()))
+                self.flow(self.rest(value), self.rest(made))
+            elif length >= 0 and self.site_of(value)[4] >= 0:
+                for index in range(self.site_of(value)[4]):
+                    self.flow(self.field(value, index), self.field(made, index + length))
+                self.flow(self.rest(value), self.rest(made))
+            else:
+                self.flow(self.all_items(value), self.rest(made))
+
+        self.on(right, (TRANSFER, append, 0))
+
+    # -- methods of containers -----------------------------------------------------------------------------------------------------
+
+    def call_container_method(
+        self, slot: int, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int
+    ) -> None:
+        kind = self.kinds[receiver]
+        given = [a for _, a in arguments.positional]
+        first = given[0] if given else 0
+        if kind == Kind.GENERATOR:
+            if name in ("send", "__next__", "throw", "__anext__", "asend"):
+                self.iterate(slot, caller, receiver, target)
+            elif name in ("__iter__", "__aiter__"):
+                self.add(target, receiver)
+        elif kind == Kind.PROPERTY:
+            self._extend_property(receiver, name, first, target)
+        elif kind == Kind.NAMESPACE:
+            if name == "get":
+                self.get_item(slot, key, caller, receiver, first, target)
+        elif kind == Kind.OBJECT:
+            if self.site_of(receiver)[0] == "dict":
+                self._dict_method(slot, key, caller, receiver, name, given, arguments, target)
+            else:
+                self._list_method(slot, key, caller, receiver, name, given, arguments, target)
+
+    def _extend_property(self, receiver: int, name: str, function: Any, target: int) -> None:
+        """`@x.setter`, `@x.getter` and `@x.deleter`."""
+
+        def extend(value: int) -> None:
+            getter, setter = self.first[receiver], self.second[receiver]
+            if name == "setter":
+                setter = value
+            elif name == "getter":
+                getter = value
+            self.add(target, self.value(Kind.PROPERTY, getter, setter))
+
+        if type(function) is int and function:
+            self.on(function, (TRANSFER, extend, 0))
+
+    def _list_method(
+        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+    ) -> None:
+        if name in ("append", "add", "appendleft", "push") and given:
+            self.give(given[0], self.rest(value))
+        elif name == "insert" and len(given) > 1:
+            self.give(given[1], self.rest(value))
+            self.flow(self.all_items(value), self.rest(value))
+        elif (
+            name in ("extend", "update", "extendleft", "__iadd__")
+            and given
+            and type(given[0]) is int
+            and given[0] & _MASK
+        ):
+            self.on(given[0], (TRANSFER, lambda v: self.iterate(slot, caller, v, self.rest(value)), 0))
+        elif name in ("pop", "popleft", "__next__", "__getitem__"):
+            if given and isinstance(given[0], Constant):
+                self.get_item(slot, key, caller, value, given[0], target)
+            elif name == "pop" and not given and self.site_of(value)[4] > 0 and self.site_of(value)[0] == "list":
+                self.get_item(slot, key, caller, value, Constant(-1), target)
+            else:
+                self.flow(self.all_items(value), target)
+        elif name in ("copy", "__iter__", "union", "intersection", "difference", "symmetric_difference"):
+            self.add(target, value)
+        elif name == "sort":
+            self._key_calls(slot, key, caller, arguments, self.all_items(value))
+        elif name == "__setitem__" and len(given) > 1:
+            self.set_item(slot, key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
+
+    def _dict_method(
+        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+    ) -> None:
+        if name in ("get", "pop", "setdefault", "__getitem__") and given:
+            self.get_item(slot, key, caller, value, given[0], target)
+            if len(given) > 1:
+                self.give(given[1], target)
+                if name == "setdefault":
+                    made = self.new(slot, (*key, "default"))
+                    self.give(given[1], made)
+                    self.set_item(slot, key, caller, value, given[0], made)
+        elif name == "values":
+            made = self.new_site(slot, (*key, "values", value), "iterator")
+            self.add(target, made)
+            self.flow(self.all_items(value), self.rest(made))
+        elif name == "keys":
+            made = self.new_site(slot, (*key, "keys", value), "iterator")
+            self.add(target, made)
+            self.flow(self.keys(value), self.rest(made))
+        elif name in ("items", "popitem"):
+            pair = self._pairs(
+                slot, (*key, value), [self.keys(value), self.all_items(value)], target if name == "items" else 0
+            )
+            if name == "popitem":
+                self.add(target, pair)
+        elif name in ("update", "__ior__"):
+            for argument in given:
+                if type(argument) is int and argument & _MASK:
+                    self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
+            self._keyword_items(value, arguments)
+        elif name == "copy":
+            made = self.new_site(slot, (*key, "copy", value), "dict")
+            self.add(target, made)
+            self._merge_into(made, value)
+        elif name == "__setitem__" and len(given) > 1:
+            self.set_item(slot, key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
+
+    def _keyword_items(self, value: int, arguments: Any) -> None:
+        for name, argument in arguments.keywords:
+            if name is not None:
+                self.give(argument, self.field(value, name))
+            elif type(argument) is int and argument & _MASK:
+                self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
+
+    def _merge_into(self, value: int, other: int) -> None:
+        if self.kinds[other] != Kind.OBJECT or other == value:
+            return
+        if self.site_of(other)[0] == "dict":
+            self.watch(other, ("fields", value, frozenset()))
+            self.flow(self.rest(other), self.rest(value))
+            self.flow(self.keys(other), self.keys(value))
+        else:  # pairs
+
+            def take(pair: int) -> None:
+                if self.kinds[pair] == Kind.OBJECT:
+                    self.flow(self.field(pair, 1), self.rest(value))
+                    self.flow(self.rest(pair), self.rest(value))
+
+            self.on(self.all_items(other), (TRANSFER, take, 0))
+
+    def _pairs(self, slot: int, key: tuple, parts: list[int], target: int) -> int:
+        """An iterator of tuples of which item i holds `parts[i]`."""
+        pair = self.new_site(slot, (*key, "pair"), "tuple", len(parts))
+        for index, part in enumerate(parts):
+            if part & _MASK:
+                self.flow(part, self.field(pair, index))
+        if target:
+            made = self.new_site(slot, (*key, "pairs"), "iterator")
+            self.add(self.rest(made), pair)
+            self.add(target, made)
+        return pair
+
+    def _key_calls(self, slot: int, key: tuple, caller: int, arguments: Any, items: int) -> None:
+        """`key=` of sorted, min, max and list.sort is called with the items."""
+        for name, argument in arguments.keywords:
+            if name == "key" and type(argument) is int and argument & _MASK:
+                ignored = self.new(slot, (*key, "key"))
+                self.on(argument, (CALLBACK, (slot, (*key, "key"), caller, _arguments((items,)), ignored), 0))
+
+    # -- built-in functions ----------------------------------------------------------------------------------------------------------
+
+    def _items(self, slot: int, key: tuple, caller: int, argument: Any) -> int:
+        """A variable of what iterating over an argument yields."""
+        if type(argument) is not int or not argument & _MASK:
+            return 0
+        variable = self.new(slot, (*key, "items", argument))
+        if variable not in self.copies:
+            self.copies[variable] = []
+            self.on(argument, (TRANSFER, lambda v: self.iterate(slot, caller, v, variable), 0))
+        return variable
+
+    def call_builtin(self, slot: int, key: tuple, caller: int, name: str, arguments: Any, target: int) -> None:
+        given = [a for _, a in arguments.positional]
+        if arguments.prefix:
+            made = []
+            for index, value in enumerate(arguments.prefix):
+                variable = self.new(slot, (*key, "prefix", index))
+                self.add(variable, value)
+                made.append(variable)
+            given = [*made, *given]
+        handler = _HANDLERS.get(name)
+        if handler is not None:
+            handler(self, slot, key, caller, given, arguments, target)
+        elif name in _SPECIAL_METHODS:
+            for argument in given if name == "print" else given[:1]:
+                if type(argument) is int and argument & _MASK:
+                    self.on(argument, (TRANSFER, lambda v: self.implicit(slot, caller, v, _SPECIAL_METHODS[name]), 0))
+        if name in _PASS_THROUGH:
+            for argument in given[1:2] if name == "typing.cast" else given[:1]:
+                self.give(argument, target)
+            if not given:
+                self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
+        elif name in _CALLBACK_KEYWORDS:
+            for keyword, argument in arguments.keywords:
+                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument & _MASK:
+                    ignored = self.new(slot, (*key, "thread"))
+                    self.on(argument, (CALLBACK, (slot, (*key, "thread"), caller, _NO_ARGUMENTS, ignored), 0))
+
+    def _map(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site(slot, (*key, "map"), "iterator")
+        self.add(target, made)
+        if len(given) > 1 and type(given[0]) is int and given[0] & _MASK:
+            items = tuple(self._items(slot, (*key, i), caller, argument) for i, argument in enumerate(given[1:]))
+            self.on(given[0], (CALLBACK, (slot, (*key, "map"), caller, _arguments(items), self.rest(made)), 0))
+
+    def _starmap(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site(slot, (*key, "map"), "iterator")
+        self.add(target, made)
+        if len(given) > 1 and type(given[0]) is int and given[0] & _MASK:
+            items = self._items(slot, key, caller, given[1])
+            starred = _arguments(())
+            starred.positional = ((1, items),)
+            self.on(given[0], (CALLBACK, (slot, (*key, "map"), caller, starred, self.rest(made)), 0))
+
+    def _filter(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site(slot, (*key, "filter"), "iterator")
+        self.add(target, made)
+        if len(given) > 1:
+            items = self._items(slot, key, caller, given[1])
+            if items:
+                self.flow(items, self.rest(made))
+            if type(given[0]) is int and given[0] & _MASK:
+                self.on(
+                    given[0],
+                    (
+                        CALLBACK,
+                        (slot, (*key, "filter"), caller, _arguments((items,)), self.new(slot, (*key, "ignored"))),
+                        0,
+                    ),
+                )
+
+    def _reduce(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if len(given) < 2 or type(given[0]) is not int:
+            return
+        items = self._items(slot, key, caller, given[1])
+        total = self.new(slot, (*key, "total"))
+        if items:
+            self.flow(items, total)
+        if len(given) > 2:
+            self.give(given[2], total)
+        self.flow(total, target)
+        self.on(given[0], (CALLBACK, (slot, (*key, "reduce"), caller, _arguments((total, items)), total), 0))
+
+    def _sequence(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """sorted, list, tuple, set, reversed, iter, …: a new container with the items of the old one."""
+        made = self.new_site(slot, (*key, "sequence"), "list")
+        self.add(target, made)
+        if not given or type(given[0]) is not int or not given[0] & _MASK:
+            return
+
+        def copy(value: int) -> None:
+            kind = self.kinds[value]
+            if (
+                kind == Kind.OBJECT
+                and self.site_of(value)[0] in ("list", "tuple")
+                and not arguments.keywords
+                and self._keeps_order(key)
+            ):
+                self.watch(value, ("fields", made, frozenset()))
+                self.flow(self.rest(value), self.rest(made))
+            else:
+                self.iterate(slot, caller, value, self.rest(made))
+
+        self.on(given[0], (TRANSFER, copy, 0))
+        self._key_calls(slot, key, caller, arguments, self.rest(made))
+
+    def _keeps_order(self, key: tuple) -> bool:
+        return False
+
+    def _iter(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if not given or type(given[0]) is not int or not given[0] & _MASK:
+            return
+
+        def start(value: int) -> None:
+            if self.kinds[value] == Kind.INSTANCE:
+                for name in ("__iter__", "__aiter__"):
+                    if self.find_member(self.first[value], self.second[value], name) is not None:
+                        self.call_method(slot, (*key, name), caller, value, name, _NO_ARGUMENTS, target)
+                        return
+            self.add(target, value)
+
+        if len(given) > 1:
+            made = self.new_site(slot, (*key, "iter"), "iterator")
+            self.add(target, made)
+            self.on(given[0], (CALLBACK, (slot, (*key, "iter"), caller, _NO_ARGUMENTS, self.rest(made)), 0))
+        else:
+            self.on(given[0], (TRANSFER, start, 0))
+
+    def _next(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given and type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (NEXT, (slot, caller, target), 0))
+        if len(given) > 1:
+            self.give(given[1], target)
+
+    def _enumerate(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given:
+            self._pairs(slot, key, [0, self._items(slot, key, caller, given[0])], target)
+
+    def _zip(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._pairs(slot, key, [self._items(slot, (*key, i), caller, a) for i, a in enumerate(given)], target)
+
+    def _extreme(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        items = self.new(slot, (*key, "candidates"))
+        if len(given) == 1:
+            source = self._items(slot, key, caller, given[0])
+            if source:
+                self.flow(source, items)
+        else:
+            for argument in given:
+                self.give(argument, items)
+        self.flow(items, target)
+        self._key_calls(slot, key, caller, arguments, items)
+
+    def _consume(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given:
+            self._items(slot, key, caller, given[0])
+
+    def _chain(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site(slot, (*key, "chain"), "iterator")
+        self.add(target, made)
+        for index, argument in enumerate(given):
+            items = self._items(slot, (*key, index), caller, argument)
+            if items:
+                self.flow(items, self.rest(made))
+
+    def _dict(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site(slot, (*key, "dict"), "dict")
+        self.add(target, made)
+        for argument in given[-1:]:
+            if type(argument) is int and argument & _MASK:
+                self.on(argument, (TRANSFER, lambda v: self._merge_into(made, v), 0))
+        self._keyword_items(made, arguments)
+
+    def _defaultdict(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._dict(slot, key, caller, given[1:], arguments, target)
+        made = self.new_site(slot, (*key, "dict"), "dict")
+        if given and type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (CALLBACK, (slot, (*key, "factory"), caller, _NO_ARGUMENTS, self.rest(made)), 0))
+
+    def _getattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if len(given) > 2:
+            self.give(given[2], target)
+        if len(given) < 2 or type(given[0]) is not int:
+            return
+
+        def load(name: Any) -> None:
+            if isinstance(name, str):
+                self.on(given[0], (TRANSFER, lambda v: self.load_attribute(slot, caller, v, name, target, False), 0))
+
+        self._each_constant(given[1], load)
+        prefix = self.prefixes.get(given[1]) if type(given[1]) is int else None
+        if prefix:
+
+            def late() -> None:
+                if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(given[1], ())):
+                    self.on(given[0], (TRANSFER, lambda v: self._load_prefixed(slot, caller, v, prefix, target), 0))
+
+            self.later.append(("key", slot, late, 0))
+
+    def _load_prefixed(self, slot: int, caller: int, value: int, prefix: str, target: int) -> None:
+        """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
+        if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
+            return
+        found: dict[str, None] = {}
+        for path, number in self.names.mro(self.paths[self.first[value]], self.second[value]):
+            found.update(
+                (name, None) for name in self.names.facts[path].classes[number].plain if name.startswith(prefix)
+            )
+        if len(found) <= MAX_PREFIXED:
+            for name in found:
+                self.load_attribute(slot, caller, value, name, target, True)
+
+    def _each_constant(self, argument: Any, act: Callable[[Any], None]) -> None:
+        if isinstance(argument, Constant):
+            act(argument.value)
+        elif type(argument) is int and argument & _MASK:
+            self.on(argument, (TRANSFER, lambda v: self.kinds[v] == Kind.CONSTANT and act(self.first[v]), 0))
+
+    def _setattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if len(given) < 3 or type(given[0]) is not int:
+            return
+        source = self.new(slot, (*key, "value"))
+        self.give(given[2], source)
+
+        def store(name: Any) -> None:
+            if isinstance(name, str):
+                self.on(given[0], (TRANSFER, lambda v: self.store_attribute(slot, caller, v, name, source), 0))
+
+        self._each_constant(given[1], store)
+
+    def _type(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        def class_of(value: int) -> None:
+            if self.kinds[value] == Kind.INSTANCE:
+                self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
+
+        if len(given) == 1 and type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (TRANSFER, class_of, 0))
+
+    def _super(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if len(given) < 2 or type(given[0]) is not int or type(given[1]) is not int:
+            return
+
+        def pair(owner: int) -> None:
+            if self.kinds[owner] == Kind.CLASS:
+                self.on(given[1], (TRANSFER, lambda v: self.add(target, self.value(Kind.SUPER, owner, v)), 0))
+
+        self.on(given[0], (TRANSFER, pair, 0))
+
+    def _wrap(self, kind: Kind) -> Callable:
+        def wrap(self: Any, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+            if given and type(given[0]) is int:
+                self.on(given[0], (TRANSFER, lambda v: self.add(target, self.value(kind, v)), 0))
+
+        return wrap
+
+    def _property(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        named = dict(arguments.keywords)
+        getter = given[0] if given else named.get("fget", 0)
+        setter = given[1] if len(given) > 1 else named.get("fset", 0)
+
+        def make(function: int) -> None:
+            if type(setter) is int and setter & _MASK:
+                self.on(setter, (TRANSFER, lambda v: self.add(target, self.value(Kind.PROPERTY, function, v)), 0))
+            else:
+                self.add(target, self.value(Kind.PROPERTY, function, -1))
+
+        if type(getter) is int and getter & _MASK:
+            self.on(getter, (TRANSFER, make, 0))
+
+    def _partial(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if not given or type(given[0]) is not int or not given[0] & _MASK:
+            return
+        early = _arguments(())
+        early.positional = tuple(arguments.positional[1:])
+        early.keywords = arguments.keywords
+        callee = given[0]
+        self.add(target, self.value(Kind.PARTIAL, callee, (slot, key, early)))
+
+    def _globals(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if not given:
+            self.add(target, self.value(Kind.NAMESPACE, slot))
+            return
+
+        def names_of(value: int) -> None:
+            if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
+                self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
+
+        if type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (TRANSFER, names_of, 0))
+
+    def _factory(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""
+        self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
+        for argument in given[:1]:
+            if type(argument) is int and argument & _MASK:
+                self.give(argument, self.new(slot, (*key, "decorated")))
+
+    def _lru_cache(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
+        for argument in given[:1]:
+            if type(argument) is int:
+                self.give(argument, target)
+
+    def _import_module(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        def load(name: Any) -> None:
+            if isinstance(name, str) and name and not name.startswith("."):
+                entity = self.names.modules.resolve(self.paths[slot], 0, name)
+                if entity is not None:
+                    self._add_entity(target, entity)
+
+        if given:
+            self._each_constant(given[0], load)
+
+    def _object_new(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        def make(value: int) -> None:
+            if self.kinds[value] == Kind.CLASS:
+                self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
+
+        if given and type(given[0]) is int and given[0] & _MASK:
+            self.on(given[0], (TRANSFER, make, 0))
+
+    def _register(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given and type(given[0]) is int and given[0] & _MASK:
+            self.give(given[0], target)
+            self.on(
+                given[0], (CALLBACK, (slot, (*key, "exit"), caller, _NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0)
+            )
+
+
+def _wrapper(kind: Kind) -> Callable:
+    return Builtins._wrap(None, kind)
+
+
+_HANDLERS: dict[str, Callable] = {
+    "map": Builtins._map,
+    "itertools.starmap": Builtins._starmap,
+    "filter": Builtins._filter,
+    "functools.reduce": Builtins._reduce,
+    **dict.fromkeys(_ELEMENTS - {"iter", "aiter"}, Builtins._sequence),
+    "iter": Builtins._iter,
+    "aiter": Builtins._iter,
+    "next": Builtins._next,
+    "anext": Builtins._next,
+    "enumerate": Builtins._enumerate,
+    "zip": Builtins._zip,
+    "itertools.product": Builtins._zip,
+    "min": Builtins._extreme,
+    "max": Builtins._extreme,
+    "sum": Builtins._consume,
+    "any": Builtins._consume,
+    "all": Builtins._consume,
+    "itertools.chain": Builtins._chain,
+    "dict": Builtins._dict,
+    "collections.OrderedDict": Builtins._dict,
+    "collections.defaultdict": Builtins._defaultdict,
+    "getattr": Builtins._getattr,
+    "setattr": Builtins._setattr,
+    "type": Builtins._type,
+    "super": Builtins._super,
+    "property": Builtins._property,
+    "functools.cached_property": Builtins._property,
+    "abc.abstractproperty": Builtins._property,
+    "staticmethod": _wrapper(Kind.STATIC),
+    "classmethod": _wrapper(Kind.CLASSMETHOD),
+    "functools.partial": Builtins._partial,
+    "functools.partialmethod": Builtins._partial,
+    "functools.wraps": Builtins._factory,
+    "functools.lru_cache": Builtins._lru_cache,
+    "globals": Builtins._globals,
+    "vars": Builtins._globals,
+    "importlib.import_module": Builtins._import_module,
+    "__import__": Builtins._import_module,
+    "object.__new__": Builtins._object_new,
+    "atexit.register": Builtins._register,
+}
+
+
+class Arguments:
+    """What a call passes: values in front (a bound receiver), then (is_star, variable or Constant), then (name or None, variable or Constant)."""
+
+    __slots__ = ("keywords", "positional", "prefix")
+
+    def __init__(self, positional: tuple = (), keywords: tuple = (), prefix: tuple = ()):
+        self.positional, self.keywords, self.prefix = positional, keywords, prefix
+
+    def after(self, value: int) -> Arguments:
+        return Arguments(self.positional, self.keywords, (value, *self.prefix))
+
+
+def _arguments(variables: tuple) -> Arguments:
+    return Arguments(tuple((0, v) for v in variables))
+
+
+def arguments_of(*sources: Any) -> Arguments:
+    """Positional arguments from variables and Constants; anything else (a slice) passes nothing of interest."""
+    return Arguments(tuple((0, s if type(s) is int or isinstance(s, Constant) else 0) for s in sources))
+
+
+_NO_ARGUMENTS = Arguments()

@@ -1,0 +1,7 @@
+def run(action):
+    held = action
+    held()
+
+
+def work():
+    pass

@@ -1,0 +1,4 @@
+from jobs import run, work
+
+chosen = work
+run(chosen)

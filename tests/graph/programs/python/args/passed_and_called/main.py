@@ -1,0 +1,9 @@
+def greet():
+    return "hello"
+
+
+def run(action):
+    return action()
+
+
+run(greet)

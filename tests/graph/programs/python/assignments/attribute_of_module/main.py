@@ -1,0 +1,9 @@
+import settings
+
+
+def handler():
+    pass
+
+
+settings.handler = handler
+settings.fire()

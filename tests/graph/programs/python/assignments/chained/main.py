@@ -1,0 +1,7 @@
+def work():
+    pass
+
+
+first = second = work
+first()
+second()

@@ -1,0 +1,9 @@
+def outer():
+    def inner():
+        pass
+
+    inner()
+    del inner
+
+
+outer()

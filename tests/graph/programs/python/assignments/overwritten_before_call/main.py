@@ -1,0 +1,15 @@
+def never():
+    pass
+
+
+def always():
+    pass
+
+
+def run():
+    action = never
+    action = always
+    return action()
+
+
+run()

@@ -1,0 +1,12 @@
+def early():
+    pass
+
+
+def late():
+    pass
+
+
+job = early
+job()
+job = late
+job()

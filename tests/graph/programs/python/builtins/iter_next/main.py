@@ -1,0 +1,9 @@
+def produce():
+    return iter([work])
+
+
+def work():
+    pass
+
+
+next(produce())()

@@ -1,0 +1,10 @@
+class Radio:
+    def play(self):
+        pass
+
+
+def listen(radio: Radio):
+    radio.play()
+
+
+listen(Radio())

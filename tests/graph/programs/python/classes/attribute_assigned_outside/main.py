@@ -1,0 +1,11 @@
+def cheer():
+    pass
+
+
+class Fan:
+    pass
+
+
+fan = Fan()
+fan.shout = cheer
+fan.shout()

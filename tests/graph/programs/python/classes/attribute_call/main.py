@@ -1,0 +1,9 @@
+def beep():
+    pass
+
+
+class Horn:
+    sound = beep
+
+
+Horn.sound()

@@ -1,0 +1,12 @@
+class Query:
+    def where(self):
+        return self
+
+    def limit(self):
+        return self
+
+    def run(self):
+        return []
+
+
+Query().where().limit().run()

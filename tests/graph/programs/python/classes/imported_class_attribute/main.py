@@ -1,0 +1,5 @@
+import tools
+
+tools.Kit.hammer()
+kit = tools.Kit()
+kit.saw()

@@ -1,0 +1,7 @@
+class Kit:
+    @staticmethod
+    def hammer():
+        pass
+
+    def saw(self):
+        pass

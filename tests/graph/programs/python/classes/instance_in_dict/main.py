@@ -1,0 +1,7 @@
+class Cat:
+    def speak(self):
+        pass
+
+
+pets = {"cat": Cat()}
+pets["cat"].speak()

@@ -1,0 +1,6 @@
+class Empty:
+    def touch(self):
+        pass
+
+
+Empty().touch()

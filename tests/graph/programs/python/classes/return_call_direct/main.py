@@ -1,0 +1,10 @@
+def finish():
+    pass
+
+
+class Task:
+    def get(self):
+        return finish
+
+
+Task().get()()

@@ -1,0 +1,11 @@
+class Outer:
+    class Base:
+        def run(self):
+            pass
+
+
+class Child(Outer.Base):
+    pass
+
+
+Child().run()

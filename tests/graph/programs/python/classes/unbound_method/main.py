@@ -1,0 +1,8 @@
+class Lamp:
+    def light(self):
+        pass
+
+
+lamp = Lamp()
+switch = Lamp.light
+switch(lamp)

@@ -1,0 +1,9 @@
+from wrappers import timed
+
+
+@timed
+def compute():
+    return 1
+
+
+compute()

@@ -1,0 +1,5 @@
+def timed(function):
+    def timer(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return timer

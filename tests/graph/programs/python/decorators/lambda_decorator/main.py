@@ -1,0 +1,13 @@
+def work():
+    pass
+
+
+decorate = lambda function: work
+
+
+@decorate
+def replaced():
+    pass
+
+
+replaced()

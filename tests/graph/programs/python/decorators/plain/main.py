@@ -1,0 +1,13 @@
+def trace(function):
+    def wrapper():
+        return function()
+
+    return wrapper
+
+
+@trace
+def task():
+    pass
+
+
+task()

@@ -1,0 +1,13 @@
+from functools import singledispatch
+
+
+@singledispatch
+def show(value):
+    return base(value)
+
+
+def base(value):
+    return "value"
+
+
+show(1)

@@ -1,0 +1,7 @@
+def go():
+    pass
+
+
+moves = {}
+moves["go"] = go
+moves["go"]()

@@ -1,0 +1,7 @@
+def hit():
+    pass
+
+
+first = {"hit": hit}
+second = first
+second["hit"]()

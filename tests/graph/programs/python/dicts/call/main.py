@@ -1,0 +1,6 @@
+def save():
+    pass
+
+
+actions = {"save": save}
+actions["save"]()

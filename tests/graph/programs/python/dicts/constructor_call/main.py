@@ -1,0 +1,6 @@
+def north():
+    pass
+
+
+table = dict(north=north)
+table["north"]()

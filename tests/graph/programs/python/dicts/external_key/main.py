@@ -1,0 +1,9 @@
+from keys import NAME
+
+
+def handler():
+    pass
+
+
+table = {NAME: handler}
+table[NAME]()

@@ -1,0 +1,11 @@
+def known():
+    pass
+
+
+def unknown():
+    pass
+
+
+table = {"known": known}
+table.get("known", unknown)()
+table.get("missing", unknown)()

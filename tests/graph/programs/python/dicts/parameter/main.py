@@ -1,0 +1,9 @@
+def ring():
+    pass
+
+
+def use(table):
+    table["bell"]()
+
+
+use({"bell": ring})

@@ -1,0 +1,11 @@
+def ring():
+    pass
+
+
+def fill(table):
+    table["bell"] = ring
+
+
+bells = {}
+fill(bells)
+bells["bell"]()

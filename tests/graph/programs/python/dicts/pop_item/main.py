@@ -1,0 +1,6 @@
+def job():
+    pass
+
+
+jobs = {"x": job}
+jobs.pop("x")()

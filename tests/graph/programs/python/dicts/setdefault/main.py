@@ -1,0 +1,6 @@
+def build():
+    pass
+
+
+jobs = {}
+jobs.setdefault("build", build)()

@@ -1,0 +1,10 @@
+def provide():
+    return deliver
+
+
+def deliver():
+    pass
+
+
+parcel = provide()
+parcel()

@@ -1,0 +1,9 @@
+def table():
+    return [work]
+
+
+def work():
+    pass
+
+
+table()[0]()

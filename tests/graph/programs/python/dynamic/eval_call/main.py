@@ -1,0 +1,5 @@
+def secret():
+    return 1
+
+
+eval("secret()")

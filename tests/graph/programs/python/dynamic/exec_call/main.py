@@ -1,0 +1,9 @@
+def hidden():
+    pass
+
+
+def run():
+    exec("hidden()")
+
+
+run()

@@ -1,0 +1,3 @@
+import parts
+
+getattr(parts, "build")()

@@ -1,0 +1,6 @@
+def build():
+    pass
+
+
+def destroy():
+    pass

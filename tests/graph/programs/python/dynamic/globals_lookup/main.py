@@ -1,0 +1,5 @@
+def found():
+    pass
+
+
+globals()["found"]()

@@ -1,0 +1,11 @@
+def replacement(self):
+    pass
+
+
+class Pump:
+    def run(self):
+        pass
+
+
+Pump.run = replacement
+Pump().run()

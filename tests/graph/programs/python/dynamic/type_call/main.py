@@ -1,0 +1,6 @@
+def greet(self):
+    pass
+
+
+Greeter = type("Greeter", (), {"greet": greet})
+Greeter().greet()

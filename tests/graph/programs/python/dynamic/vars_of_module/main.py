@@ -1,0 +1,3 @@
+import commands
+
+vars(commands)["build"]()

@@ -1,0 +1,13 @@
+class Missing(Exception):
+    def __init__(self, name):
+        self.name = name
+
+    @classmethod
+    def of(cls, name):
+        return cls(name)
+
+
+try:
+    raise Missing.of("x")
+except Missing:
+    pass

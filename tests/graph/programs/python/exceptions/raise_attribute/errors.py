@@ -1,0 +1,3 @@
+class Failure(Exception):
+    def __init__(self):
+        super().__init__("failure")

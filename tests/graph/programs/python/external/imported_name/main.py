@@ -1,0 +1,8 @@
+from os.path import join
+
+
+def locate(name):
+    return join("a", name)
+
+
+locate("b")

@@ -1,0 +1,8 @@
+import math
+
+
+def root(value):
+    return math.sqrt(value)
+
+
+root(4)

@@ -1,0 +1,10 @@
+def hook():
+    pass
+
+
+def run():
+    run.hook()
+
+
+run.hook = hook
+run()

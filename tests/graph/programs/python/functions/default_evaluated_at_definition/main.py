@@ -1,0 +1,9 @@
+def now():
+    return 0
+
+
+def log(time=now()):
+    return time
+
+
+log()

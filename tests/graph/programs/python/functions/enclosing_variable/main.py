@@ -1,0 +1,14 @@
+def outer():
+    action = work
+
+    def inner():
+        action()
+
+    inner()
+
+
+def work():
+    pass
+
+
+outer()

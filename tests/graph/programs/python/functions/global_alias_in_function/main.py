@@ -1,0 +1,12 @@
+def base():
+    pass
+
+
+alias = base
+
+
+def run():
+    alias()
+
+
+run()

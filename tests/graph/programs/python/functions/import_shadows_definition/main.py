@@ -1,0 +1,7 @@
+def act():
+    return "mine"
+
+
+from library import act
+
+act()

@@ -1,0 +1,12 @@
+def outer():
+    def inner():
+        leaf()
+
+    inner()
+
+
+def leaf():
+    pass
+
+
+outer()

@@ -1,0 +1,16 @@
+def first():
+    def helper():
+        pass
+
+    helper()
+
+
+def second():
+    def helper():
+        pass
+
+    helper()
+
+
+first()
+second()

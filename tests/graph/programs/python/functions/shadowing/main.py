@@ -1,0 +1,13 @@
+def task():
+    pass
+
+
+def run():
+    def task():
+        pass
+
+    task()
+
+
+run()
+task()

@@ -1,0 +1,8 @@
+from library import *
+
+
+def act():
+    return "mine"
+
+
+act()

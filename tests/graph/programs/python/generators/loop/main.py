@@ -1,0 +1,10 @@
+def numbers():
+    yield one()
+
+
+def one():
+    return 1
+
+
+for number in numbers():
+    print(number)

@@ -1,0 +1,10 @@
+def jobs():
+    yield work
+
+
+def work():
+    pass
+
+
+queue = jobs()
+next(queue)()

@@ -1,0 +1,3 @@
+from top import Thing
+
+Thing().use()

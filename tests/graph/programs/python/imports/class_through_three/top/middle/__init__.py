@@ -1,0 +1,3 @@
+from .bottom import Thing
+
+__all__ = ["Thing"]

@@ -1,0 +1,3 @@
+class Thing:
+    def use(self):
+        pass

@@ -1,0 +1,6 @@
+import pong
+
+
+def serve(count):
+    if count:
+        pong.back(count - 1)

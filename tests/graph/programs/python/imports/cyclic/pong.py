@@ -1,0 +1,5 @@
+import ping
+
+
+def back(count):
+    ping.serve(count)

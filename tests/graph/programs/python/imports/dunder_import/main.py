@@ -1,0 +1,2 @@
+helper = __import__("helper")
+helper.work()

@@ -1,0 +1,4 @@
+import pack
+
+pack.tools.hammer()
+pack.hammer()

@@ -1,0 +1,3 @@
+from registry import registry
+
+registry.add()

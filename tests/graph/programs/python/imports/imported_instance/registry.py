@@ -1,0 +1,6 @@
+class Registry:
+    def add(self):
+        pass
+
+
+registry = Registry()

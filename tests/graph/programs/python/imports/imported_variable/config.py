@@ -1,0 +1,5 @@
+def default():
+    pass
+
+
+handler = default

@@ -1,0 +1,8 @@
+class Loader:
+    from helper import load
+
+    def run(self):
+        return self.load()
+
+
+Loader().run()

@@ -1,0 +1,7 @@
+def run():
+    from helper import work
+
+    work()
+
+
+run()

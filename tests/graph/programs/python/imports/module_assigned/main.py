@@ -1,0 +1,4 @@
+import helper
+
+module = helper
+module.work()

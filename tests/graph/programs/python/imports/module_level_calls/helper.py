@@ -1,0 +1,5 @@
+def make():
+    return 1
+
+
+VALUE = make()

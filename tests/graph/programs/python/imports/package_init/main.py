@@ -1,0 +1,3 @@
+import pack
+
+pack.work()

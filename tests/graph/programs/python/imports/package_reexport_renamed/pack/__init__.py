@@ -1,0 +1,1 @@
+from pack.inner import work as job

@@ -1,0 +1,1 @@
+from pack.run import run

@@ -1,0 +1,8 @@
+from runner import run
+
+
+def job():
+    pass
+
+
+run(job)

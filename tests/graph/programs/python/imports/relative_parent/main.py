@@ -1,0 +1,3 @@
+from pack.inner.child import grow
+
+grow()

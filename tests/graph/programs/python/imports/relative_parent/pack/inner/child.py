@@ -1,0 +1,7 @@
+from .. import root
+from ..common import shared
+
+
+def grow():
+    root()
+    shared()

@@ -1,0 +1,3 @@
+from pack.first import start
+
+start()

@@ -1,0 +1,7 @@
+from . import second
+from .second import finish
+
+
+def start():
+    second.middle()
+    finish()

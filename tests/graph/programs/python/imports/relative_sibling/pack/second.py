@@ -1,0 +1,6 @@
+def middle():
+    pass
+
+
+def finish():
+    pass

@@ -1,0 +1,3 @@
+from pack.user import use
+
+use()

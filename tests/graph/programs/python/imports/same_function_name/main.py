@@ -1,0 +1,5 @@
+import east
+import west
+
+east.go()
+west.go()

@@ -1,0 +1,6 @@
+def work():
+    rest()
+
+
+def rest():
+    pass

@@ -1,0 +1,4 @@
+from helper import *
+
+work()
+rest()

@@ -1,0 +1,4 @@
+from pack import open_door, Door
+
+open_door()
+Door().close()

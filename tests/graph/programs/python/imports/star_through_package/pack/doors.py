@@ -1,0 +1,5 @@
+from .parts import *
+
+
+def open_door():
+    turn()

@@ -1,0 +1,7 @@
+def turn():
+    pass
+
+
+class Door:
+    def close(self):
+        pass

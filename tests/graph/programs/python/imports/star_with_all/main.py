@@ -1,0 +1,9 @@
+from helper import *
+
+
+def hidden():
+    pass
+
+
+shown()
+hidden()

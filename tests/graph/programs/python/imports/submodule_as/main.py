@@ -1,0 +1,3 @@
+import pack.tools as kit
+
+kit.hammer()

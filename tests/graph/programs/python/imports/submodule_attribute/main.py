@@ -1,0 +1,3 @@
+import pack.deep.leaf
+
+pack.deep.leaf.fall()

@@ -1,0 +1,2 @@
+def fall():
+    pass

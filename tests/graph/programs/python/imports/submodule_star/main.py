@@ -1,0 +1,3 @@
+from pack.tools import *
+
+hammer()

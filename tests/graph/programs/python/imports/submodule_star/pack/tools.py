@@ -1,0 +1,6 @@
+def hammer():
+    nail()
+
+
+def nail():
+    pass

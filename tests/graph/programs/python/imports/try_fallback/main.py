@@ -1,0 +1,6 @@
+try:
+    from missing_module_for_sure import work
+except ImportError:
+    from helper import work
+
+work()

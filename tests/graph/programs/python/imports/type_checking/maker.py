@@ -1,0 +1,5 @@
+import kinds
+
+
+def make():
+    return kinds.Kind()

@@ -1,0 +1,8 @@
+import helper
+
+
+def work():
+    pass
+
+
+work()

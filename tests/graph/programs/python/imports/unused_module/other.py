@@ -1,0 +1,6 @@
+def work():
+    unrelated()
+
+
+def unrelated():
+    pass

@@ -1,0 +1,10 @@
+def paint():
+    pass
+
+
+def run(tool=None):
+    chosen = tool
+    chosen()
+
+
+run(tool=paint)

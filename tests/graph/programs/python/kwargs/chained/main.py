@@ -1,0 +1,13 @@
+def leaf():
+    pass
+
+
+def inner(callback=None):
+    callback()
+
+
+def outer(callback=None):
+    inner(callback=callback)
+
+
+outer(callback=leaf)

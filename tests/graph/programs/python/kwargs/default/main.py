@@ -1,0 +1,14 @@
+def standard():
+    pass
+
+
+def special():
+    pass
+
+
+def run(action=standard):
+    action()
+
+
+run()
+run(action=special)

@@ -1,0 +1,11 @@
+def standard():
+    pass
+
+
+def run(action=None):
+    if action is None:
+        action = standard
+    action()
+
+
+run()

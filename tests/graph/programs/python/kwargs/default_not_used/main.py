@@ -1,0 +1,13 @@
+def standard():
+    pass
+
+
+def special():
+    pass
+
+
+def run(*, action=standard):
+    action()
+
+
+run(action=special)

@@ -1,0 +1,9 @@
+def wake():
+    pass
+
+
+def run(**handlers):
+    handlers["morning"]()
+
+
+run(morning=wake)

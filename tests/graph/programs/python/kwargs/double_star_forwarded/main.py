@@ -1,0 +1,13 @@
+def act():
+    pass
+
+
+def inner(action):
+    action()
+
+
+def outer(**options):
+    inner(**options)
+
+
+outer(action=act)

@@ -1,0 +1,14 @@
+def one():
+    pass
+
+
+def two():
+    pass
+
+
+def run(**actions):
+    for action in actions.values():
+        action()
+
+
+run(a=one, b=two)

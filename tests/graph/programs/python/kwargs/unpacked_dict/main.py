@@ -1,0 +1,10 @@
+def listen():
+    pass
+
+
+def run(callback):
+    callback()
+
+
+options = {"callback": listen}
+run(**options)

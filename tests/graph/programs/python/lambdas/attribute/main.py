@@ -1,0 +1,9 @@
+class Button:
+    def __init__(self):
+        self.callback = lambda: self.clicked()
+
+    def clicked(self):
+        pass
+
+
+Button().callback()

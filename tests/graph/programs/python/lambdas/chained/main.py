@@ -1,0 +1,8 @@
+def leaf():
+    pass
+
+
+first = lambda: leaf()
+second = lambda: first()
+third = lambda: second()
+third()

@@ -1,0 +1,9 @@
+def make(function):
+    return lambda: function()
+
+
+def leaf():
+    pass
+
+
+make(leaf)()

@@ -1,0 +1,6 @@
+def leaf():
+    pass
+
+
+run = lambda action=leaf: action()
+run()

@@ -1,0 +1,5 @@
+def leaf():
+    pass
+
+
+(lambda: leaf())()

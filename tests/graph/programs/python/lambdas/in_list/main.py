@@ -1,0 +1,7 @@
+def leaf():
+    pass
+
+
+steps = [lambda: leaf(), lambda: None]
+steps[0]()
+steps[1]()

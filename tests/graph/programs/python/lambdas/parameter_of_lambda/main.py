@@ -1,0 +1,6 @@
+def leaf():
+    pass
+
+
+apply = lambda function: function()
+apply(leaf)

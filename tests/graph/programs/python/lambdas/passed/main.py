@@ -1,0 +1,5 @@
+def run(action):
+    return action(1)
+
+
+run(lambda value: value + 1)

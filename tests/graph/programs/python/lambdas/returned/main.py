@@ -1,0 +1,9 @@
+def make():
+    return lambda: leaf()
+
+
+def leaf():
+    pass
+
+
+make()()

@@ -1,0 +1,2 @@
+curry = lambda left: lambda right: left + right
+curry(1)(2)

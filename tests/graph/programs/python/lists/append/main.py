@@ -1,0 +1,7 @@
+def late():
+    pass
+
+
+steps = []
+steps.append(late)
+steps[0]()

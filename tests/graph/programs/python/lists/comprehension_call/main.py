@@ -1,0 +1,5 @@
+def value(number):
+    return number
+
+
+values = [value(number) for number in range(2)]

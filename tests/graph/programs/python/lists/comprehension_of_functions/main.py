@@ -1,0 +1,9 @@
+def jump():
+    pass
+
+
+def run():
+    pass
+
+
+results = [move() for move in [jump, run]]

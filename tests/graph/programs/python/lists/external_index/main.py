@@ -1,0 +1,13 @@
+from numbers_of_mine import LAST
+
+
+def first():
+    pass
+
+
+def last():
+    pass
+
+
+steps = [first, last]
+steps[LAST]()

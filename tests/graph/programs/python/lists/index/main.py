@@ -1,0 +1,10 @@
+def first():
+    pass
+
+
+def second():
+    pass
+
+
+steps = [first, second]
+steps[1]()

@@ -1,0 +1,10 @@
+def wash():
+    pass
+
+
+def dry():
+    pass
+
+
+for step in [wash, dry]:
+    step()

@@ -1,0 +1,6 @@
+def beat():
+    pass
+
+
+for note in [beat] * 2:
+    note()

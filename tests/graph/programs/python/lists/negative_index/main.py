@@ -1,0 +1,10 @@
+def first():
+    pass
+
+
+def last():
+    pass
+
+
+steps = [first, last]
+steps[-1]()

@@ -1,0 +1,10 @@
+def deep():
+    pass
+
+
+def flat():
+    pass
+
+
+grid = [[flat], [flat, deep]]
+grid[1][1]()

@@ -1,0 +1,14 @@
+def one():
+    pass
+
+
+def two():
+    pass
+
+
+def run(steps, index):
+    steps[index]()
+
+
+run([one, two], 0)
+run([one, two], 1)

@@ -1,0 +1,7 @@
+def job():
+    pass
+
+
+queue = [job]
+while queue:
+    queue.pop()()

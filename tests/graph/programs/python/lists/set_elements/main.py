@@ -1,0 +1,7 @@
+def one():
+    pass
+
+
+steps = {one}
+for step in steps:
+    step()

@@ -1,0 +1,3 @@
+class Left:
+    def go(self):
+        pass

@@ -1,0 +1,6 @@
+class Right:
+    def go(self):
+        pass
+
+    def stop(self):
+        pass

@@ -1,0 +1,9 @@
+import one
+import two
+
+
+class Mine(two.Base):
+    pass
+
+
+Mine().run()

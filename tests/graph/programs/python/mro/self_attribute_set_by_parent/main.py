@@ -1,0 +1,15 @@
+def helper():
+    pass
+
+
+class Parent:
+    def __init__(self):
+        self.action = helper
+
+
+class Child(Parent):
+    def run(self):
+        self.action()
+
+
+Child().run()

@@ -1,0 +1,9 @@
+def make():
+    return made
+
+
+def made():
+    pass
+
+
+make()()

@@ -1,0 +1,14 @@
+def one():
+    pass
+
+
+def two():
+    pass
+
+
+def pick(flag):
+    return one if flag else two
+
+
+pick(True)()
+pick(False)()

@@ -1,0 +1,9 @@
+class Tool:
+    def table(self):
+        return {"cut": self.cut}
+
+    def cut(self):
+        pass
+
+
+Tool().table()["cut"]()

@@ -1,0 +1,6 @@
+def build():
+    return product
+
+
+def product():
+    pass

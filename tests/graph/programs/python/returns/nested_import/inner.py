@@ -1,0 +1,6 @@
+def final():
+    pass
+
+
+def value():
+    return final

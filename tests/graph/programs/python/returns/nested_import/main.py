@@ -1,0 +1,3 @@
+from outer import give
+
+give()()

@@ -1,0 +1,5 @@
+from inner import value
+
+
+def give():
+    return value()

@@ -1,0 +1,14 @@
+def identity(value):
+    return value
+
+
+def one():
+    pass
+
+
+def two():
+    pass
+
+
+identity(one)()
+identity(two)()

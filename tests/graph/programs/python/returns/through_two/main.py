@@ -1,0 +1,13 @@
+def target():
+    pass
+
+
+def first():
+    return target
+
+
+def second():
+    return first()
+
+
+second()()

@@ -1,0 +1,14 @@
+def get():
+    pass
+
+
+def put():
+    pass
+
+
+def pair():
+    return get, put
+
+
+getter, putter = pair()
+putter()

@@ -1,0 +1,108 @@
+import json
+
+import pytest
+from graph_strategies import GOLDEN
+
+from codefuse_hf.cli import main
+from codefuse_hf.graph import CodeGraph
+from codefuse_hf.graph.export import load_rows
+
+DEMO = str(GOLDEN / "demo.graph.json")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "cart.py").write_text(
+        "class Cart:\n    def add(self, item):\n        return price(item)\n\n\ndef price(item):\n    return 1\n"
+    )
+    return folder
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    status = main(["graph", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_build_saves_the_graph_and_says_what_is_in_it(repository, tmp_path, capsys):
+    status, out, _ = run(capsys, "build", repository, "-o", tmp_path / "shop.json.gz", "--quiet", "--workers", "1")
+    assert status == 0 and "shop.json.gz" in out and "Function" in out
+    graph = CodeGraph.load(tmp_path / "shop.json.gz")
+    assert graph.neighbors(graph.find("Cart.add")[0], "calls") == graph.find("price")
+
+
+def test_build_prints_json_for_tools(repository, tmp_path, capsys):
+    output = tmp_path / "rows"
+    arguments = ["build", repository, "-o", output, "--format", "jsonl", "--json", "--quiet", "--workers", "1"]
+    status, out, _ = run(capsys, *arguments)
+    result = json.loads(out)
+    assert status == 0 and result["output"] == str(output) and result["nodes"]["Function"] == 2
+    assert result["num_nodes"] == load_rows(output).num_nodes == sum(result["nodes"].values())
+
+
+def test_build_refuses_a_wrong_output_before_it_works(repository, tmp_path, capsys):
+    status, _, err = run(capsys, "build", repository, "-o", tmp_path / "g.txt")
+    assert status == 1 and ".json or .json.gz" in err
+    status, _, err = run(capsys, "build", repository, "-o", tmp_path / "none" / "g.json")
+    assert status == 1 and "is not a folder" in err
+
+
+def test_stats_counts_by_type(capsys):
+    status, out, _ = run(capsys, "stats", DEMO, "--json")
+    result = json.loads(out)
+    assert status == 0 and result["nodes"]["Class"] == 4 and result["edges"]["contains"] == 23
+    assert result["dropped_edges"] == 2 and result["diagnostics"] == []
+    assert "dropped edges" in run(capsys, "stats", DEMO)[1]
+
+
+def test_query_lists_relations_in_words(capsys):
+    status, out, _ = run(capsys, "query", DEMO, "Engine.run")
+    assert status == 0 and "src/core/engine.py:9" in out
+    assert "called by (1)" in out and "calls (1)" in out and "src.core.cache.Cache.get" in out
+
+
+def test_query_answers_in_json_with_filters(capsys):
+    _, out, _ = run(capsys, "query", DEMO, "run", "--json", "--edge", "calls", "--direction", "in", "--source")
+    (answer,) = json.loads(out)
+    assert answer["id"] == 11 and answer["containers"] == [9, 4, 2, 1, 0] and answer["text"].startswith("def run")
+    assert answer["edges"] == [{"edgeType": "calls", "source": 22, "target": 11}]
+    _, out, _ = run(capsys, "query", DEMO, "--id", "11", "--json", "--hops", "1", "--edge", "calls")
+    assert [each["id"] for each in json.loads(out)[0]["reached"]] == [13, 22]
+
+
+def test_query_that_finds_nothing_says_so_by_its_status(capsys):
+    status, out, err = run(capsys, "query", DEMO, "nobody")
+    assert (status, out) == (1, "") and "nothing found" in err
+
+
+def test_show_writes_the_page_of_a_part(tmp_path, capsys):
+    status, out, _ = run(capsys, "show", DEMO, "-o", tmp_path / "g.html", "--path", "src/core", "--json")
+    page = (tmp_path / "g.html").read_text()
+    assert status == 0 and json.loads(out)["num_nodes"] < 25
+    assert "engine.py" in page and "io_helper.py" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stats", "no/such/thing"], "does not exist"),
+        (["query", DEMO], "query needs a name"),
+        (["query", DEMO, "--id", "404"], "no node with id 404"),
+        (["stats", DEMO, "--revision", "main"], "--revision is for source code"),
+        (["show", DEMO, "-o", "none/g.html"], "is not a folder"),
+        (["show", DEMO, "--path", "no/such.py"], "no file of the graph has the path"),
+    ],
+)
+def test_wrong_arguments_are_explained(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(capsys, *arguments)
+    assert status == 1 and message in err
+
+
+@pytest.mark.parametrize("option", [["--workers", "0"], ["--max-file-size", "5T"], ["--max-files", "many"]])
+def test_wrong_numbers_are_refused_by_the_parser(option, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["graph", "stats", DEMO, *option])
+    assert error.value.code == 2 and "expected a whole number" in capsys.readouterr().err
