@@ -151,7 +151,9 @@ def write_results(args: argparse.Namespace, results: dict, sizes: dict) -> None:
         **sizes,
         "held_out_packages": sorted(args.hold_out),
         "settings": {k: v for k, v in vars(args).items() if k not in ("output", "corpus", "hold_out", "results")},
-        "versions": {name: metadata.version(name) for name in ("torch", "transformers", "sentence-transformers", "bm25s")},
+        "versions": {
+            name: metadata.version(name) for name in ("torch", "transformers", "sentence-transformers", "bm25s")
+        },
         "machine": f"{torch.get_num_threads()} threads, {platform.machine()}, no GPU",
     }
     target = args.results or args.output / "results.json"
@@ -194,7 +196,9 @@ def main(argv: list[str] | None = None) -> dict:
     for pooling in args.poolings:
         model = new_model(tokenizer, pooling, args)
         record = train(model, training, args)
-        name = {"pma": "CGE (attention pooling)", "mean": "mean pooling", "last": "last-token pooling"}.get(pooling, pooling)
+        name = {"pma": "CGE (attention pooling)", "mean": "mean pooling", "last": "last-token pooling"}.get(
+            pooling, pooling
+        )
         results[name] = {**measure(rank_with_model(model, held, depth)), **record}
         print(name, results[name])
         if best is None or results[name]["mrr"] > best[0]:
