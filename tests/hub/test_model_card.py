@@ -1,0 +1,97 @@
+"""Model cards say what is in the folder, and keep what somebody wrote."""
+
+import re
+
+import pytest
+import torch
+from huggingface_hub import EvalResult, ModelCard
+from published_layout import write_published
+from transformers import AutoModelForCausalLM, DynamicCache
+
+from codefuse_hf.hub.model_card import folder_facts, readable_bytes, write_model_card
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Enough of a folder for a card: published configuration, weights and tokenizer, without a README."""
+    write_published(tmp_path / "model", dtype="bfloat16")
+    (tmp_path / "model" / "README.md").unlink()
+    return tmp_path / "model"
+
+
+def facts(folder):
+    import json
+
+    return folder_facts(folder, json.loads((folder / "config.json").read_text()))
+
+
+@pytest.mark.parametrize("block_type", ["rodimus", "rodimus_plus"])
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_parameters_are_counted(tmp_path, block_type, tied):
+    write_published(tmp_path, block_type, tied)
+    model = AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert facts(tmp_path)["parameters"] == f"{sum(p.numel() for p in model.parameters()):,}"
+
+
+@pytest.mark.parametrize("block_type", ["rodimus", "rodimus_plus"])
+def test_cache_bytes_are_those_of_a_real_cache(tmp_path, block_type):
+    write_published(tmp_path, block_type, dtype="bfloat16")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path)
+    cache = DynamicCache(config=model.config)
+    with torch.no_grad():
+        for chunk in torch.arange(64).view(1, 4, 16).unbind(1):
+            model(chunk, past_key_values=cache)
+    state = window = 0
+    for layer in cache.layers:
+        state += layer.conv_states[0].nbytes + layer.recurrent_states[0].nbytes
+        if block_type == "rodimus_plus":
+            window += layer.keys.nbytes + layer.values.nbytes
+    found = facts(tmp_path)
+    assert found["state_bytes"] == readable_bytes(state)
+    assert found["largest_cache_bytes"] == readable_bytes(state + window)
+
+
+def test_filled_card(folder):
+    write_model_card(folder, repo_id="user/name")
+    card = ModelCard.load(folder / "README.md")
+    assert card.text.strip().startswith("<!-- filled by codefuse-hf") and "# name" in card.text
+    assert "{{" not in card.text and "{%" not in card.text, "nothing of the template is left"
+    assert "| Precision | bfloat16 (100 %) |" in card.text
+    assert "window 9" in card.text, "the token itself and window_size // 2 before it"
+    assert card.data.to_dict().keys() >= {"library_name", "pipeline_tag", "tags"}
+
+
+def test_a_filled_card_is_filled_again(folder):
+    write_model_card(folder, repo_id="user/one", source_name="codefuse-ai/origin")
+    write_model_card(folder, repo_id="user/two")
+    card = ModelCard.load(folder / "README.md")
+    assert "user/one" not in card.text and 'from_pretrained("user/two"' in card.text
+    assert "those of `codefuse-ai/origin`" in card.text and card.data.base_model == "codefuse-ai/origin"
+    assert len(re.findall("filled by codefuse-hf", card.text)) == 1
+
+
+def test_evaluation_results_go_into_the_metadata(folder):
+    result = EvalResult("text-generation", "openai_humaneval", "HumanEval", "pass@1", 0.5)
+    write_model_card(folder, repo_id="user/name", eval_results=[result])
+    write_model_card(folder, repo_id="user/name")
+    kept = ModelCard.load(folder / "README.md").data.eval_results
+    assert [(r.dataset_name, r.metric_type, r.metric_value) for r in kept] == [("HumanEval", "pass@1", 0.5)]
+
+
+def test_broken_metadata_is_an_error(folder):
+    (folder / "README.md").write_text("---\n- not\n- a mapping\n---\n# Mine\n")
+    with pytest.raises(ValueError, match="metadata at the top of"):
+        write_model_card(folder)
+
+
+def test_a_family_without_a_template_gets_no_card(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "../rodimus"}')
+    assert write_model_card(tmp_path) is None and not (tmp_path / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (12_345_678, "12.3 MB"), (3_730_000_000_000, "3730 GB")],
+)
+def test_readable_bytes(count, text):
+    assert readable_bytes(count) == text
