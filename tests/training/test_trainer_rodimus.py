@@ -69,7 +69,7 @@ def test_gradient_checkpointing_gives_the_same_step(tmp_path, block_type, use_re
     options = {"max_steps": 2, "optim": "sgd", "learning_rate": 1.0}
     train(tmp_path, plain, examples, **options)
     calls = []
-    checkpointed.model.layers[0].mixer.register_forward_hook(lambda *args: calls.append(1))
+    checkpointed.model.layers[0].mixer.register_forward_pre_hook(lambda *args: calls.append(1))
     kwargs = {"use_reentrant": use_reentrant}
     train(
         tmp_path, checkpointed, examples, gradient_checkpointing=True, gradient_checkpointing_kwargs=kwargs, **options
