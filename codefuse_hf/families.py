@@ -14,6 +14,7 @@ class Family:
         models: Auto class name → model class.
         tokenizer, processor: classes to register with AutoTokenizer and AutoProcessor.
         extra_modules: further modules that travel with the weights.
+        lora_targets: layers that PEFT's LoRA and its kin adapt by default; `"all-linear"` adds the gates.
     """
 
     model_type: str
@@ -22,6 +23,7 @@ class Family:
     tokenizer: str | None = None
     processor: str | None = None
     extra_modules: tuple[str, ...] = field(default=())
+    lora_targets: tuple[str, ...] = ()
 
     @property
     def auto_map(self) -> dict[str, str]:
@@ -51,6 +53,7 @@ FAMILIES = {
                 "AutoModelForSequenceClassification": f"{_RODIMUS}.modeling_rodimus:RodimusForSequenceClassification",
             },
             tokenizer=f"{_RODIMUS}.tokenization_rodimus_fast:RodimusTokenizer",
+            lora_targets=("fc", "in_proj", "out_proj", "q_proj", "k_proj", "v_proj"),
         ),
         Family(
             model_type="cge",

@@ -111,6 +111,16 @@ def _on_processors(module: ModuleType) -> None:
     module.PROCESSOR_MAPPING._extra_content = _Pending(module.PROCESSOR_MAPPING, complete)
 
 
+def _on_peft(module: ModuleType) -> None:
+    """Default targets for LoRA and for the methods that adapt the same layers as LoRA."""
+    lora = module.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    for name, targets in vars(module).items():
+        if name.endswith("_TARGET_MODULES_MAPPING") and targets.get("llama") == lora["llama"]:
+            for family in FAMILIES.values():
+                if family.lora_targets:
+                    targets.setdefault(family.model_type, list(family.lora_targets))
+
+
 def _make_self_contained(path: str) -> Callable[[ModuleType], None]:
     def install_hook(module: ModuleType) -> None:
         from .hub import remote_code
@@ -126,6 +136,7 @@ def _callbacks() -> dict[str, Callable[[ModuleType], None]]:
         f"{_AUTO}.modeling_auto": _on_models,
         f"{_AUTO}.tokenization_auto": _on_tokenizers,
         f"{_AUTO}.processing_auto": _on_processors,
+        "peft.utils.constants": _on_peft,
     }
     for family in FAMILIES.values():
         for path in (family.config, family.tokenizer, family.processor):

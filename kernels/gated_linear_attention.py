@@ -37,6 +37,20 @@ def register_backend(device_type: str, function: Callable) -> None:
     _BACKENDS[device_type] = function
 
 
+def _without_autocast(function: Callable) -> Callable:
+    """Runs an operator, whose first argument is a tensor, in the precision of its own choice under autocast too."""
+
+    @functools.wraps(function)
+    def run(q: torch.Tensor, *args, **kwargs):
+        if not torch.is_autocast_enabled(q.device.type):
+            return function(q, *args, **kwargs)
+        with torch.autocast(q.device.type, enabled=False):
+            return function(q, *args, **kwargs)
+
+    return run
+
+
+@_without_autocast
 def gated_linear_attention(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -79,6 +93,7 @@ def gated_linear_attention(
     return gated_linear_attention_chunk(q, k, v, g, output_final_state=output_final_state, **arguments)
 
 
+@_without_autocast
 def gated_linear_attention_reference(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -104,6 +119,7 @@ def gated_linear_attention_reference(
     return output, state if output_final_state else None
 
 
+@_without_autocast
 def gated_linear_attention_step(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -129,6 +145,7 @@ def gated_linear_attention_step(
     return torch.bmm((q * _scale(q, scale)).unsqueeze(1), state).squeeze(1)
 
 
+@_without_autocast
 def gated_linear_attention_chunk(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -179,12 +196,7 @@ class _ChunkFunction(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_output, d_state):
         q, k, v, g, states = ctx.saved_tensors
-        with torch.enable_grad():
-            inputs = [x.detach().requires_grad_() for x in (q, k, g)]
-            intra = _intra_chunk(*inputs, ctx.links)
-        d_intra, d_v, d_state = _inter_chunk_backward(*(x.detach() for x in intra), v, states, d_output, d_state)
-        d_q, d_k, d_g = torch.autograd.grad(intra, inputs, d_intra)
-        return d_q, d_k, d_v, d_g, d_state, None
+        return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
 
 
 def _forward(q, k, v, g, state, links, keep_states: bool = False):
@@ -205,6 +217,17 @@ def _forward(q, k, v, g, state, links, keep_states: bool = False):
         else:
             state = torch.baddbmm(state * decay[:, n, :, None], write, v[:, n])
     return output, state, states
+
+
+@_without_autocast
+def _backward(q, k, v, g, states, links, d_output, d_state):
+    """Gradients of `_forward` with respect to its inputs, `links` excepted."""
+    with torch.enable_grad():
+        inputs = [x.detach().requires_grad_() for x in (q, k, g)]
+        intra = _intra_chunk(*inputs, links)
+    d_intra, d_v, d_state = _inter_chunk_backward(*(x.detach() for x in intra), v, states, d_output, d_state)
+    d_q, d_k, d_g = torch.autograd.grad(intra, inputs, d_intra)
+    return d_q, d_k, d_v, d_g, d_state
 
 
 def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, d_output, d_state):

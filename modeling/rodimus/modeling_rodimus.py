@@ -426,17 +426,23 @@ class RodimusPreTrainedModel(PreTrainedModel):
         temperature = torch.empty(mem_size).uniform_(1 / 16, 0.9).logit()
         init.copy_(bias, torch.cat([selection, temperature]).to(bias))
 
-    def parameter_groups(self, weight_decay: float) -> list[dict]:
-        """Parameters for an optimiser: no weight decay on biases, norms, `residual_weight`, nor on an untied embedding.
-
-        Use as `torch.optim.AdamW(model.parameter_groups(0.1), lr=…)`.
-        """
+    def no_weight_decay(self) -> set[str]:
+        """Names of the parameters that weight decay should spare: biases, norms, `residual_weight`, an untied embedding."""
         tied = self.config.tie_word_embeddings
-        decayed, kept = [], []
-        for name, parameter in self.named_parameters():
-            plain = parameter.ndim < 2 or ("embeddings" in name and not tied)
-            (kept if plain else decayed).append(parameter)
-        return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
+        return {
+            name
+            for name, parameter in self.named_parameters()
+            if parameter.ndim < 2 or (name.endswith("embeddings.weight") and not tied)
+        }
+
+    def parameter_groups(self, weight_decay: float) -> list[dict]:
+        """The trainable parameters for an optimiser: `torch.optim.AdamW(model.parameter_groups(0.1), lr=…)`."""
+        spared = self.no_weight_decay()
+        trained = {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return [
+            {"params": [p for name, p in trained.items() if name not in spared], "weight_decay": weight_decay},
+            {"params": [p for name, p in trained.items() if name in spared], "weight_decay": 0.0},
+        ]
 
     @staticmethod
     def create_masks_for_generate(

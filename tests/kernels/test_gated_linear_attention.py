@@ -198,6 +198,25 @@ def test_gradients_of_half_precision_inputs_have_their_dtype():
     assert all(tensor.grad.dtype == torch.bfloat16 and torch.isfinite(tensor.grad).all() for tensor in x.values())
 
 
+@pytest.mark.parametrize("function", [gated_linear_attention_chunk, gated_linear_attention])
+def test_autocast_changes_nothing(function):
+    x = inputs("mixed")
+    expected = run(function, x, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):  # the backward pass too, though it should be left outside
+        actual = run(function, x, torch.float32)
+    for name in expected:
+        assert torch.equal(actual[name], expected[name])
+
+
+def test_autocast_does_not_change_steps():
+    x, results = inputs("typical"), []
+    for enabled in (False, True):
+        state = x["initial_state"].clone()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            results.append((gated_linear_attention_step(*(x[name][:, 0] for name in "qkvg"), state), state))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 def test_empty_sequence_returns_the_initial_state():
     x = inputs("typical", steps=0)
     output, state = gated_linear_attention(**x, output_final_state=True)
