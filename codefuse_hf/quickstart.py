@@ -47,7 +47,7 @@ LEARNING_RATE = 4e-3
 MODEL = {
     "block_type": "rodimus_plus",
     "d_model": 192,
-    "n_layer": 3,
+    "n_layer": 2,
     "mixer_cfg": {"mem_size": 32, "normalize_epsilon": 1e-5},
     "attn_cfg": {"num_heads": 3, "window_size": 128},
 }
