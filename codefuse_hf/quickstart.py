@@ -173,9 +173,7 @@ def check_arguments(args: argparse.Namespace) -> None:
     from codefuse_hf.measure import check_contexts
 
     if not MIN_MINUTES <= args.minutes < float("inf"):
-        raise ValueError(
-            f"--minutes must be a number from {MIN_MINUTES} up, got {args.minutes:g}"
-        )
+        raise ValueError(f"--minutes must be a number from {MIN_MINUTES} up, got {args.minutes:g}")
     if args.new_tokens < 1:
         raise ValueError(f"--new-tokens must be at least 1, got {args.new_tokens}")
     check_contexts(args.contexts, MEASURED_STEPS)
