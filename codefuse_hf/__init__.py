@@ -20,7 +20,7 @@ _PUBLIC_NAMES = {
     "CGEModel": "codefuse_hf.modeling.cge.modeling_cge",
     "CGEModelOutput": "codefuse_hf.modeling.cge.modeling_cge",
     "CGETransformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
-    "code_search_prompts": "codefuse_hf.modeling.cge.sentence_transformers_cge",
+    "code_search_prompts": "codefuse_hf.modeling.cge.prompts_cge",
     "to_sentence_transformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
 }
 

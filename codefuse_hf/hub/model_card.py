@@ -57,7 +57,7 @@ def write_model_card(
     elif template is None:
         return None
     else:
-        facts = folder_facts(folder, config)
+        facts = folder_facts(folder, config) | {"results": list(eval_results)}
         name = repo_id or folder.name
         source_name = source_name or (filled.group(1) if filled else None)
         origin = f", converted from {source_name}" if source_name else ""
@@ -84,6 +84,9 @@ def _metadata(config: dict[str, Any], known: dict[str, Any], source_name: str | 
     data.setdefault("library_name", "transformers")
     if any("CausalLM" in name for name in config.get("architectures") or []):
         data.setdefault("pipeline_tag", "text-generation")
+    if config.get("model_type") == "cge":
+        data["library_name"] = "sentence-transformers"
+        data.setdefault("pipeline_tag", "sentence-similarity")
     data["tags"] = list(
         dict.fromkeys([*(data.get("tags") or []), str(config.get("model_type")), "codefuse-hf", "custom_code"])
     )
@@ -143,7 +146,22 @@ def _rodimus_facts(folder: Path) -> dict[str, Any]:
     }
 
 
-_FAMILY_FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {"rodimus": _rodimus_facts}
+def _cge_facts(folder: Path) -> dict[str, Any]:
+    from ..modeling.cge.configuration_cge import CGEConfig
+
+    config = CGEConfig.from_pretrained(folder)
+    settings = folder / "config_sentence_transformers.json"
+    prompts = json.loads(settings.read_text(encoding="utf-8")).get("prompts") if settings.is_file() else None
+    pooling = {
+        "pma": "by multi-head attention: one learnt query looks at all tokens",
+        "last": "at the last token",
+        "mean": "by the mean of its token vectors",
+        "weighted": "by a mean of its token vectors in which later ones count more",
+    }
+    return {"settings": config, "prompts": prompts or {}, "pooling": pooling[config.embedding_method]}
+
+
+_FAMILY_FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {"rodimus": _rodimus_facts, "cge": _cge_facts}
 
 
 def readable_bytes(count: int) -> str:

@@ -32,8 +32,22 @@ _CGE_KEYS = (
     "prompt_position",
     "unpad_inputs",
 )
-# Bookkeeping of the published files that describes neither the backbone nor the pooling.
-_DROPPED_FLAT_KEYS = ("architectures", "auto_map", "transformers_version", "_name_or_path", "lora_config")
+# What the published files hold besides: bookkeeping, and keys that nothing reads.
+_DROPPED_FLAT_KEYS = (
+    "_name_or_path",
+    "architectures",
+    "attn_implementation",  # the user's choice, not the checkpoint's
+    "auto_map",
+    "embedding_dim",
+    "encoder_mode",
+    "num_encoder_layers",
+    "rotary_emb_base",
+    "seq_length",
+    "tokenizer_name_or_path",
+    "transformers_version",
+)
+# C2LLM, the successor: the same pooling under two other names.
+_C2LLM_MODEL_TYPE, _C2LLM_BACKBONE = "c2llm", "qwen2"
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
@@ -220,10 +234,15 @@ def is_flat_cge_config(config_dict: dict[str, Any]) -> bool:
 def nest_flat_config(flat: dict[str, Any]) -> dict[str, Any]:
     """Split a published flat configuration into CGE's keys and the backbone's (`text_config`).
 
-    The published checkpoints were trained with the instruction after the text, which no key of theirs says.
+    CodeFuse-CGE was trained with the instruction after the text, which no key of theirs says.
     """
+    is_c2llm = flat["model_type"] == _C2LLM_MODEL_TYPE
+    if is_c2llm:
+        flat = {**flat, "model_type": _C2LLM_BACKBONE}
+        if "compressed_dim" in flat:
+            flat["compress_dim"] = flat.pop("compressed_dim")
     nested = {key: flat[key] for key in _CGE_KEYS if key in flat}
-    nested.setdefault("prompt_position", "after")
+    nested.setdefault("prompt_position", "before" if is_c2llm else "after")
     nested["model_type"] = CGEConfig.model_type
     nested["text_config"] = {k: v for k, v in flat.items() if k not in _CGE_KEYS and k not in _DROPPED_FLAT_KEYS}
     for key in ("dtype", "torch_dtype"):

@@ -16,31 +16,12 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from .encoding_cge import check_texts, tokenize_texts
+from .prompts_cge import code_search_prompts
 
 try:
     from sentence_transformers.base.modules import InputModule
 except ImportError:  # sentence-transformers 5
     from sentence_transformers.models import InputModule
-
-LANGUAGES = {
-    "python": "Python",
-    "java": "Java",
-    "go": "Go",
-    "cpp": "C++",
-    "javascript": "Javascript",
-    "php": "PHP",
-    "ruby": "Ruby",
-}
-
-
-def code_search_prompts() -> dict[str, str]:
-    """The instructions of CGE for both sides: `query` and `document` without a language, and `<language>-query` and
-    `<language>-document` for each language that the published checkpoints know."""
-    prompts = {"query": "Retrieve the code that solves the following query:", "document": "Code:"}
-    for key, language in LANGUAGES.items():
-        prompts[f"{key}-query"] = f"Retrieve the {language} code that solves the following query:"
-        prompts[f"{key}-document"] = f"{language} code:"
-    return prompts
 
 
 class CGETransformer(InputModule):
@@ -212,4 +193,4 @@ def to_sentence_transformer(
     )
 
 
-__all__ = ["CGETransformer", "code_search_prompts", "to_sentence_transformer"]
+__all__ = ["CGETransformer", "to_sentence_transformer"]

@@ -38,4 +38,5 @@ def run(args: argparse.Namespace) -> None:
         source_name=None if Path(args.source).is_dir() else args.source,
     )
     print(f"{folder} is ready. It loads anywhere:")
-    print(f'  AutoModelForCausalLM.from_pretrained("{folder}", trust_remote_code=True)')
+    loader = "SentenceTransformer" if (folder / "modules.json").is_file() else "AutoModelForCausalLM.from_pretrained"
+    print(f'  {loader}("{folder}", trust_remote_code=True)')

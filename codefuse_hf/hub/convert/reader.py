@@ -8,7 +8,10 @@ from typing import Any
 from transformers import PreTrainedModel
 
 # "module:name", imported when a repository is to be read. The first that matches reads it.
-READERS = ("codefuse_hf.hub.convert.rodimus:RodimusReader",)
+READERS = (
+    "codefuse_hf.hub.convert.rodimus:RodimusReader",
+    "codefuse_hf.hub.convert.cge:CGEReader",
+)
 
 
 class Reader(ABC):

@@ -1,0 +1,242 @@
+"""Conversion of published code embedding models: flat configurations with tiny shapes stand in for the real ones."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModel, Phi3Config, PreTrainedTokenizerFast, Qwen2Config
+
+from codefuse_hf import CGEConfig, CGEModel
+from codefuse_hf.cli import main
+from codefuse_hf.hub.convert.core import convert_folder
+
+TEXTS = ["def add(a, b): return a + b", "a longer text " * 9]
+SIZES = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "vocab_size": 300,
+}
+POOLING = {
+    "embedding_method": "pma",
+    "inf_seq_length": 100,
+    "keep_max_layer": 3,
+    "padding_side": "right",
+    "pma_ln": True,
+    "pma_norm": False,
+    "pma_norm_mode": "post_normal",
+    "pma_num_heads": 4,
+    "compress_dim": 32,
+}
+# The keys of each published configuration, as far as they matter or could be in the way.
+LAYOUTS = {
+    "large": {
+        "architectures": ["CodeFuse_CGE_Large"],
+        "auto_map": {"AutoModel": "modeling_codefuse_cge_large.CodeFuse_CGE_Large"},
+        "model_type": "qwen2",
+        "embedding_dim": 64,
+        "encoder_mode": "post_normal",
+        "num_encoder_layers": 0,
+        "rotary_emb_base": 1000000,
+        "rope_theta": 1000000,
+        "rms_norm_eps": 1e-5,
+        "seq_length": 128,
+        "sliding_window": None,
+        "use_sliding_window": False,
+        **POOLING,
+    },
+    "small": {
+        "architectures": ["CodeFuse_CGE_Small"],
+        "auto_map": {"AutoModel": "modeling_codefuse_cge_small.CodeFuse_CGE_Small"},
+        "model_type": "phi3",
+        "original_max_position_embeddings": 64,
+        "pad_token_id": 0,
+        "rope_scaling": {"type": "longrope", "short_factor": [1.1] * 8, "long_factor": [2.0] * 8},
+        **POOLING,
+    },
+    "c2llm": {
+        "architectures": ["C2LLMForEmbedding"],
+        "attn_implementation": "flash_attention_2",
+        "auto_map": {"AutoConfig": "configuration_c2llm.C2LLMConfig", "AutoModel": "modeling_c2llm.C2LLMForEmbedding"},
+        "model_type": "c2llm",
+        "tokenizer_name_or_path": "codefuse-ai/C2LLM-0.5B",
+        **{key: value for key, value in POOLING.items() if key not in ("compress_dim", "inf_seq_length", "keep_max_layer")},
+        "compressed_dim": 32,
+        "padding_side": "left",
+    },
+}  # fmt: skip
+
+
+def write_published(folder, layout="large", dtype=torch.float32, shards=1, head=True, **changes) -> dict:
+    """A folder in a published layout, with random weights; returns these."""
+    folder.mkdir(parents=True)
+    config = {**SIZES, **LAYOUTS[layout], "torch_dtype": str(dtype).removeprefix("torch."), **changes}
+    (folder / "config.json").write_text(json.dumps(config))
+    for file in ("modeling_codefuse_cge_large.py", "modeling_c2llm.py", "configuration_c2llm.py"):
+        (folder / file).write_text("raise SystemExit('code of the source was run')")
+    torch.manual_seed(0)
+    # All layers are stored, whatever `keep_max_layer` says.
+    whole = CGEModel(CGEConfig.from_dict({**config, "keep_max_layer": 3})).to(dtype)
+    weights = {name: torch.randn_like(tensor) * 0.2 for name, tensor in whole.state_dict().items()}
+    if head:
+        weights["plm_model.lm_head.weight"] = torch.randn(300, 64).to(dtype)
+    names = sorted(weights)
+    if shards == 1:
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    else:
+        files = {name: f"model-{index % shards + 1:05}-of-{shards:05}.safetensors" for index, name in enumerate(names)}
+        for file in sorted(set(files.values())):
+            save_file({name: weights[name] for name in names if files[name] == file}, folder / file)
+        index = {"metadata": {}, "weight_map": files}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    if layout == "c2llm":
+        (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 77, "do_lower_case": false}')
+    characters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({"<pad>": 0, "<eos>": 1, **{c: 2 + i for i, c in enumerate(characters)}}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>").save_pretrained(folder)
+    return weights
+
+
+def stored(folder):
+    return {name: value for file in sorted(folder.glob("*.safetensors")) for name, value in load_file(file).items()}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shards", [1, 3])
+def test_weights_are_the_same_without_the_head(tmp_path, layout, shards):
+    weights = write_published(tmp_path / "source", layout, shards=shards)
+    result = stored(convert_folder(tmp_path / "source", tmp_path / "result", max_shard_size="150KB"))
+    assert weights.keys() - result.keys() == {"plm_model.lm_head.weight"} and not result.keys() - weights.keys()
+    assert all(torch.equal(result[name], weights[name]) for name in result)
+    assert len(list((tmp_path / "result").glob("*.safetensors"))) > 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_result_gives_the_vectors_of_the_source(tmp_path, layout):
+    from sentence_transformers import SentenceTransformer
+
+    write_published(tmp_path / "source", layout)
+    folder = convert_folder(tmp_path / "source", tmp_path / "result")
+    source = CGEModel.from_pretrained(tmp_path / "source")
+    expected = source.encode(TEXTS, PreTrainedTokenizerFast.from_pretrained(tmp_path / "source"), max_length=77)
+    embedder = SentenceTransformer(str(folder), trust_remote_code=True, device="cpu")
+    embedder.max_seq_length = 77
+    np.testing.assert_allclose(embedder.encode(TEXTS), expected, atol=1e-6)
+    np.testing.assert_allclose(AutoModel.from_pretrained(folder).encode(TEXTS, max_length=77), expected, atol=1e-6)
+
+
+def test_result_is_a_whole_sentence_transformers_folder(tmp_path):
+    write_published(tmp_path / "source")
+    (tmp_path / "source" / "MODEL_LICENSE.md").write_text("terms")
+    folder = convert_folder(tmp_path / "source", tmp_path / "result")
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "modules.json", "config_sentence_transformers.json", "tokenizer.json", "README.md"} <= names
+    assert {"modeling_cge.py", "configuration_cge.py", "sentence_transformers_cge.py", "prompts_cge.py"} <= names
+    assert not any("codefuse_cge" in name for name in names)
+    config = CGEConfig.from_pretrained(folder)
+    assert config.prompt_position == "after" and config.inf_seq_length == 100 and config.padding_side == "right"
+    assert isinstance(config.text_config, Qwen2Config) and config.text_config.rope_parameters["rope_theta"] == 1e6
+    prompts = json.loads((folder / "config_sentence_transformers.json").read_text())["prompts"]
+    card = (folder / "README.md").read_text()
+    assert 'SentenceTransformer("result", trust_remote_code=True)' in card and "stands **after** the text" in card
+    assert "library_name: sentence-transformers" in card and "| `python-document` | `Python code:` |" in card
+    assert prompts["python-query"] == "Retrieve the Python code that solves the following query:"
+
+
+def test_small_has_a_phi3_backbone(tmp_path):
+    write_published(tmp_path / "source", "small")
+    config = CGEConfig.from_pretrained(convert_folder(tmp_path / "source", tmp_path / "result"))
+    assert isinstance(config.text_config, Phi3Config)
+    assert config.text_config.rope_parameters["rope_type"] == "longrope"
+
+
+def test_c2llm(tmp_path):
+    write_published(tmp_path / "source", "c2llm")
+    folder = convert_folder(tmp_path / "source", tmp_path / "result")
+    config = CGEConfig.from_pretrained(folder)
+    assert isinstance(config.text_config, Qwen2Config) and config.embedding_dim == 32
+    assert (config.padding_side, config.prompt_position, config.inf_seq_length) == ("left", "before", 77)
+    assert "flash" not in (folder / "config.json").read_text()
+
+
+def test_layers_that_are_not_kept_are_left_out(tmp_path):
+    weights = write_published(tmp_path / "source", keep_max_layer=2)
+    folder = convert_folder(tmp_path / "source", tmp_path / "result")
+    left_out = weights.keys() - stored(folder).keys()
+    assert {name.split(".")[2] for name in left_out} == {"layers", "norm", "weight"}  # the last is the head's
+    assert len(CGEModel.from_pretrained(folder).backbone.layers) == 2
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_golden_case(tmp_path, golden, head):
+    case = golden / "cge" / "post_normal_ln1"
+    shutil.copytree(case, tmp_path / "source")
+    write_published(tmp_path / "tokenizer")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tmp_path / "tokenizer" / name, tmp_path / "source" / name)
+    (tmp_path / "source" / "tokenizer.json").write_text(_small_tokenizer())
+    folder = convert_folder(tmp_path / "source", tmp_path / "result", dtype=None if head else "float32")
+    io = load_file(case / "io.safetensors")
+    with torch.no_grad():
+        embedding = AutoModel.from_pretrained(folder)(io["input_ids_left"], io["attention_mask_left"]).embedding
+    torch.testing.assert_close(embedding, io["embeddings_left"], atol=1e-5, rtol=0)
+
+
+def _small_tokenizer() -> str:
+    return Tokenizer(models.WordLevel({"<pad>": 0, "<eos>": 1, "a": 2}, unk_token="<eos>")).to_str()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w.pop("mha_pma.S"), "mha_pma.S: missing"),
+        (lambda w: w.update({"mha_pma.extra": torch.zeros(2)}), "mha_pma.extra: the model has no such weight"),
+        (lambda w: w.update({"mha_pma.mab.fc_k.weight": torch.zeros(32, 32)}), r"shape \(32, 32\).*asks for \(32, 64\)"),
+        (lambda w: w.update({"plm_model.norm.weight": torch.zeros(64)}), "stored twice"),
+    ],
+)  # fmt: skip
+def test_every_tensor_is_accounted_for(tmp_path, change, message):
+    weights = write_published(tmp_path / "source")
+    change(weights)
+    save_file(weights, tmp_path / "source" / "model.safetensors")
+    with pytest.raises(ValueError, match=message):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def test_backbone_stored_without_its_language_model(tmp_path):
+    weights = write_published(tmp_path / "source", head=False)
+    shorter = {name.replace("plm_model.model.", "plm_model."): tensor for name, tensor in weights.items()}
+    save_file(shorter, tmp_path / "source" / "model.safetensors")
+    result = stored(convert_folder(tmp_path / "source", tmp_path / "result"))
+    assert result.keys() == weights.keys()
+
+
+def test_precision(tmp_path):
+    write_published(tmp_path / "source")
+    folder = convert_folder(tmp_path / "source", tmp_path / "result", dtype="bfloat16")
+    assert CGEModel.from_pretrained(folder).dtype == torch.bfloat16
+
+
+def test_source_without_a_tokenizer(tmp_path):
+    write_published(tmp_path / "source")
+    (tmp_path / "source" / "tokenizer.json").unlink()
+    (tmp_path / "source" / "tokenizer_config.json").unlink()
+    with pytest.raises(OSError, match=r"expected one of tokenizer\.json"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+    assert not (tmp_path / "result").exists()
+
+
+def test_command(tmp_path, capsys):
+    write_published(tmp_path / "source")
+    assert main(["convert", str(tmp_path / "source"), str(tmp_path / "result")]) == 0
+    assert (tmp_path / "result" / "modules.json").is_file()
+    assert "SentenceTransformer(" in capsys.readouterr().out
