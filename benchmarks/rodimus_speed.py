@@ -178,30 +178,29 @@ def operator(shapes: Shapes, seed: int) -> dict[str, Any]:
 # ---- peak memory, each measurement in a process of its own
 
 
-def peak_memory(args: argparse.Namespace) -> dict[str, Any]:
+def peak_memory(args: argparse.Namespace) -> dict[str, dict[str, int]]:
     """Bytes that a prefill and a training step of each model need at their peak, above the model's own weights."""
-    result: dict[str, Any] = {}
-    for task in ("prefill", "training"):
-        result[task] = {}
-        for name in tqdm(NAMES, desc=f"peak memory, {task}"):
-            command = [sys.executable, __file__, "--peak-memory-of", name, task, "--threads", str(args.threads)]
-            command += ["--quick"] if args.quick else []
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            result[task][name] = int(output.split()[-1])
-    return result
+    peaks: dict[str, dict[str, int]] = {"prefill": {}, "training": {}}
+    for name in tqdm(NAMES, desc="peak memory"):
+        command = [sys.executable, __file__, "--peak-memory-of", name, "--threads", str(args.threads)]
+        command += ["--quick"] if args.quick else []
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for task, peak in json.loads(output.splitlines()[-1]).items():
+            peaks[task][name] = peak
+    return peaks
 
 
-def peak_memory_of(name: str, task: str, shapes: Shapes, seed: int) -> int:
-    """Bytes of resident memory at the peak of a task, less those before it. Linux only: reads /proc."""
+def peak_memory_of(name: str, shapes: Shapes, seed: int) -> dict[str, int]:
+    """Bytes of resident memory at the peak of each task, less those before it. Linux only: reads /proc."""
     model = build(name, shapes, seed)
     prefill(model, shapes, length=16)  # what libraries allocate once
-    before = _proc_status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
-    if task == "prefill":
-        prefill(model, shapes)
-    else:
-        TrainingStep(model, shapes)()
-    return _proc_status("VmHWM") - before
+    peaks = {}
+    for task, function in (("prefill", prefill), ("training", lambda model, shapes: TrainingStep(model, shapes)())):
+        before = _proc_status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+        function(model, shapes)
+        peaks[task] = _proc_status("VmHWM") - before
+    return peaks
 
 
 def _proc_status(field: str) -> int:
@@ -365,14 +364,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--output", type=Path, default=RESULTS, help="folder for JSON and plot (default: benchmarks/results)"
     )
-    parser.add_argument("--peak-memory-of", nargs=2, metavar=("MODEL", "TASK"), help=argparse.SUPPRESS)
+    parser.add_argument("--peak-memory-of", metavar="MODEL", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     shapes = QUICK if args.quick else Shapes()
     if args.repeats is not None:
         shapes = Shapes(**{**vars(shapes), "repeats": args.repeats})
     if args.peak_memory_of:
-        print(peak_memory_of(*args.peak_memory_of, shapes, args.seed))
+        print(json.dumps(peak_memory_of(args.peak_memory_of, shapes, args.seed)))
         return 0
     run(args, shapes)
     return 0
