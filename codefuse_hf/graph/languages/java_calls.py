@@ -26,6 +26,7 @@ class Calls:
         self.postponed: list[FunctionValue] = []
         self._slot_nodes: dict[tuple[str, int], int] = {}
         self._carrying: dict[JavaClass, bool] = {}
+        self._hubs: dict[tuple, int] = {}
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
@@ -259,8 +260,8 @@ class Calls:
             targets = (method,) if method.ref is not None else ()
         for target in targets:
             self.call_edge(frame.caller, target.ref)
-            self.pass_arguments(target, values)
-        nodes = [self.result_node(target) for target in targets]
+        self.pass_arguments(targets, values)
+        nodes = list(self.result_hub(targets)) if self.carries(kind) else []
         if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
             nodes.append(self.add_site(frame, receiver.nodes, values))
         if method.ref is None:
@@ -268,7 +269,7 @@ class Calls:
                 self.call_named(frame, receiver, "run", ())
             made = self.call_library(frame, method, receiver, values, formals)
             nodes.extend(made.nodes)
-        return Value(kind, tuple(nodes) if self.carries(kind) else ())
+        return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else ())
 
     def is_functional(self, method: JavaMethod, kind: Any) -> bool:
         cls = erasure(kind)
@@ -324,15 +325,34 @@ class Calls:
         if bindings:
             self.methods.unify(substitute(method.result, bindings), function.result, open_variables, found)
 
-    def pass_arguments(self, method: JavaMethod, values: tuple) -> None:
-        """Functions among the arguments flow into the parameters."""
-        if method.facts.body < 0:
-            return
-        slots = method.unit.bodies[method.facts.body][3]
+    def pass_arguments(self, targets: tuple[JavaMethod, ...], values: tuple) -> None:
+        """Functions among the arguments flow into the parameters of all targets."""
         for position, value in enumerate(values):
-            if value.nodes and slots:
-                slot = slots[min(position, len(slots) - 1)]
-                self.flow.connect(value.nodes, self.slot_node(method.unit, slot))
+            if value.nodes and targets:
+                self.flow.connect(value.nodes, self._parameter_hub(targets, position))
+
+    def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
+        """One node in front of the same parameter of several methods."""
+        key = (targets, position)
+        found = self._hubs.get(key)
+        if found is None:
+            found = self._hubs[key] = self.flow.node()
+            for method in targets:
+                slots = method.unit.bodies[method.facts.body][3] if method.facts.body >= 0 else ()
+                if slots:
+                    self.flow.connect((found,), self.slot_node(method.unit, slots[min(position, len(slots) - 1)]))
+        return found
+
+    def result_hub(self, targets: tuple[JavaMethod, ...]) -> tuple[int, ...]:
+        """One node behind the results of several methods."""
+        if len(targets) < 2:
+            return tuple([self.result_node(target) for target in targets])
+        found = self._hubs.get((targets, -1))
+        if found is None:
+            found = self._hubs[(targets, -1)] = self.flow.node()
+            for method in targets:
+                self.flow.connect((self.result_node(method),), found)
+        return (found,)
 
     # -- the library -----------------------------------------------------------------------------------------------------------------
 
@@ -340,7 +360,7 @@ class Calls:
         """A call of code outside of the project: it may call the functions that it is given, keep them, or return them."""
         for value in values:
             self.settle(value, None)
-        result = tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)]))
+        result = self.flow.merge(tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)])))
         composes = method is not None and self._composes(method)
         declared = method.unit.parameter_types(method) if method is not None else ()
         for position, value in enumerate(values):
@@ -351,10 +371,10 @@ class Calls:
                     for node in receiver.nodes:
                         self.flow.connect(value.nodes, node)
                 elif not composes:
-                    others = tuple([node for node in result if node not in value.nodes])
+                    others = tuple(dict.fromkeys([*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]))
                     made = self.flow.node()
                     self.flow.add_site(value.nodes, Site(frame.caller, (others,), made, True))
-                    result = (*result, made)
+                    result = self.flow.merge((*result, made))
             if method is not None and not composes and value.type is not None and self._is_function_type(raw):
                 self._call_object(frame, value, formal)
         return Value(None, result)
