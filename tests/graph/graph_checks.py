@@ -1,8 +1,10 @@
 """What must hold for every code graph, whatever the source was."""
 
-from codefuse_hf.graph.schema import EdgeType
+import re
+from bisect import bisect_right
+from functools import lru_cache
 
-LINE_ENDS = ("\r\n", "\n", "\r")
+from codefuse_hf.graph.schema import EdgeType
 
 
 def check_graph(graph, texts=None):
@@ -14,34 +16,31 @@ def check_graph(graph, texts=None):
             parents[child] = node.id
     roots = [node.id for node in graph.nodes() if node.id not in parents]
     assert roots == [0] and graph.dropped_edges == 0
+    files, attached = {}, {0}
     for node in graph.nodes():
-        seen, current = set(), node.id
-        while current in parents:
-            assert current not in seen, "a cycle of containers"
-            seen.add(current)
-            current = parents[current]
+        chain = [node.id]
+        while chain[-1] not in attached:
+            assert len(chain) <= len(parents) + 1, "a cycle of containers"
+            chain.append(parents[chain[-1]])
+        attached.update(chain)
     for node in graph.nodes():
         if node.type == "File" and texts is not None:
             assert node.text == texts[f"{node.path}/{node.name}" if node.path else node.name]
         if node.type in ("Class", "Function", "Attribute", "Lambda", "Method", "Field"):
-            current = node.id
-            while graph[current].type != "File":
-                current = parents[current]
-            check_slice(graph[current].text, node)
+            container = parents[node.id]
+            files[node.id] = files.get(container, container)
+            check_slice(graph[files[node.id]].text, node)
     return parents
 
 
+@lru_cache(maxsize=8)
+def line_starts(text):
+    return [0, *(match.end() for match in re.finditer("\r\n|\r|\n", text))]
+
+
 def check_slice(text, node):
-    lines, start = [], 0
-    while True:
-        ends = [(position, end) for end in LINE_ENDS if (position := text.find(end, start)) >= 0]
-        if not ends:
-            lines.append(start)
-            break
-        position, end = min(ends, key=lambda found: (found[0], -len(found[1])))
-        lines.append(start)
-        start = position + len(end)
+    lines = line_starts(text)
     offset = lines[node.start_line - 1] + node.column
     assert text[offset : offset + len(node.text)] == node.text
     last = max(offset, offset + len(node.text) - 1)
-    assert node.end_line == sum(line <= last for line in lines)
+    assert node.end_line == bisect_right(lines, last)
