@@ -175,8 +175,9 @@ class Calls:
         self.refer(frame.caller, made[0].ref)
         made = self.construct(frame, made, values)
         if anonymous >= 0:
-            return Value((frame.unit.classes[anonymous], ()), (), (), EXACT)
-        return Value(made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT)
+            own = frame.unit.classes[anonymous]
+            return Value((own, ()), (), (), EXACT, own)
+        return Value(made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0])
 
     def construct(self, frame: Any, made: tuple, values: tuple) -> tuple:
         """Calls a constructor; returns the type with inferred arguments."""
@@ -249,8 +250,7 @@ class Calls:
     def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
         formals, kind = self.bind(method, receiver, values)
         if virtual and receiver.kind == EXACT and not method.is_static:
-            cls = erasure(receiver.type)
-            target = self.methods.implementation(cls, method) if type(cls) is JavaClass else method
+            target = self.methods.implementation(receiver.exact, method)
             targets: tuple = (target,) if target.ref is not None else ()
         elif virtual and receiver.kind != FUNCTION:
             targets = self.methods.dispatch(receiver.type, method)
@@ -399,7 +399,7 @@ class Calls:
             method = wanted.functional_method()
             if method is not None and wanted in cls.ancestors():
                 exact = value.kind == EXACT
-                targets = (self.methods.implementation(cls, method),) if exact else self.methods.dispatch(value.type, method)
+                targets = (self.methods.implementation(value.exact, method),) if exact else self.methods.dispatch(value.type, method)
                 for target in targets:
                     self.call_edge(frame.caller, target.ref)
 
@@ -439,7 +439,7 @@ class Calls:
                 function.result = self._reference_result(method, receiver, values[skipped:])
                 self.refer(frame.caller, method.ref)
             if exact:
-                run: tuple = (self.methods.implementation(cls, method),) if not is_super else (method,)
+                run: tuple = (method,) if is_super else (self.methods.implementation(target.exact, method),)
             else:
                 run = self.methods.dispatch(receiver, method)
             for each in run:
