@@ -406,7 +406,11 @@ def main() -> None:
         for package in options.packages:
             file = Path(folder, f"{package}.json")
             command = [sys.executable, __file__, "--facts", package, "--output", str(file)]
-            subprocess.run(command, check=True, timeout=600, cwd=folder, stdout=subprocess.DEVNULL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(command, check=False, timeout=600, cwd=folder, stdout=subprocess.DEVNULL)
+            if not file.is_file():
+                print(f"{package}: no facts, the process that imports it died or did not end", file=sys.stderr)
+                continue
             results[package] = measure(package, json.loads(file.read_text()), options.differences)
             print(json.dumps({package: results[package]}))
     print(table(results))
