@@ -230,7 +230,7 @@ def main() -> None:
     if options.programs:
         print(json.dumps(program_calls(options.tool, folder)), file=output)
         return
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), cpu_seconds()
     result = (
         codefuse_hf_update(folder, options.update) if options.update else TOOLS[options.tool](folder, options.workers)
     )
