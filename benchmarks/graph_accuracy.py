@@ -1,6 +1,6 @@
 """One report of how exact the code graph is: calls of labelled programs, calls at run time, imports and inheritance.
 
-    python benchmarks/graph_accuracy.py                   everything (about ten minutes)
+    python benchmarks/graph_accuracy.py                   everything (some minutes)
     python benchmarks/graph_accuracy.py --parts python java        only the labelled programs (seconds)
     python benchmarks/graph_accuracy.py --peers FOLDER    also what PyCG, pyan3 and name tags find in the same programs
 
@@ -35,7 +35,11 @@ def graph_calls(case: Path, language: str) -> set:
 
 def python_programs() -> dict:
     """Scores of the labelled Python programs, by category, with every difference."""
-    scores = score_programs(lambda case: graph_calls(case, "python"))
+    return described(score_programs(lambda case: graph_calls(case, "python")))
+
+
+def described(scores: dict[str, Score]) -> dict:
+    """Scores as plain data."""
     total = scores["all"]
     return {
         **total.as_dict(),
@@ -89,14 +93,19 @@ def peer_scores(peers: Path) -> dict:
     return found
 
 
-def java_programs() -> dict | None:
-    """Scores of the labelled Java programs; None while there are none."""
-    import test_java_calls as java
+def java_programs() -> dict:
+    """Scores of the labelled Java programs, by category, with every difference."""
+    import java_programs as java
 
-    score = Score()
+    from codefuse_hf.graph import build_code_graph
+
+    scores = {"all": Score()}
     for case in java.cases():
-        score.add(case.name, *java.labelled_and_found(case))
-    return {**score.as_dict(), "wrong": score.wrong, "missed": score.missed}
+        graph = build_code_graph(case, languages=["java"], workers=1, progress=False)
+        found = java.edges_of(json.loads(graph.to_json()), "calls")
+        for key in (case.parent.name, "all"):
+            scores.setdefault(key, Score()).add(java.case_name(case), java.read_labels(case), found)
+    return described(scores)
 
 
 def rerun(script: str) -> None:

@@ -19,6 +19,7 @@ import argparse
 import ast
 import contextlib
 import functools
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -29,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import types
+import typing
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +41,6 @@ from graph_runtime_recall import package_root
 
 PACKAGES = (
     "networkx",
-    "sympy",
     "sklearn",
     "mpmath",
     "joblib",
@@ -97,12 +98,12 @@ class Facts:
                 cls = attribute(module, qualname)
                 if not isinstance(cls, type) or (cls.__module__, cls.__qualname__) != (name, qualname):
                     continue
-                if len(lines) > 1:
+                if len(lines) > 1 or forgets_bases(cls):
                     ambiguous += 1
                     continue
                 key = f"{path}:{qualname}"
-                bases[key] = [found for base in cls.__bases__ if (found := self.class_key(base))]
-                mros[key] = [found for base in cls.__mro__[1:] if (found := self.class_key(base))]
+                bases[key] = [found for base in written_bases(cls) if (found := self.class_key(base))]
+                mros[key] = [found for base in lineage(cls) if (found := self.class_key(base))]
         imports = {path: self.imports(path) for path in self.paths}
         return {"bases": bases, "mros": mros, "ambiguous": ambiguous, "imports": imports, "failed": self.failed}
 
@@ -178,13 +179,14 @@ class Facts:
                         needed.append([self.files[alias.name]])
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    wanted, right = self.from_import(path, self.absolute(path, node), alias.name)
+                    wanted, right = self.from_import(self.absolute(path, node), alias.name)
                     allowed |= right
                     if wanted - {path}:
                         needed.append(sorted(wanted))
         return {"needed": needed, "allowed": sorted(allowed - {path})}
 
-    def from_import(self, path: str, module: str, name: str) -> tuple[set[str], set[str]]:
+    @functools.cache  # noqa: B019 - one object per process
+    def from_import(self, module: str, name: str) -> tuple[set[str], set[str]]:
         """Targets of one imported name: (those of which one is needed, all that are right)."""
         if module.split(".")[0] not in self.files:
             return set(), set()
@@ -201,7 +203,7 @@ class Facts:
                 else []
             )
             for key in public:
-                right |= self.from_import(path, module, key)[1]
+                right |= self.from_import(module, key)[1]
             return ({source} if source and loaded else set()), right
         right |= set(self.origin(source, name)) if source else set()
         submodule = self.files.get(f"{module}.{name}")
@@ -240,6 +242,25 @@ def class_lines(tree: ast.AST, prefix: str = "") -> dict[str, list[int]]:
             scope = f"{scope}{node.name}."
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             pending.extend((child, scope) for child in ast.iter_child_nodes(node))
+    return found
+
+
+def forgets_bases(cls: type) -> bool:
+    """Whether a class was written with bases that the interpreter no longer knows: a TypedDict before Python 3.12."""
+    return issubclass(cls, dict) and hasattr(cls, "__total__") and "__orig_bases__" not in vars(cls)
+
+
+def written_bases(cls: type) -> set[type]:
+    """Direct bases; a TypedDict or NamedTuple forgets those it was written with in `__bases__`, not in `__orig_bases__`."""
+    written = {typing.get_origin(base) or base for base in vars(cls).get("__orig_bases__", ())}
+    return {*cls.__bases__, *(base for base in written if isinstance(base, type))}
+
+
+def lineage(cls: type) -> set[type]:
+    """Everything in the `__mro__` but the class itself, and the lineage of bases that the `__mro__` forgets."""
+    found = set(cls.__mro__[1:])
+    for base in written_bases(cls):
+        found |= {base, *lineage(base)} if base not in found else set()
     return found
 
 
@@ -313,7 +334,7 @@ def measure(package: str, facts: dict, differences: int) -> dict:
         "files": len(facts["imports"]),
         "modules_not_importable": len(facts["failed"]),
         "classes": len(facts["bases"]),
-        "classes_defined_twice": facts["ambiguous"],
+        "classes_left_out": facts["ambiguous"],
         "extends": compare(found_bases, right_bases),
         "ancestors": compare(found_mro, right_mro),
         "imports": {
@@ -376,6 +397,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.facts:
         warnings.simplefilter("ignore")
+        gc.disable()  # the syntax trees of a whole package are kept anyway
         facts = Facts(options.facts).collect()
         options.output.write_text(json.dumps(facts))
         os._exit(0)  # imported modules may have started threads
@@ -384,7 +406,11 @@ def main() -> None:
         for package in options.packages:
             file = Path(folder, f"{package}.json")
             command = [sys.executable, __file__, "--facts", package, "--output", str(file)]
-            subprocess.run(command, check=True, timeout=300, cwd=folder, stdout=subprocess.DEVNULL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(command, check=False, timeout=600, cwd=folder, stdout=subprocess.DEVNULL)
+            if not file.is_file():
+                print(f"{package}: no facts, the process that imports it died or did not end", file=sys.stderr)
+                continue
             results[package] = measure(package, json.loads(file.read_text()), options.differences)
             print(json.dumps({package: results[package]}))
     print(table(results))

@@ -234,6 +234,14 @@ def measure(package: str, traced: dict, misses: int) -> dict:
     return result
 
 
+def run_trace(package: str, seconds: float, output: Path) -> None:
+    """Trace a workload in a process of its own; no file is written where it dies or does not end."""
+    command = [sys.executable, __file__, "--trace", package, "--seconds", str(seconds), "--trace-output", str(output)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, env=environment, timeout=4 * seconds + 120, check=False)
+
+
 def table(results: dict[str, dict]) -> str:
     """The results as a Markdown table."""
     rows = [
@@ -252,7 +260,7 @@ def main() -> None:
     """Trace and measure the chosen packages; traces are kept beside the results when `--traces` names a folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", nargs="+", default=[item.package for item in WORKLOADS])
-    parser.add_argument("--seconds", type=float, default=30, help="time for each test suite")
+    parser.add_argument("--seconds", type=float, default=20, help="time for each test suite")
     parser.add_argument("--misses", type=int, default=0, help="print that many missed calls of each kind")
     parser.add_argument("--traces", type=Path, help="keep traces here, and read those that are there already")
     parser.add_argument("--output", type=Path, default=RESULTS / "graph_runtime_recall.json")
@@ -268,14 +276,7 @@ def main() -> None:
         for package in options.packages:
             file = folder / f"{package}.json"
             if not file.is_file():
-                command = [sys.executable, __file__, "--trace", package, "--seconds", str(options.seconds)]
-                environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-                subprocess.run(
-                    [*command, "--trace-output", str(file)],
-                    env=environment,
-                    timeout=options.seconds * 4 + 120,
-                    check=False,
-                )
+                run_trace(package, options.seconds, file)
             if not file.is_file():
                 print(f"{package}: the workload ended without a trace", file=sys.stderr)
                 continue

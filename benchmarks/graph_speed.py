@@ -145,10 +145,10 @@ class Trees:
         """Files that come to 1 MB."""
         chosen, total = [], 0
         for file in self.files:
-            size = file.stat().st_size
-            if total + size <= 1_000_000:
-                chosen.append(file)
-                total += size
+            chosen.append(file)
+            total += file.stat().st_size
+            if total >= 1_000_000:
+                break
         return self._copy("megabyte", chosen)
 
     def package(self) -> Path:

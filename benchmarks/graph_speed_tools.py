@@ -206,6 +206,12 @@ def tag_name(tag: tuple, root: Path) -> str:
     return ".".join([module, *(part.decode() for part in tag[1:])])
 
 
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def main() -> None:
     """Run one tool."""
     parser = argparse.ArgumentParser()
@@ -224,13 +230,12 @@ def main() -> None:
     if options.programs:
         print(json.dumps(program_calls(options.tool, folder)), file=output)
         return
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), cpu_seconds()
     result = (
         codefuse_hf_update(folder, options.update) if options.update else TOOLS[options.tool](folder, options.workers)
     )
     result["seconds"] = time.perf_counter() - start
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    result["cpu_seconds"] = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    result["cpu_seconds"] = cpu_seconds() - start_cpu
     print(json.dumps(result), file=output)
 
 

@@ -294,18 +294,6 @@ WORKLOADS = (
         ),
     ),
     Workload("mpmath", ("tests",)),
-    Workload(
-        "sympy",
-        (
-            "core/tests",
-            "polys/tests",
-            "printing/tests",
-            "sets/tests",
-            "matrices/tests",
-            "solvers/tests",
-            "simplify/tests",
-        ),
-    ),
     Workload("joblib", ("test",)),
     Workload(
         "sklearn",

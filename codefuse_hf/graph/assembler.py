@@ -65,13 +65,31 @@ class _Plan:
     type: NodeType
     fields: tuple[Field, ...]
     known_keys: frozenset[str]
+    has_spelling: bool
+    language: Language | None
+
+
+def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language | None:
+    """The language that a record's own spelling suggests; in a graph the file that contains the node decides."""
+    if node_type in JAVA_ONLY_TYPES:
+        return Language.JAVA
+    if node_type is NodeType.FILE:
+        name = record.get("fileName") or record.get("name")
+        if isinstance(name, str) and "." in name:
+            return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
+    own_key = {NodeType.FILE: "fileName", NodeType.CLASS: "className"}.get(node_type)
+    if own_key is not None:  # without a suffix to go by: the key that its name is under
+        java = record.get(own_key) is None and any(record.get(key) is not None for key in ("name", "modifiers"))
+        return Language.JAVA if java else Language.PYTHON
+    return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
 
 
 def _plan(node_type: NodeType) -> _Plan:
     fields = FIELDS[node_type]
     known = frozenset({"nodeType", *ID_KEYS, *(key for each in fields for key in each.keys)})
     ordered = tuple(sorted(fields, key=lambda each: each.column != "text"))
-    return _Plan(NODE_CODES[node_type], node_type, ordered, known)
+    has_spelling = node_type in (NodeType.FILE, NodeType.CLASS)  # the others have one language, or none
+    return _Plan(NODE_CODES[node_type], node_type, ordered, known, has_spelling, spelled_language(node_type, {}))
 
 
 _PLANS: dict[NodeType, _Plan] = {node_type: _plan(node_type) for node_type in NodeType}
@@ -85,7 +103,7 @@ def read_id(value: Any, what: str) -> int:
         return int(value)
     if isinstance(value, float) and value.is_integer() and int(value) in _ID_RANGE:
         return int(value)
-    if isinstance(value, np.integer):
+    if isinstance(value, np.integer) and int(value) in _ID_RANGE:
         return int(value)
     raise ValueError(f"{what} must be a whole number of at most 64 bits, found {_shown(value)}")
 
@@ -112,22 +130,38 @@ class GraphAssembler:
     def add_node(self, record: Mapping[str, Any]) -> None:
         """Adds one node record. ValueError, naming the node, for what the schema does not allow."""
         index = len(self._ids)
-        where = f"nodes[{index}]"
-        if type(record) is not dict and not isinstance(record, Mapping):
-            raise ValueError(f"{where} must be an object with nodeType and id, found {_shown(record)}")
-        if (name := record.get("nodeType")) is None:
-            raise ValueError(f"{where} has no 'nodeType' (its keys: {', '.join(map(str, record)) or 'none'})")
         try:
-            plan = _PLANS[NodeType.parse(name)]
+            plan, node_id = self._plan_and_id(record)
         except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
-        raw_id = next((record[key] for key in ID_KEYS if record.get(key) is not None), None)
-        if raw_id is None:
-            raise ValueError(f"{where} ({plan.type}) has no 'id' and no 'nodeId'")
-        self._ids.append(read_id(raw_id, f"the id of {where} ({plan.type})"))
+            raise ValueError(f"nodes[{index}]{error}") from None
+        self._ids.append(node_id)
         self._types.append(plan.code)
-        self._languages.append(LANGUAGE_CODES[spelled_language(plan.type, record)])
+        language = spelled_language(plan.type, record) if plan.has_spelling else plan.language
+        self._languages.append(LANGUAGE_CODES[language])
         self._add_fields(index, plan, record)
+
+    @staticmethod
+    def _plan_and_id(record: Mapping[str, Any]) -> tuple[_Plan, int]:
+        """How to read a record, and its id; the message of a ValueError goes on after the node's place."""
+        if type(record) is not dict and not isinstance(record, Mapping):
+            raise ValueError(f" must be an object with nodeType and id, found {_shown(record)}")
+        if (name := record.get("nodeType")) is None:
+            raise ValueError(f" has no 'nodeType' (its keys: {', '.join(map(str, record)) or 'none'})")
+        try:
+            plan = _PLANS[name]
+        except (KeyError, TypeError):
+            try:
+                plan = _PLANS[NodeType.parse(name)]
+            except ValueError as error:
+                raise ValueError(f": {error}") from None
+        for key in ID_KEYS:
+            if (value := record.get(key)) is not None:
+                break
+        else:
+            raise ValueError(f" ({plan.type}) has no 'id' and no 'nodeId'")
+        return plan, value if type(value) is int and -(2**63) <= value < 2**63 else read_id(
+            value, f" ({plan.type}): {key!r}"
+        )
 
     def _add_fields(self, index: int, plan: _Plan, record: Mapping[str, Any]) -> None:
         texts = self._texts
@@ -231,21 +265,6 @@ def _as_json(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not a JSON value ({error}): {_shown(value)}") from None
-
-
-def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language | None:
-    """The language that a record's own spelling suggests; in a graph the file that contains the node decides."""
-    if node_type in JAVA_ONLY_TYPES:
-        return Language.JAVA
-    if node_type is NodeType.FILE:
-        name = record.get("fileName") or record.get("name")
-        if isinstance(name, str) and "." in name:
-            return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
-    own_key = {NodeType.FILE: "fileName", NodeType.CLASS: "className"}.get(node_type)
-    if own_key is not None:  # without a suffix to go by: the key that its name is under
-        java = record.get(own_key) is None and any(record.get(key) is not None for key in ("name", "modifiers"))
-        return Language.JAVA if java else Language.PYTHON
-    return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
 
 
 class IdIndex:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -12,9 +11,11 @@ from codefuse_hf.graph import sources
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import FileFacts, Project
+from codefuse_hf.graph.languages.base import FileFacts, Project, Ref
 from codefuse_hf.graph.records import FileRecords, clean_path
 from codefuse_hf.graph.schema import Diagnostic
+
+Edge = tuple[str, Ref, Ref]
 
 
 def build_code_graph(
@@ -95,19 +96,70 @@ class GraphBuilder:
         self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
         self._extracted: dict[str, ExtractedFile] = {}
         self._tree: sources.SourceTree | None = None
+        self._resolved: dict[str, list[Edge]] = {}
+        self._resolved_paths: set[str] = set()
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
-        self._tree = tree = sources.list_sources(
-            self._path, revision=self._revision, files=self._files, max_files=self._max_files
-        )
-        ordered = sorted(tree.paths, key=lambda p: p.split("/"))
+        self._tree = tree = self._list()
+        ordered = sorted(tree.paths, key=_path_order)
         found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
         self._extracted = {file.path: file for file in found}
+        self._resolved = {}
         return self._assemble()
+
+    def update(self, changed: Iterable[str | os.PathLike] | None = None) -> CodeGraph:
+        """Builds the graph again after changes on disk; the same bytes as `build()` would give.
+
+        Only changed files are read and parsed. A language is resolved again when what a file says to others or does with
+        their names has changed (comments, layout and texts do not count).
+
+        Args:
+            changed: paths of the files that were changed, made or removed, relative to the folder or absolute; None looks
+                at every file and compares contents.
+        """
+        if self._tree is None:
+            return self.build()
+        tree = self._list()
+        present = set(tree.paths)
+        if changed is None:
+            candidates = sorted(present | self._extracted.keys(), key=_path_order)
+        else:
+            candidates = sorted(
+                {self._relative(path) for path in changed} | (present ^ self._extracted.keys()), key=_path_order
+            )
+        self._tree = tree
+        again = [path for path in candidates if path in present]
+        removed = [path for path in candidates if path not in present and path in self._extracted]
+        for path in removed:
+            self._resolved.pop(self._extracted.pop(path).language, None)
+        fresh = extract_files(tree, again, self._options, workers=self._workers, progress=self._progress)
+        for file in fresh:
+            old = self._extracted.get(file.path)
+            if old is not None and old.digest == file.digest and file.digest:
+                continue
+            if old is None or not _same_facts(old, file):
+                self._resolved.pop(file.language, None)
+            self._extracted[file.path] = file
+        if removed or any(path not in self._resolved_paths for path in again):
+            self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
+        return self._assemble()
+
+    def _list(self) -> sources.SourceTree:
+        return sources.list_sources(self._path, revision=self._revision, files=self._files, max_files=self._max_files)
+
+    def _relative(self, path: str | os.PathLike) -> str:
+        root = self._tree.root
+        relative = os.path.relpath(os.path.join(root, path), root).replace(os.sep, "/")
+        if relative.startswith("../"):
+            raise ValueError(
+                f"{os.fspath(path)!r} lies outside {root!r}: update() takes files of the folder the graph is built from"
+            )
+        return relative
 
     def _assemble(self) -> CodeGraph:
         tree, included = self._tree, {p: f for p, f in self._extracted.items() if f.facts is not None}
+        self._resolved_paths = set(included)
         records = FileRecords(self._name or tree.name, included)
         edges = self._edges(included, records, tree.name)
         return CodeGraph.from_records(records.nodes(), edges, self._diagnostics())
@@ -126,13 +178,27 @@ class GraphBuilder:
         for path, file in included.items():
             if file.language != TEXT and file.facts.facts is not None:
                 by_language.setdefault(file.language, {})[path] = file.facts
-        collected: set[tuple[str, int, int]] = set()
         for language, files in by_language.items():
-            project = Project(files, root_name)
-            for kind, source, target in self._resolved(language, project):
-                collected.add((kind, records.id_of(*source), records.id_of(*target)))
+            if language not in self._resolved:
+                self._resolved[language] = self._resolve(language, Project(files, root_name))
+        collected = {
+            (k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges
+        }
         yield from sorted(collected)
 
-    def _resolved(self, language: str, project: Project) -> Iterator[Any]:
+    def _resolve(self, language: str, project: Project) -> list[Edge]:
         edges = self._front_ends[language].resolve(project)
-        return iter(tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False))
+        with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+            return list(bar)
+
+
+def _path_order(path: str) -> list[str]:
+    return path.split("/")
+
+
+def _same_facts(old: ExtractedFile, new: ExtractedFile) -> bool:
+    """Whether two versions of a file look alike to resolution: the same definitions in the same places of the tree, the same facts."""
+    if old.facts is None or new.facts is None:
+        return old.facts is new.facts
+    shape = [(d.node_type, d.parent) for d in old.facts.definitions]
+    return shape == [(d.node_type, d.parent) for d in new.facts.definitions] and old.facts.facts == new.facts.facts

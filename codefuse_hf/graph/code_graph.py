@@ -182,7 +182,8 @@ class CodeGraph:
     def __contains__(self, node: object) -> bool:
         if isinstance(node, Node):
             return node._graph is self
-        return isinstance(node, int | np.integer) and self._positions([int(node)], check=False)[0] >= 0
+        is_id = isinstance(node, int | np.integer) and not isinstance(node, bool) and -(2**63) <= node < 2**63
+        return is_id and bool(self._positions([int(node)], check=False)[0] >= 0)
 
     def __getitem__(self, node_id: int) -> Node:
         return Node(self, int(self._positions(node_id)[0]))
@@ -480,6 +481,9 @@ class CodeGraph:
             wanted = np.array([node.id if isinstance(node, Node) else node for node in nodes], dtype=object)
             if not all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in wanted):
                 raise TypeError(f"nodes are given by id or as Node, found {wanted[:3].tolist()!r}")
+            outside = [each for each in wanted if not -(2**63) <= each < 2**63]
+            if outside:
+                raise ValueError(f"no node with id {outside[0]} in this graph: ids have 64 bits")
             wanted = wanted.astype(np.int64)
         found = self._id_index.positions(wanted)
         if check and (found < 0).any():

@@ -249,7 +249,11 @@ def _list_folder(root: Path) -> SourceTree:
                 elif entry.is_symlink():
                     diagnostics.append(Diagnostic(name, "symlink", "the link leads nowhere or to itself; skipped"))
             except OSError as error:
-                diagnostics.append(Diagnostic(name, "unreadable", f"skipped: {error.strerror or error}"))
+                diagnostics.append(
+                    Diagnostic(
+                        name, "symlink" if entry.is_symlink() else "unreadable", f"skipped: {error.strerror or error}"
+                    )
+                )
     return _tree(root, paths, diagnostics)
 
 

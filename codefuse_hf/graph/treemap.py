@@ -52,7 +52,7 @@ def _inner_box(box: np.ndarray, depth: int) -> tuple[float, float, float, float]
     """The part of a container's rectangle that is left for its content."""
     left, top, width, height = box.tolist()
     decay = _HEADER_DECAY**depth
-    header = min(_HEADER * decay, _HEADER_SHARE * height)
+    header = min(max(_HEADER * decay, min(_HEADER, 0.05 * height)), _HEADER_SHARE * height)
     margin = min(_MARGIN * decay, _MARGIN_SHARE * min(width, height))
     return left + margin, top + header, max(width - 2 * margin, 0.0), max(height - header - margin, 0.0)
 

@@ -108,7 +108,7 @@
       if (w > 5 && h > 5) { ctx.strokeStyle = border; ctx.lineWidth = w > 60 ? 1.2 : 0.7; ctx.stroke(); }
       const strip = opened ? header[row] * scale : h;
       paintLabel(row, x, y, w, strip, h, text, opened);
-      if (!opened && w > 150 && h > 70 && depth[row] > 0) previews.push([row, [x, y, w, h]]);
+      if (!hasInner(row) && w > 150 && h > 70 && depth[row] > 0) previews.push([row, [x, y, w, h]]);
     }
     return opens(row);
   }
@@ -136,7 +136,7 @@
     ctx.globalAlpha = 0.65;
     ctx.font = font(11, 400);
     if (container && !opened && h > 42 && w > 62) ctx.fillText(`${number(inside)} inside`, x + 6, y + 31);
-    else if (opened && strip > 15 && N.start[row] > 0 && w > wide + 110) ctx.fillText(`${number(lines)} lines`, x + 14 + wide, middle);
+    else if (opened && strip > 15 && N.start[row] > 0 && w > wide + 110) ctx.fillText(lines === 1 ? "1 line" : `${number(lines)} lines`, x + 14 + wide, middle);
     ctx.globalAlpha = 1;
   }
 
@@ -150,10 +150,10 @@
     ctx.textBaseline = "top";
     ctx.fillStyle = colors(row)[2];
     ctx.globalAlpha = 0.78;
-    const lines = linesOf(row), indent = Math.min(...lines.slice(1, 60).filter((line) => line.trim()).map((line) => line.length - line.trimStart().length));
-    const cut = Number.isFinite(indent) && N.start[row] ? indent : 0;
+    const lines = linesOf(row), indents = lines.slice(0, 60).filter((line) => line.trim()).map((line) => line.length - line.trimStart().length);
+    const cut = indents.length ? Math.min(...indents) : 0;
     for (let index = 0, top = y + 25; index < lines.length && top < y + h - 4 && top < height; index++, top += 14) {
-      if (top > -14) ctx.fillText(lines[index].slice(index ? Math.max(0, cut - 4) : 0, 400).replaceAll("\t", "    "), x + 9, top);
+      if (top > -14) ctx.fillText(lines[index].slice(cut, cut + 400).replaceAll("\t", "    "), x + 9, top);
     }
     ctx.restore();
   }
@@ -435,9 +435,14 @@
     ];
     $("panel").replaceChildren(
       element("h2", {}, data.title), element("h3", {}, "Nodes"), table(TYPES, tally(N.type, TYPES)), element("h3", {}, "Relations"), table(KINDS, tally(E.type, KINDS)),
+      ...remarks().map((text) => element("p", { class: "help" }, text)),
       element("h3", {}, "How to read the map"), element("dl", { class: "help" }, ...help.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)])),
     );
   }
+  const remarks = () => [
+    data.diagnostics ? `${number(data.diagnostics)} problems were met while the graph was built; see codefuse-hf graph stats --json.` : "",
+    data.droppedEdges ? `${number(data.droppedEdges)} edges were left out because an end of theirs is missing.` : "",
+  ].filter((text) => text);
   const tally = (codes, names) => { const counts = names.map(() => 0); for (const code of codes) if (code >= 0) counts[code]++; return counts; };
 
   function select(row, move) {

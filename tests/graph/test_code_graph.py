@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 
@@ -415,3 +416,14 @@ def test_importing_the_package_loads_no_heavy_library():
     code = f"import sys, codefuse_hf.graph as g; g.CodeGraph; print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_graph_crosses_process_borders(demo):
+    demo.neighbors(11)  # with its lazily built parts
+    again = pickle.loads(pickle.dumps(demo))
+    assert again == demo and again.neighbors(11) == demo.neighbors(11) and again.find("Engine") == [9]
+
+
+@pytest.mark.parametrize("stranger", [404, -1, 2**70, True, "Engine", None])
+def test_what_is_no_id_of_the_graph_is_not_in_it(demo, stranger):
+    assert stranger not in demo and 11 in demo and np.int64(11) in demo and demo[11] in demo

@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from graph_strategies import GOLDEN
@@ -106,3 +109,11 @@ def test_wrong_numbers_are_refused_by_the_parser(option, capsys):
     with pytest.raises(SystemExit) as error:
         main(["graph", "stats", DEMO, *option])
     assert error.value.code == 2 and "expected a whole number" in capsys.readouterr().err
+
+
+def test_the_example_builds_asks_and_saves(repository, tmp_path):
+    script = Path(__file__).parents[2] / "examples" / "graph_explore.py"
+    command = [sys.executable, str(script), str(repository), "--output", str(tmp_path / "out")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "cart.price" in result.stdout
+    assert CodeGraph.load(tmp_path / "out" / "graph.json.gz") == load_rows(tmp_path / "out" / "rows")

@@ -306,6 +306,12 @@ def test_hostile_text_is_shown_and_never_run(browser, tmp_path):
     assert browser.find_elements("css selector", "img, #panel script, #results script") == []
 
 
+def test_the_overview_tells_of_edges_that_were_dropped(browser, demo, tmp_path):
+    save_page(demo, tmp_path / "g.html")
+    open_page(browser, tmp_path / "g.html")
+    assert "2 edges were left out" in panel(browser) and "calls" in panel(browser)
+
+
 def test_an_empty_graph_opens(browser, tmp_path):
     save_page(CodeGraph.from_records([]), tmp_path / "g.html")
     open_page(browser, tmp_path / "g.html")

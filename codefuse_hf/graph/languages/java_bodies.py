@@ -239,8 +239,8 @@ class Bodies(Calls):
             return Value(made)
         inner = frame.values[value]
         self.settle(inner, made)
-        exact = inner.kind if inner.kind == FUNCTION or (inner.kind == EXACT and inner.type is not None) else VALUE
-        return Value(inner.type if exact == EXACT else made, inner.nodes if self.carries(made) else (), (), exact)
+        kind_kept = inner.kind if inner.kind in (EXACT, FUNCTION) else VALUE
+        return Value(made, inner.nodes if self.carries(made) else (), (), kind_kept, inner.exact)
 
     def binary(self, frame: Frame, operator: str, left: int, right: int) -> Value:
         if operator in _COMPARISONS:
@@ -331,10 +331,8 @@ class Bodies(Calls):
             nodes = (self.slot_node(unit, slot),) if self.carries(kind) else ()
             if made.kind == FUNCTION:
                 self.slot_values[(unit.path, slot)] = Value(kind, nodes, (), FUNCTION)
-            elif type(made.type) is tuple and (text is None or made.type[0] is not erasure(kind)):
-                self.slot_values[(unit.path, slot)] = Value(made.type, nodes, (), EXACT)
             else:
-                self.slot_values[(unit.path, slot)] = Value(kind, nodes, (), EXACT)
+                self.slot_values[(unit.path, slot)] = Value(kind, nodes, (), EXACT, made.exact)
         return made
 
     def match(self, frame: Frame, slot: int, value: int) -> Value:

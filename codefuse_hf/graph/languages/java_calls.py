@@ -26,6 +26,7 @@ class Calls:
         self.postponed: list[FunctionValue] = []
         self._slot_nodes: dict[tuple[str, int], int] = {}
         self._carrying: dict[JavaClass, bool] = {}
+        self._hubs: dict[tuple, int] = {}
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
@@ -174,8 +175,9 @@ class Calls:
         self.refer(frame.caller, made[0].ref)
         made = self.construct(frame, made, values)
         if anonymous >= 0:
-            return Value((frame.unit.classes[anonymous], ()), (), (), EXACT)
-        return Value(made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT)
+            own = frame.unit.classes[anonymous]
+            return Value((own, ()), (), (), EXACT, own)
+        return Value(made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0])
 
     def construct(self, frame: Any, made: tuple, values: tuple) -> tuple:
         """Calls a constructor; returns the type with inferred arguments."""
@@ -248,8 +250,7 @@ class Calls:
     def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
         formals, kind = self.bind(method, receiver, values)
         if virtual and receiver.kind == EXACT and not method.is_static:
-            cls = erasure(receiver.type)
-            target = self.methods.implementation(cls, method) if type(cls) is JavaClass else method
+            target = self.methods.implementation(receiver.exact, method)
             targets: tuple = (target,) if target.ref is not None else ()
         elif virtual and receiver.kind != FUNCTION:
             targets = self.methods.dispatch(receiver.type, method)
@@ -259,8 +260,8 @@ class Calls:
             targets = (method,) if method.ref is not None else ()
         for target in targets:
             self.call_edge(frame.caller, target.ref)
-            self.pass_arguments(target, values)
-        nodes = [self.result_node(target) for target in targets]
+        self.pass_arguments(targets, values)
+        nodes = list(self.result_hub(targets)) if self.carries(kind) else []
         if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
             nodes.append(self.add_site(frame, receiver.nodes, values))
         if method.ref is None:
@@ -268,7 +269,7 @@ class Calls:
                 self.call_named(frame, receiver, "run", ())
             made = self.call_library(frame, method, receiver, values, formals)
             nodes.extend(made.nodes)
-        return Value(kind, tuple(nodes) if self.carries(kind) else ())
+        return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else ())
 
     def is_functional(self, method: JavaMethod, kind: Any) -> bool:
         cls = erasure(kind)
@@ -324,15 +325,34 @@ class Calls:
         if bindings:
             self.methods.unify(substitute(method.result, bindings), function.result, open_variables, found)
 
-    def pass_arguments(self, method: JavaMethod, values: tuple) -> None:
-        """Functions among the arguments flow into the parameters."""
-        if method.facts.body < 0:
-            return
-        slots = method.unit.bodies[method.facts.body][3]
+    def pass_arguments(self, targets: tuple[JavaMethod, ...], values: tuple) -> None:
+        """Functions among the arguments flow into the parameters of all targets."""
         for position, value in enumerate(values):
-            if value.nodes and slots:
-                slot = slots[min(position, len(slots) - 1)]
-                self.flow.connect(value.nodes, self.slot_node(method.unit, slot))
+            if value.nodes and targets:
+                self.flow.connect(value.nodes, self._parameter_hub(targets, position))
+
+    def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
+        """One node in front of the same parameter of several methods."""
+        key = (targets, position)
+        found = self._hubs.get(key)
+        if found is None:
+            found = self._hubs[key] = self.flow.node()
+            for method in targets:
+                slots = method.unit.bodies[method.facts.body][3] if method.facts.body >= 0 else ()
+                if slots:
+                    self.flow.connect((found,), self.slot_node(method.unit, slots[min(position, len(slots) - 1)]))
+        return found
+
+    def result_hub(self, targets: tuple[JavaMethod, ...]) -> tuple[int, ...]:
+        """One node behind the results of several methods."""
+        if len(targets) < 2:
+            return tuple([self.result_node(target) for target in targets])
+        found = self._hubs.get((targets, -1))
+        if found is None:
+            found = self._hubs[(targets, -1)] = self.flow.node()
+            for method in targets:
+                self.flow.connect((self.result_node(method),), found)
+        return (found,)
 
     # -- the library -----------------------------------------------------------------------------------------------------------------
 
@@ -340,7 +360,7 @@ class Calls:
         """A call of code outside of the project: it may call the functions that it is given, keep them, or return them."""
         for value in values:
             self.settle(value, None)
-        result = tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)]))
+        result = self.flow.merge(tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)])))
         composes = method is not None and self._composes(method)
         declared = method.unit.parameter_types(method) if method is not None else ()
         for position, value in enumerate(values):
@@ -351,10 +371,10 @@ class Calls:
                     for node in receiver.nodes:
                         self.flow.connect(value.nodes, node)
                 elif not composes:
-                    others = tuple([node for node in result if node not in value.nodes])
+                    others = tuple(dict.fromkeys([*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]))
                     made = self.flow.node()
                     self.flow.add_site(value.nodes, Site(frame.caller, (others,), made, True))
-                    result = (*result, made)
+                    result = self.flow.merge((*result, made))
             if method is not None and not composes and value.type is not None and self._is_function_type(raw):
                 self._call_object(frame, value, formal)
         return Value(None, result)
@@ -379,7 +399,7 @@ class Calls:
             method = wanted.functional_method()
             if method is not None and wanted in cls.ancestors():
                 exact = value.kind == EXACT
-                targets = (self.methods.implementation(cls, method),) if exact else self.methods.dispatch(value.type, method)
+                targets = (self.methods.implementation(value.exact, method),) if exact else self.methods.dispatch(value.type, method)
                 for target in targets:
                     self.call_edge(frame.caller, target.ref)
 
@@ -419,7 +439,7 @@ class Calls:
                 function.result = self._reference_result(method, receiver, values[skipped:])
                 self.refer(frame.caller, method.ref)
             if exact:
-                run: tuple = (self.methods.implementation(cls, method),) if not is_super else (method,)
+                run: tuple = (method,) if is_super else (self.methods.implementation(target.exact, method),)
             else:
                 run = self.methods.dispatch(receiver, method)
             for each in run:

@@ -106,6 +106,10 @@ class CodeReader:
             return next((self.type_name(c) for c in node.children if c.type in _TYPES), "?")
         return _SPACES.sub("", self.text(node)) if kind in _TYPES else "?"
 
+    def shown(self, node: Any, dimensions: int = 0) -> str:
+        """A type as written, on one line, for the fields of nodes."""
+        return _SPACES.sub(" ", self.text(node)).replace(", ", ",") + "[]" * dimensions
+
     def dimensions(self, node: Any) -> int:
         return sum(child.type == "[" for child in node.children)
 
@@ -151,13 +155,13 @@ class CodeReader:
                 return scope[name]
         return -1
 
-    def parameter(self, node: Any) -> tuple[str, Any, int]:
-        """Type, name node and start of a parameter."""
-        kind, name, dimensions = "", None, 0
+    def parameter(self, node: Any) -> tuple[str, Any, str]:
+        """Type, name node and type as written of a parameter."""
+        kind, shown, name, dimensions = "", "", None, 0
         for child in node.children:
             shape = child.type
             if shape in _TYPES and not kind:
-                kind = self.type_name(child)
+                kind, shown = self.type_name(child), self.shown(child)
             elif shape == "identifier":
                 name = child
             elif shape == "variable_declarator":
@@ -166,21 +170,27 @@ class CodeReader:
                 dimensions += self.dimensions(child)
             elif shape == "modifiers":
                 self.modifiers_of([child])
-        dimensions += node.type == "spread_parameter"
-        return kind + "[]" * dimensions, name, node.start_byte
+        shown += "[]" * dimensions
+        if node.type == "spread_parameter":
+            dimensions += 1
+            shown += "..."
+        return kind + "[]" * dimensions, name, shown
 
-    def parameters(self, node: Any) -> tuple[list[str], tuple[int, ...], bool]:
+    def parameters(self, node: Any) -> tuple[list[str], tuple[int, ...], bool, list[str]]:
+        """Types, slots, whether the last one is variadic, and the types as written."""
         types: list[str] = []
+        written: list[str] = []
         slots: list[int] = []
         variadic = False
         for child in node.children if node is not None else ():
             if child.type in ("formal_parameter", "spread_parameter"):
-                kind, name, _ = self.parameter(child)
+                kind, name, shown = self.parameter(child)
                 if name is not None:
                     types.append(kind)
+                    written.append(shown)
                     slots.append(self.declare(self.text(name), kind))
                     variadic = child.type == "spread_parameter"
-        return types, tuple(slots), variadic
+        return types, tuple(slots), variadic, written
 
     # -- statements --------------------------------------------------------------------------------------------------------
 

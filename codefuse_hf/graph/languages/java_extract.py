@@ -283,11 +283,10 @@ class FileReader(CodeReader):
         for parameter in header.children:
             if parameter.type not in ("formal_parameter", "spread_parameter"):
                 continue
-            kind, name, _ = self.parameter(parameter)
+            kind, name, shown = self.parameter(parameter)
             if name is None:
                 continue
             types.append(kind)
-            shown = kind[:-2] + "..." if parameter.type == "spread_parameter" else kind
             fields = {"name": self.text(name), "fieldType": shown, "modifiers": "private final"}
             fields["comment"] = self.comment_of(parameter, trailing=True)[0]
             definition = self.define("Field", parameter.start_byte, parameter.end_byte, fields)
@@ -369,19 +368,19 @@ class FileReader(CodeReader):
             elif child.type == "throws":
                 self.types_in(child)
         self.scopes.append({})
-        types, slots, variadic = self.parameters(parameters)
+        types, slots, variadic, written = self.parameters(parameters)
         if node.type == "compact_constructor_declaration":
-            types, slots, variadic = self.compact_parameters()
+            types, slots, written = self.compact_parameters()
+            variadic = bool(written) and written[-1].endswith("...")
         returned = None if is_constructor else self.type_name(result) + "[]" * dimensions if result is not None else "void"
         if returned:
             self.mention(returned)
-        shown = ",".join([*types[:-1], types[-1][:-2] + "..."] if variadic else types)
         end = body.start_byte if body is not None else node.end_byte
         self.definitions[definition].fields.update(
             {
                 key: value
                 for key, value in (
-                    ("signature", f"{class_name}#{name}({shown})"),
+                    ("signature", f"{class_name}#{name}({','.join(written)})"),
                     ("className", class_name),
                     ("methodName", name),
                     ("methodSig", _SPACES.sub(" ", self.source.slice(start, end)).strip().rstrip(";").rstrip()),
@@ -409,14 +408,15 @@ class FileReader(CodeReader):
         record = self.classes[self.owner]
         return record[2] if record is not None else ""
 
-    def compact_parameters(self) -> tuple[list, tuple, bool]:
+    def compact_parameters(self) -> tuple[list, tuple, list]:
         """A record's compact constructor has the components as parameters."""
-        types, slots = [], []
-        for _, owner, name, kind, _ in self.fields:
-            if owner == self.owner:
+        types, slots, written = [], [], []
+        for definition, owner, name, kind, flags in self.fields:
+            if owner == self.owner and not flags & op.STATIC:
                 types.append(kind)
                 slots.append(self.declare(name, kind))
-        return types, tuple(slots), False
+                written.append(self.definitions[definition].fields["fieldType"])
+        return types, tuple(slots), written
 
     def implicit_super(self, body: Any) -> None:
         """A constructor that calls no other one calls the constructor without arguments of its superclass."""
@@ -430,21 +430,23 @@ class FileReader(CodeReader):
         if self.owner >= 0 and self.kind_of_owner() in ("interface", "annotation"):
             flags |= op.STATIC
         comment, _ = self.comment_of(node, trailing=True)
-        kind = ""
+        kind = shown = ""
         for child in children:
             if child.type.endswith("_type") or child.type == "type_identifier":
-                kind = self.type_name(child)
+                kind, shown = self.type_name(child), self.shown(child)
             elif child.type == "variable_declarator":
-                self.field_declarator(node, child, kind, modifiers, flags, comment)
+                fields = {"fieldType": shown, "modifiers": modifiers, "comment": comment}
+                self.field_declarator(node, child, kind, fields, flags)
 
-    def field_declarator(self, node: Any, declarator: Any, kind: str, modifiers: str, flags: int, comment: str) -> None:
+    def field_declarator(self, node: Any, declarator: Any, kind: str, fields: dict, flags: int) -> None:
         parts = without_comments(declarator)
         if not parts or parts[0].type != "identifier":
             return
         value = parts[-1] if len(parts) > 2 and parts[-2].type == "=" else None
-        kind += "[]" * sum(self.dimensions(part) for part in parts if part.type == "dimensions")
+        dimensions = "[]" * sum(self.dimensions(part) for part in parts if part.type == "dimensions")
+        kind += dimensions
         name = self.text(parts[0])
-        fields = {"name": name, "fieldType": kind, "modifiers": modifiers, "comment": comment}
+        fields = {"name": name, **fields, "fieldType": fields["fieldType"] + dimensions}
         if value is not None:
             fields["initializer"] = self.text(value)
         definition = self.define("Field", node.start_byte, node.end_byte, fields)

@@ -12,6 +12,9 @@ from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
 
+_MOST_FUNCTIONS = 40
+"""A place that more functions reach says nothing about what is called there: it takes and passes on no more."""
+
 
 class FunctionValue:
     """A lambda or a method reference, made at one place of the code."""
@@ -49,7 +52,7 @@ class Flow:
 
     def __init__(self) -> None:
         self.size = 0
-        self.edges: dict[int, list[int]] = {}
+        self.edges: dict[int, dict[int, None]] = {}
         self.sources: list[tuple[int, FunctionValue]] = []
         self.sites: dict[int, list[Site]] = {}
 
@@ -65,7 +68,15 @@ class Flow:
     def connect(self, sources: Iterable[int], target: int) -> None:
         for source in sources:
             if source != target:
-                self.edges.setdefault(source, []).append(target)
+                self.edges.setdefault(source, {})[target] = None
+
+    def merge(self, nodes: tuple[int, ...]) -> tuple[int, ...]:
+        """One node that holds what any of `nodes` holds."""
+        if len(nodes) < 2:
+            return nodes
+        merged = self.node()
+        self.connect(nodes, merged)
+        return (merged,)
 
     def add_site(self, nodes: Iterable[int], site: Site) -> None:
         for node in nodes:
@@ -75,12 +86,11 @@ class Flow:
         """Moves all functions as far as they go; `call` makes the calls of a site and returns further edges."""
         arrived: dict[int, dict[FunctionValue, None]] = {}
         waiting = list(self.sources)
-        seen: set[tuple[int, int]] = set()
         called: set[tuple[int, int]] = set()
         while waiting:
             node, function = waiting.pop()
             here = arrived.setdefault(node, {})
-            if function in here:
+            if function in here or len(here) >= _MOST_FUNCTIONS:
                 continue
             here[function] = None
             for site in self.sites.get(node, ()):
@@ -88,8 +98,8 @@ class Flow:
                     continue
                 called.add((id(site), id(function)))
                 for source, target in call(site, function):
-                    if source != target and (source, target) not in seen:
-                        seen.add((source, target))
-                        self.edges.setdefault(source, []).append(target)
-                        waiting.extend((target, each) for each in arrived.get(source, ()))
-            waiting.extend((target, function) for target in self.edges.get(node, ()))
+                    targets = self.edges.setdefault(source, {})
+                    if source != target and target not in targets:
+                        targets[target] = None
+                        waiting.extend([(target, each) for each in arrived.get(source, ())])
+            waiting.extend([(target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())])

@@ -15,7 +15,7 @@ _MOST_TARGETS = 50
 class Value(NamedTuple):
     """What is known of an expression.
 
-    `kind` is `VALUE`; `EXACT` for an object of exactly this class; `FUNCTION` for nothing but functions; or `TYPE` and
+    `kind` is `VALUE`; `EXACT` for an object of exactly the class `exact`, whatever its declared type; `FUNCTION` for nothing but functions; or `TYPE` and
     `PACKAGE` for names that are no values. `nodes` are where functions may flow from, `functions` those not yet typed.
     """
 
@@ -23,6 +23,7 @@ class Value(NamedTuple):
     nodes: tuple = ()
     functions: tuple = ()
     kind: int = 0
+    exact: Any = None
 
 
 VALUE, EXACT, FUNCTION, TYPE, PACKAGE = range(5)

@@ -28,9 +28,9 @@ from codefuse_hf.graph.languages.python_modules import Entity, Names
 
 SHIFT = 24
 MASK = (1 << SHIFT) - 1
-MAX_VALUES = 24
+MAX_VALUES = 16
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
-MAX_CONTAINERS = 8
+MAX_CONTAINERS = 6
 """Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
 
 _CONSTANT = int(Kind.CONSTANT)
@@ -65,6 +65,7 @@ class Solver(Builtins):
         self.calls: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.uses: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.later: list[tuple] = []
+        self.stored = {key for f in self.facts for key, _, _ in f.items if key.__class__ is str}
         self.prefixes = {
             slot << SHIFT | target: method[1]
             for slot, f in enumerate(self.facts)
@@ -565,9 +566,11 @@ class Solver(Builtins):
         for (star, argument), name in zip(arguments.positional, names, strict=False):
             if star:
                 break
+            self._note_stored(name)
             self.give(argument, self.instance_variable(instance, name))
         for name, argument in arguments.keywords:
             if name is not None:
+                self._note_stored(name)
                 self.give(argument, self.instance_variable(instance, name))
         if self.find_member(owner, index, "__post_init__") is not None:
             self.call_method(
@@ -659,13 +662,12 @@ class Solver(Builtins):
         owner, index = self.first[receiver], self.second[receiver]
         variable = self.new(owner, ("view", receiver, name))
         is_instance = self.kinds[receiver] == Kind.INSTANCE
-        if is_instance:
-            self.flow(self.instance_variable(receiver, name), variable)
+        if name in self.stored:
+            self._connect(receiver, name, variable)
         found = attribute = None
         for path, number in self.names.mro(self.paths[owner], index):
             place = self.slots[path]
             facts = self.facts[place].classes[number]
-            self.flow(self.class_variable(place, number, name), variable)
             if found is None and name in facts.namespace:
                 found = place, number
                 self.member(found, name, receiver, variable)
@@ -680,6 +682,21 @@ class Solver(Builtins):
             self.add(variable, self.value(Kind.INSTANCE, owner, index))
         known = self.views[receiver, name] = (variable, attribute, found is None and attribute is None)
         return known
+
+    def _connect(self, receiver: int, name: str, view: int) -> None:
+        """Lets what is stored as attribute `name` of an instance or of its classes reach a view."""
+        if self.kinds[receiver] == Kind.INSTANCE:
+            self.flow(self.instance_variable(receiver, name), view)
+        for path, number in self.names.mro(self.paths[self.first[receiver]], self.second[receiver]):
+            self.flow(self.class_variable(self.slots[path], number, name), view)
+
+    def _note_stored(self, name: str) -> None:
+        """Views leave out names that no file stores; setattr and generated constructors can store further ones."""
+        if name not in self.stored:
+            self.stored.add(name)
+            for (receiver, other), (view, *_) in list(self.views.items()):
+                if other == name:
+                    self._connect(receiver, name, view)
 
     def is_enum(self, owner: int, index: int) -> bool:
         return any(
@@ -809,6 +826,7 @@ class Solver(Builtins):
 
     def store_attribute(self, slot: int, caller: int, value: int, name: str, source: int) -> None:
         kind = self.kinds[value]
+        self._note_stored(name)
         if kind == Kind.INSTANCE:
             owner, index = self.first[value], self.second[value]
             found = self.find_member(owner, index, name)

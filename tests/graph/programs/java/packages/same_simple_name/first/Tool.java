@@ -1,0 +1,5 @@
+package first;
+
+public class Tool {
+    public void use() { }
+}

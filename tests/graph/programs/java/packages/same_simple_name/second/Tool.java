@@ -1,0 +1,5 @@
+package second;
+
+public class Tool {
+    public void use(int... times) { }
+}

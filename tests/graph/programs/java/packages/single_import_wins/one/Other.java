@@ -1,0 +1,5 @@
+package one;
+
+public class Other {
+    public void go() { }
+}

@@ -1,0 +1,5 @@
+package one;
+
+public class Thing {
+    public void go(int... steps) { }
+}

@@ -1,0 +1,5 @@
+package two;
+
+public class Thing {
+    public void go() { }
+}

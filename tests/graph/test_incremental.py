@@ -1,0 +1,99 @@
+"""Building again after changes gives the bytes of a full build."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
+
+VERSIONS = {
+    "main.py": [
+        "from pkg import work\nwork(print)\n",
+        "import pkg.core as c\nc.work(lambda: 1)\n",
+        "# nothing\n",
+        "def broken(:\n",
+    ],
+    "pkg/__init__.py": ["from .core import work\n", "from .core import *\n", ""],
+    "pkg/core.py": [
+        "from .util import helper\ndef work(f):\n    f()\n    return helper()\n",
+        "from .util import helper as h\ndef work(f):\n    # a comment\n    return h(f)\nclass A:\n    def m(self): return work(self.m)\n",
+    ],
+    "pkg/util.py": [
+        "def helper(f=None):\n    return f\n",
+        "class helper:\n    def __init__(self, f=None): self.f = f; f and f()\n",
+    ],
+    "notes.txt": ["a\n", "b\n"],
+}
+
+
+def fresh(path):
+    return build_code_graph(path, progress=False, workers=0).to_json()
+
+
+def write(root, name, text):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if text is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_text(text)
+
+
+changes = st.lists(
+    st.sampled_from(sorted(VERSIONS)).flatmap(
+        lambda n: st.tuples(st.just(n), st.none() | st.sampled_from(VERSIONS[n]))
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(changes, min_size=1, max_size=3), told=st.booleans())
+def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
+    root = tmp_path_factory.mktemp("repository")
+    for name, versions in VERSIONS.items():
+        write(root, name, versions[0])
+    builder = GraphBuilder(root, progress=False, workers=0)
+    assert builder.build().to_json() == fresh(root)
+    for step in steps:
+        for name, text in step:
+            write(root, name, text)
+        graph = builder.update([name for name, _ in step] if told else None)
+        assert graph.to_json() == fresh(root)
+
+
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    for name, versions in VERSIONS.items():
+        write(tmp_path, name, versions[0])
+    builder = GraphBuilder(tmp_path, progress=False, workers=0)
+    builder.build()
+    read, resolved = [], []
+    real_extract, real_resolve = extraction.extract_file, GraphBuilder._resolve
+    monkeypatch.setattr(extraction, "extract_file", lambda path, *rest: read.append(path) or real_extract(path, *rest))
+    monkeypatch.setattr(
+        GraphBuilder, "_resolve", lambda self, *rest: resolved.append(rest[0]) or real_resolve(self, *rest)
+    )
+    return tmp_path, builder, read, resolved
+
+
+def test_update_reads_the_changed_files_only(counted):
+    root, builder, read, resolved = counted
+    write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
+    builder.update(["pkg/util.py"])
+    assert read == ["pkg/util.py"] and resolved == ["python"]
+
+
+def test_a_comment_does_not_resolve_anything_again(counted):
+    root, builder, read, resolved = counted
+    write(root, "pkg/util.py", "# moved\n\n" + VERSIONS["pkg/util.py"][0])
+    assert builder.update(["pkg/util.py"]).to_json() == fresh(root)
+    assert resolved == ["python"]  # the one of the fresh build
+    assert read[0] == "pkg/util.py"
+
+
+def test_update_outside_the_folder_is_refused(counted):
+    _, builder, _, _ = counted
+    with pytest.raises(ValueError, match="outside"):
+        builder.update(["../elsewhere.py"])

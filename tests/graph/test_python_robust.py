@@ -1,0 +1,161 @@
+"""Source that no one would write on purpose: a graph comes out, the problem is reported, nothing else is lost."""
+
+import sys
+
+import pytest
+from graph_checks import check_graph
+
+from codefuse_hf.graph import build_code_graph
+
+
+def build(root, files):
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    graph = build_code_graph(root, progress=False, workers=0)
+    check_graph(graph)
+    return graph
+
+
+def calls(graph):
+    return {
+        (graph[node.id].qualified_name, graph[target].qualified_name)
+        for node in graph.nodes()
+        for target in graph.neighbors(node.id, "calls", "out")
+    }
+
+
+SOUND = "def sound():\n    pass\n\nsound()\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("def f(:\n    pass\nclass A:\n    def m(self): pass\n", "syntax"),
+        ("if x:\n\tdef f(): pass\n        y = 1\n", None),
+        ("x = 1\n\x0cdef f():\n    pass\n", None),
+        (b"\xef\xbb\xbfdef f(): pass\n", None),
+        (b"def f(): return '\xe9'\n", "encoding"),
+        ("def f(): return 'é'\n".encode("utf-16"), None),
+        (b"def f():\0 pass\n", "null-bytes"),
+        (b"\0" * 100, "null-bytes"),
+        ("def f():\r    pass\rf()\r", None),
+        ("def f(): pass\r\n\r\nf()\r\n", None),
+        ("", None),
+        ("\n\n\n", None),
+        ("(" * 3000, "syntax"),
+        ("def " * 100, "syntax"),
+        ("x = '''never closed", "syntax"),
+        ("class A(A): pass\nclass B(C): pass\nclass C(B): pass\nC().m()\n", None),
+        ("print 'python 2'\nexec 'x'\n", None),
+        ("def f(a, a, *a, **a): pass\nf(*a, *b, **c, **d, x=1)\n", None),
+        ("global x\nnonlocal y\nreturn 1\nyield 2\nawait z\nbreak\n", None),
+        ("lambda *, a: (yield)\n[x for x in y for y in x if x]\n", None),
+        ("super().f()\nsuper(A, b).c\ndel x, y[1], z.a\n", None),
+        ("@\ndef f(): pass\n@x\nclass A: pass\n", "syntax"),
+        ("from . import\nfrom .... import x\nimport\nfrom x import *\nfrom .............. import y\n", "syntax"),
+    ],
+)
+def test_bad_source_gives_a_graph(tmp_path, source, kind):
+    graph = build(tmp_path, {"bad.py": source, "good.py": SOUND})
+    assert ("good", "good.sound") in calls(graph)
+    assert any(d.path == "bad.py" and d.kind == kind for d in graph.diagnostics) == (kind is not None)
+    assert not [d for d in graph.diagnostics if d.kind == "internal"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = " + "(" * 5000 + "f()" + ")" * 5000,
+        "x = " + "[" * 5000 + "f()" + "]" * 5000,
+        "x = " + "f() + " * 5000 + "f()",
+        "x = f()" + ".a()" * 5000,
+        "x = f()" + "[0]" * 5000,
+        "x = f()" + ".a" * 5000,
+        "x = " + "not " * 5000 + "f()",
+        "x = " + "-" * 5000 + "f()",
+        "x = " + "f(" * 5000 + ")" * 5000,
+        "x = " + "lambda: " * 5000 + "f()",
+        "x = " + "1 if f() else " * 5000 + "0",
+        "x = " + "f() and " * 5000 + "0",
+        "if f(): pass\n" + "elif f(): pass\n" * 5000,
+        "".join(" " * i + "if f():\n" for i in range(1000)) + " " * 1000 + "f()\n",
+        "".join(" " * i + "class A:\n" for i in range(500)) + " " * 500 + "x = f()\n",
+        "".join(" " * i + f"def g{i}():\n" for i in range(500)) + " " * 500 + "f()\n",
+        "x = " + "{1: " * 5000 + "f()" + "}" * 5000,
+        "x = " + "a = " * 3000 + "f()",
+        "x" + ": f()" * 2,
+    ],
+)
+def test_deep_nesting(tmp_path, source):
+    limit = sys.getrecursionlimit()
+    graph = build(tmp_path, {"deep.py": "def f(): return f\n" + source + "\n", "good.py": SOUND})
+    assert sys.getrecursionlimit() == limit
+    assert not [d for d in graph.diagnostics if d.kind == "internal"]
+    assert ("good", "good.sound") in calls(graph)
+    assert any(target == "deep.f" for _, target in calls(graph))
+
+
+def test_cyclic_imports(tmp_path):
+    files = {
+        "a.py": "from b import g\ndef f(): g()\n",
+        "b.py": "from a import f\nfrom c import *\ndef g(): f(); h()\n",
+        "c.py": "from b import *\nfrom c import *\ndef h(): g()\n",
+    }
+    assert calls(build(tmp_path, files)) == {("a.f", "b.g"), ("b.g", "a.f"), ("b.g", "c.h"), ("c.h", "b.g")}
+
+
+def test_duplicate_definitions_are_all_nodes(tmp_path):
+    graph = build(
+        tmp_path, {"a.py": "def f(): pass\ndef f(): pass\nif x:\n    class A: pass\nelse:\n    class A: pass\n"}
+    )
+    assert len(graph.find("f")) == 2 and len(graph.find("A")) == 2
+
+
+def test_type_checking_and_import_errors(tmp_path):
+    files = {
+        "m.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fast import T\ntry:\n    from fast import run\n"
+        "except ImportError:\n    from slow import run\ndef f(t: 'T'):\n    run()\n    t.go()\n",
+        "fast.py": "def run(): pass\nclass T:\n    def go(self): pass\n",
+        "slow.py": "def run(): pass\n",
+    }
+    assert calls(build(tmp_path, files)) >= {("m.f", "fast.run"), ("m.f", "slow.run"), ("m.f", "fast.T.go")}
+
+
+def test_vendored_copies_stay_apart(tmp_path):
+    files = {
+        "lib/util.py": "def f(): pass\n",
+        "lib/__init__.py": "",
+        "app/vendor/lib/__init__.py": "",
+        "app/vendor/lib/util.py": "def f(): pass\n",
+        "app/__init__.py": "",
+        "app/vendor/__init__.py": "",
+        "app/main.py": "from .vendor.lib.util import f\nf()\n",
+        "other.py": "from lib.util import f\nf()\n",
+    }
+    assert calls(build(tmp_path, files)) == {("app.main", "app.vendor.lib.util.f"), ("other", "lib.util.f")}
+
+
+def test_a_front_end_that_fails_costs_one_file(tmp_path, monkeypatch):
+    from codefuse_hf.graph.languages import python
+
+    real = python.extract_python
+    monkeypatch.setattr(
+        python, "extract_python", lambda path, source: 1 / 0 if path == "bad.py" else real(path, source)
+    )
+    graph = build(tmp_path, {"bad.py": SOUND, "good.py": SOUND})
+    assert [(d.path, d.kind) for d in graph.diagnostics] == [("bad.py", "internal")]
+    assert calls(graph) == {("good", "good.sound")}
+
+
+def test_generated_file_of_a_megabyte_takes_seconds(tmp_path):
+    import time
+
+    source = "".join(f"VALUE_{i} = {{'a': {i}, 'b': [{i}, 'text {i}']}}\n" for i in range(20_000))
+    source += "".join(f"def f{i}(x):\n    return f{i - 1}(x) if x else VALUE_{i}\n" for i in range(5_000))
+    (tmp_path / "big.py").write_text(source)
+    start = time.process_time()
+    graph = build_code_graph(tmp_path, progress=False, workers=0)
+    assert time.process_time() - start < 20 * len(source) / 1e6
+    assert len(calls(graph)) >= 4_999
