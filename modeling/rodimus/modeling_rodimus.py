@@ -2,6 +2,8 @@
 
 A Rodimus block is a recurrent mixer; a Rodimus+ block follows it with sliding-window shared-key attention and a
 feed-forward network. Parameter names are those of the published checkpoints. Section numbers refer to the paper.
+The file is long because a model's definition is read as a whole, in transformers as well; padding, packing and caches
+have files of their own.
 """
 
 import math
