@@ -23,11 +23,16 @@ folder, shapes = sys.argv[1], json.load(sys.stdin)
 config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
 problems = []
 architecture = (config.architectures or [None])[0]
-auto = [name for name, target in (getattr(config, "auto_map", None) or {}).items() if target.split(".")[-1] == architecture]
-if auto or not hasattr(config, "auto_map"):
-    auto_class = getattr(transformers, sorted(auto, key=lambda name: name == "AutoModel")[0] if auto else "AutoModelForCausalLM")
-    with torch.device("meta"):
-        model = auto_class.from_config(config, trust_remote_code=True)
+auto_map = getattr(config, "auto_map", None) or {}
+auto = sorted(name for name, target in auto_map.items() if isinstance(target, str) and target.endswith(f".{architecture}"))
+model = None
+with torch.device("meta"):
+    if auto:
+        # A class that serves several Auto classes is most itself under the most special one.
+        model = getattr(transformers, max(auto, key=len)).from_config(config, trust_remote_code=True)
+    elif not auto_map and hasattr(transformers, architecture or ""):
+        model = getattr(transformers, architecture)(config)
+if model is not None:
     expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     tied = set(model.all_tied_weights_keys) | set(model.all_tied_weights_keys.values())
     problems += [f"weights: {name} is missing" for name in expected if name not in shapes and name not in tied]

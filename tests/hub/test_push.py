@@ -9,6 +9,7 @@ import pytest
 from conftest import run_python
 from huggingface_hub import HfApi, ModelCard, constants
 from published_layout import write_published
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from codefuse_hf.cli import main
 from codefuse_hf.hub.convert.core import convert_folder
@@ -234,6 +235,20 @@ def test_folder_that_does_not_load(client, own_folder, damage, message):
     with pytest.raises(ValueError, match=message):
         push(own_folder, "user/unloadable", try_loading=True)
     assert "user/unloadable" not in client.repos
+
+
+def test_a_model_that_transformers_knows_needs_no_code(client, tmp_path):
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "llama")
+    push(tmp_path / "llama", "user/llama", try_loading=True)
+    assert "model.safetensors" in client.repos["user/llama"].files()
 
 
 # ---- the Hub says no
