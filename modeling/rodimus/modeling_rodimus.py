@@ -26,6 +26,7 @@ from transformers.utils.output_capturing import capture_outputs
 
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
+from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
 
 from .cache_rodimus import GenerationStateMixin, check_cache, count_tokens, past_length
 from .configuration_rodimus import RodimusConfig
@@ -236,6 +237,11 @@ class RodimusAttention(nn.Module):
             if seq_len > 1:
                 _own_memory(past_key_values.layers[self.layer_idx])
             key, value = key.squeeze(1), value.squeeze(1)
+        if attention_mask is None and window_alone(self.config, seq_len):
+            key, value = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (key, value))
+            dropout = self.attention_dropout if self.training else 0.0
+            out = sliding_window_attention(self._heads(query), key, value, self.sliding_window, self.scaling, dropout)
+            return self.out_proj(out.transpose(1, 2).reshape(batch, seq_len, width)), None
         attention: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
         )
@@ -473,9 +479,12 @@ def attention_mask_for(
     padding: Padding | None,
     past_key_values: Cache | None,
     position_ids: torch.Tensor | None,
+    packed: bool = False,
 ) -> torch.Tensor | None:
-    """The causal (windowed) mask in the form that the model's attention function takes; None without attention."""
+    """The causal (windowed) mask in the form that the model's attention function takes; None where it needs none."""
     if not config.has_attention:
+        return None
+    if padding is None and not packed and window_alone(config, inputs_embeds.shape[1]):
         return None
     create_mask = create_causal_mask if config.sliding_window is None else create_sliding_window_causal_mask
     return create_mask(
@@ -485,6 +494,11 @@ def attention_mask_for(
         past_key_values=past_key_values,
         position_ids=position_ids,
     )
+
+
+def window_alone(config: RodimusConfig, seq_len: int) -> bool:
+    """Whether attention is computed in blocks when nothing but the window limits it (no padding, no packing)."""
+    return config._attn_implementation == "sdpa" and worth_blocks(seq_len, config.sliding_window)
 
 
 class RodimusModel(RodimusPreTrainedModel):
@@ -590,7 +604,9 @@ class RodimusModel(RodimusPreTrainedModel):
         if custom_mask is None:
             # transformers recognises packing by the positions, but only where no cache is given.
             cache = past_key_values if seq_idx is None else None
-            custom_mask = attention_mask_for(self.config, inputs_embeds, padding, cache, position_ids)
+            custom_mask = attention_mask_for(
+                self.config, inputs_embeds, padding, cache, position_ids, packed=seq_idx is not None
+            )
         if padding is not None and bool(padding.mask.all()):
             padding = None  # it lies in the cache already, and only the attention mask still has to know
         return custom_mask, position_ids, padding, seq_idx

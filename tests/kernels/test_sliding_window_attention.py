@@ -1,0 +1,48 @@
+"""Sliding-window attention in blocks equals one masked product, in values and gradients."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
+
+
+def reference(query, key, value, window, scaling):
+    heads, steps, past = query.shape[1], query.shape[2], key.shape[2] - query.shape[2]
+    key, value = (x.repeat(1, heads // x.shape[1], 1, 1) for x in (key, value))
+    distance = torch.arange(steps)[:, None] + past - torch.arange(key.shape[2])
+    scores = (query @ key.transpose(2, 3) * scaling).masked_fill((distance < 0) | (distance >= window), -torch.inf)
+    return F.softmax(scores, -1) @ value
+
+
+def inputs(steps, past, heads=(4, 1, 2), batch=2):
+    generator = torch.Generator().manual_seed(steps)
+    shapes = [(heads[0], steps, 8), (heads[1], past + steps, 8), (heads[2], past + steps, 6)]
+    return [torch.randn(batch, *shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("steps", "past", "window"),
+    [(17, 0, 5), (16, 0, 5), (16, 4, 5), (33, 2, 8), (9, 3, 5), (3, 0, 5), (4, 4, 5), (6, 1, 2), (40, 7, 8)],
+)
+def test_values_and_gradients(steps, past, window, batch):
+    tensors = inputs(steps, past, batch=batch)
+    results = [function(*tensors, window, 0.3) for function in (sliding_window_attention, reference)]
+    weight = torch.randn(results[0].shape, dtype=torch.float64)
+    torch.testing.assert_close(*results)
+    gradients = [torch.autograd.grad((result * weight).sum(), tensors) for result in results]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("heads", [(4, 4, 4), (4, 2, 1), (3, 1, 3)])
+def test_fewer_key_and_value_heads_are_tiled(heads):
+    tensors = inputs(21, 3, heads)
+    torch.testing.assert_close(sliding_window_attention(*tensors, 6, 0.5), reference(*tensors, 6, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("steps", "window", "expected"), [(9, 5, True), (8, 5, False), (100, None, False), (100, 1, False)]
+)
+def test_blocks_from_two_of_them_on(steps, window, expected):
+    assert worth_blocks(steps, window) is expected
