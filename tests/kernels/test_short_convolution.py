@@ -54,3 +54,12 @@ def test_insert_gaps_passes_gradients():
     spread, _ = insert_gaps(x, torch.tensor([[0, 0, 1, 1]]), 3)
     spread.sum().backward()
     assert torch.equal(x.grad, torch.ones_like(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_decoding_step_equals_the_last_output_of_a_sequence(dtype):
+    torch.manual_seed(0)
+    conv = CausalConv1d(6, 4).to(dtype)
+    x = torch.randn(2, 6, 9, dtype=dtype)
+    with torch.no_grad():
+        torch.testing.assert_close(conv(x[..., -4:]), conv(x)[..., -1:])
