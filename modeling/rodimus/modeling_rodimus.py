@@ -277,7 +277,7 @@ class RodimusAttention(nn.Module):
         a, b = (rotary[..., 0::2], rotary[..., 1::2]) if interleaved else rotary.chunk(2, -1)
         a, b = (a * cos - b * sin).to(x.dtype), (a * sin + b * cos).to(x.dtype)
         rotated = torch.stack([a, b], -1).flatten(-2) if interleaved else torch.cat([a, b], -1)
-        return torch.cat([rotated, rest], -1).flatten(-2)
+        return (torch.cat([rotated, rest], -1) if rest.shape[-1] else rotated).flatten(-2)
 
     def _pack_with_cache(self, key, value, past_key_values, padding):
         """Keys and values in packed order, together with those in the cache, which are moved where they lie."""
