@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 
@@ -188,8 +189,14 @@ class GraphBuilder:
 
     def _resolve(self, language: str, project: Project) -> list[Edge]:
         edges = self._front_ends[language].resolve(project)
-        with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
-            return list(bar)
+        collecting = gc.isenabled()
+        gc.disable()  # millions of small objects that all stay: the collector would only look at them again and again
+        try:
+            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+                return list(bar)
+        finally:
+            if collecting:
+                gc.enable()
 
 
 def _path_order(path: str) -> list[str]:
