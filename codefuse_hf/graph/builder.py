@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from tqdm.auto import tqdm
 
-from codefuse_hf.graph import sources
+from codefuse_hf import __version__
+from codefuse_hf.graph import sources, syntax
+from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
@@ -32,6 +35,7 @@ def build_code_graph(
     max_files: int = sources.DEFAULT_MAX_FILES,
     progress: bool = True,
     name: str | None = None,
+    cache: str | os.PathLike | None = None,
 ) -> CodeGraph:
     """The code graph of a folder, of a list of files, or of a revision of a local git repository.
 
@@ -46,6 +50,8 @@ def build_code_graph(
         max_files: files beyond this number are left out, in order of their paths.
         progress: whether to show progress bars.
         name: the repository's name; by default that of its folder.
+        cache: a folder in which the graph is kept; the next build with the same options of a repository whose files have
+            not changed reads it from there. For changes while a program runs, see `GraphBuilder.update`.
 
     Returns:
         The graph. `graph.diagnostics` lists, per file, what was wrong with it; nothing that is wrong with a file stops the build.
@@ -58,7 +64,7 @@ def build_code_graph(
         path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
         max_textfile_size=max_textfile_size, max_files=max_files, progress=progress, name=name,
     )  # fmt: skip
-    return builder.build()
+    return builder.build() if cache is None else builder.build_cached(cache)
 
 
 class GraphBuilder:
@@ -108,6 +114,24 @@ class GraphBuilder:
         self._extracted = {file.path: file for file in found}
         self._resolved = {}
         return self._assemble()
+
+    def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
+        """Reads the graph from a cache folder if nothing has changed since it was kept there, else builds and keeps it."""
+        tree = self._list()
+        options = {
+            **asdict(self._options),
+            "languages": list(self._front_ends),
+            "name": self._name or tree.name,
+            "version": __version__,
+        }
+        options["grammars"] = {n: syntax.grammar_source(f.grammar) for n, f in self._front_ends.items()}
+        kept = BuildCache(folder, options)
+        fingerprint = kept.fingerprint(tree, self._options.max_file_size)
+        graph = kept.load(fingerprint)
+        if graph is None:
+            graph = self.build()
+            kept.save(fingerprint, graph)
+        return graph
 
     def update(self, changed: Iterable[str | os.PathLike] | None = None) -> CodeGraph:
         """Builds the graph again after changes on disk; the same bytes as `build()` would give.

@@ -28,7 +28,7 @@ from codefuse_hf.graph.languages.python_modules import Entity, Names
 
 SHIFT = 24
 MASK = (1 << SHIFT) - 1
-MAX_VALUES = 16
+MAX_VALUES = 12
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
 MAX_CONTAINERS = 6
 """Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
@@ -38,7 +38,26 @@ MAX_BY_NAME = 8
 _COMMON_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
 ) | frozenset(
-    ["read", "write", "close", "flush", "seek", "readline", "readlines", "writelines", "open", "send", "recv", "start", "join", "run", "submit", "result", "acquire", "release"]
+    [
+        "read",
+        "write",
+        "close",
+        "flush",
+        "seek",
+        "readline",
+        "readlines",
+        "writelines",
+        "open",
+        "send",
+        "recv",
+        "start",
+        "join",
+        "run",
+        "submit",
+        "result",
+        "acquire",
+        "release",
+    ]
 )
 
 _CONSTANT = int(Kind.CONSTANT)
@@ -59,7 +78,7 @@ class Solver(Builtins):
         self.kinds: list[int] = []
         self.first: list[Any] = []
         self.second: list[Any] = []
-        self.points: dict[int, dict[int, None]] = {}
+        self.points: dict[int, tuple[int, ...]] = {}  # few values each, in order of arrival
         self.copies: dict[int, list[int]] = {}
         self.dynamic: dict[int, list[tuple]] = {}
         self.work: deque[tuple[int, int]] = deque()
@@ -143,9 +162,9 @@ class Solver(Builtins):
             if local < self.facts[slot].variables and local not in self.wanted[slot]:
                 return
         if known is None:
-            self.points[variable] = {value: None}
+            self.points[variable] = (value,)
         else:
-            known[value] = None
+            self.points[variable] = (*known, value)
         self.work.append((variable, value))
 
     def flow(self, source: int, target: int) -> None:
@@ -161,7 +180,7 @@ class Solver(Builtins):
             targets.append(target)
         known = self.points.get(source)
         if known:
-            for value in list(known):
+            for value in known:
                 self.add(target, value)
 
     def on(self, variable: int, operation: tuple) -> None:
@@ -240,7 +259,7 @@ class Solver(Builtins):
                 value = self.value(Kind.OBJECT, slot, payload)
             else:
                 value = self.value(Kind.CONSTANT, payload)
-                self.points[variable] = {value: None}
+                self.points[variable] = (value,)
                 self.work.append((variable, value))
                 continue
             self.add(variable, value)
@@ -1041,7 +1060,7 @@ class Solver(Builtins):
                 owner = self.facts[slot].classes[function.owner]
                 if function.name not in owner.namespace:
                     continue
-                held = self.points.get(base | owner.namespace[function.name], {})
+                held = self.points.get(base | owner.namespace[function.name], ())
                 kinds = {self.kinds[v] for v in held}
                 if Kind.STATIC in kinds:
                     continue
