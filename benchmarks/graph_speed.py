@@ -78,7 +78,7 @@ def versions(peers: Path) -> dict[str, str]:
 
 
 class MemoryWatch(threading.Thread):
-    """Samples the resident memory of a process and its descendants; pages they share count once each."""
+    """Samples the resident memory of a process and its descendants; pages they share count in each of them."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         super().__init__(daemon=True)
