@@ -64,6 +64,7 @@ def build_code_graph(
         path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
         max_textfile_size=max_textfile_size, max_files=max_files, progress=progress, name=name,
     )  # fmt: skip
+    builder._once = True
     return builder.build() if cache is None else builder.build_cached(cache)
 
 
@@ -103,6 +104,7 @@ class GraphBuilder:
         self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
         self._extracted: dict[str, ExtractedFile] = {}
         self._tree: sources.SourceTree | None = None
+        self._once = False
         self._resolved: dict[str, list[Edge]] = {}
         self._resolved_paths: set[str] = set()
 
@@ -185,9 +187,12 @@ class GraphBuilder:
     def _assemble(self) -> CodeGraph:
         tree, included = self._tree, {p: f for p, f in self._extracted.items() if f.facts is not None}
         self._resolved_paths = set(included)
+        self._resolve_all(included, tree.name)
         records = FileRecords(self._name or tree.name, included)
-        edges = self._edges(included, records, tree.name)
-        return CodeGraph.from_records(records.nodes(), edges, self._diagnostics())
+        graph = CodeGraph.from_records(records.nodes(), self._edges(records), self._diagnostics())
+        if self._once:
+            self._extracted, self._resolved, self._tree = {}, {}, None
+        return graph
 
     def _diagnostics(self) -> list[Diagnostic]:
         found = [Diagnostic(clean_path(d.path), d.kind, d.message, d.line) for d in self._tree.diagnostics]
@@ -195,10 +200,8 @@ class GraphBuilder:
             found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
         return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
 
-    def _edges(
-        self, included: dict[str, ExtractedFile], records: FileRecords, root_name: str
-    ) -> Iterator[tuple[str, int, int]]:
-        yield from records.containment()
+    def _resolve_all(self, included: dict[str, ExtractedFile], root_name: str) -> None:
+        """Resolves the languages that need it, before any node is made: what resolution takes in memory is free again by then."""
         by_language: dict[str, dict[str, FileFacts]] = {}
         for path, file in included.items():
             if file.language != TEXT and file.facts.facts is not None:
@@ -206,10 +209,16 @@ class GraphBuilder:
         for language, files in by_language.items():
             if language not in self._resolved:
                 self._resolved[language] = self._resolve(language, Project(files, root_name))
-        collected = {
-            (k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges
-        }
-        yield from sorted(collected)
+        if self._once:
+            for files in by_language.values():
+                for facts in files.values():
+                    facts.facts = None
+
+    def _edges(self, records: FileRecords) -> Iterator[tuple[str, int, int]]:
+        yield from records.containment()
+        yield from sorted(
+            {(k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges}
+        )
 
     def _resolve(self, language: str, project: Project) -> list[Edge]:
         edges = self._front_ends[language].resolve(project)

@@ -947,10 +947,10 @@ class Solver(Builtins):
         owner, index = self.first[value], self.second[value]
         found = self.find_member(owner, index, name)
         if found is None:
-            if name == "__call__" and self.find_member(owner, index, "forward") is not None:
-                # torch.nn.Module's own __call__ runs forward.
-                if self.names.external_bases(self.paths[owner], index):
-                    self.member_of_class(slot, key, caller, (owner, index), "forward", value, arguments, target)
+            # torch.nn.Module's own __call__ runs forward.
+            is_module = name == "__call__" and self.find_member(owner, index, "forward") is not None
+            if is_module and self.names.external_bases(self.paths[owner], index):
+                self.member_of_class(slot, key, caller, (owner, index), "forward", value, arguments, target)
             return
         self.member_of_class(slot, key, caller, (owner, index), name, value, arguments, target)
 
@@ -1011,8 +1011,7 @@ class Solver(Builtins):
         facts = self.facts[slot]
         for result, _, inner in facts.decorated:
             self.later.append(("decorated", slot, result, inner))
-        for number, function in enumerate(facts.functions):
-            self.later.append(("function", slot, number, 0))
+        self.later += [("function", slot, number, 0) for number in range(len(facts.functions))]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, slot, a, b = entry
