@@ -10,7 +10,7 @@ from codefuse_hf.graph import syntax
 from codefuse_hf.graph.languages import java_facts as op
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.java_code import CodeReader
-from codefuse_hf.graph.languages.java_scopes import COMMENTS, without_comments
+from codefuse_hf.graph.languages.java_scopes import COMMENTS, TYPES, without_comments
 from codefuse_hf.graph.source_text import SourceText
 
 _CLASS_KINDS = {
@@ -373,7 +373,7 @@ class FileReader(CodeReader):
                 body = child
             elif kind == "dimensions":
                 dimensions = self.dimensions(child)
-            elif result is None and (kind.endswith("_type") or kind == "type_identifier"):
+            elif result is None and kind in TYPES:
                 result = child
         if name_node is None:
             return
@@ -469,7 +469,7 @@ class FileReader(CodeReader):
         comment, _ = self.comment_of(node, trailing=True)
         kind = shown = ""
         for child in children:
-            if child.type.endswith("_type") or child.type == "type_identifier":
+            if child.type in TYPES:
                 kind, shown = self.type_name(child), self.shown(child)
             elif child.type == "variable_declarator":
                 fields = {"fieldType": shown, "modifiers": modifiers, "comment": comment}
