@@ -93,7 +93,7 @@ class Solver(Builtins):
         self.uses: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.later: list[tuple] = []
         self.decorated_functions = {found for slot, f in enumerate(self.facts) for found in self._decorated(slot, f)}
-        self.stored = {key for f in self.facts for key, _, _ in f.items if key.__class__ is str}
+        self.stored = {key for f in self.facts for key, source, _ in f.items if source and key.__class__ is str}
         self.prefixes = {
             slot << SHIFT | target: method[1]
             for slot, f in enumerate(self.facts)
@@ -903,7 +903,8 @@ class Solver(Builtins):
 
     def store_attribute(self, slot: int, caller: int, value: int, name: str, source: int) -> None:
         kind = self.kinds[value]
-        self._note_stored(name)
+        if source & MASK:
+            self._note_stored(name)
         if kind == Kind.INSTANCE:
             owner, index = self.first[value], self.second[value]
             found = self.find_member(owner, index, name)
@@ -912,7 +913,10 @@ class Solver(Builtins):
                 self.on(variable, (TRANSFER, self._setter(slot, caller, value, name, source), 0))
             if self.find_member(owner, index, "__setattr__") is not None:
                 self.call_method(slot, ("setattr", name, source), caller, value, "__setattr__", Arguments(((0, Constant(name)), (0, source))), self.new(slot, ("ignored", name)))  # fmt: skip
-            self.flow(source, self.instance_variable(value, name))
+            if source & MASK:
+                self.flow(source, self.instance_variable(value, name))
+        elif not source & MASK:
+            return
         elif kind == Kind.CLASS:
             self.flow(source, self.class_variable(self.first[value], self.second[value], name))
         elif kind == Kind.MODULE and self.first[value] >= 0:
