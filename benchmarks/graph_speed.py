@@ -1,6 +1,6 @@
 """Speed and memory of the code-graph builder, side by side with the tools a user would pick instead.
 
-Trees are drawn from the packages installed beside this project: nested samples of 100 to 10 000 files (the same seeded
+Trees are drawn from the packages installed beside this project: nested samples of 30 to 10 000 files (the same seeded
 shuffle, so that file sizes are alike), 1 MB of Python, and the whole `transformers` package. Every tool runs in a process
 of its own, the other tools in virtual environments of their own (`--install` makes them); no tool is a dependency of the
 project. Noted are time (after imports), CPU time, and the peak of the resident memory of all its processes together.
@@ -42,7 +42,7 @@ LEAVES_OUT = {
     "tree-sitter tags": "resolution: a call leads to every definition of that name; no imports, inheritance, texts",
     "aider": "edges between functions: ranks tags by references between files, for a prompt; no graph to keep",
 }
-SIZES = (100, 300, 1000, 3000, 10_000)
+SIZES = (30, 100, 300, 1000, 3000, 10_000)
 QUICK_SIZES = (100, 300, 1000)
 
 
@@ -78,7 +78,7 @@ def versions(peers: Path) -> dict[str, str]:
 
 
 class MemoryWatch(threading.Thread):
-    """Samples the resident memory of a process and its descendants; pages they share count once each."""
+    """Samples the resident memory of a process and its descendants; pages they share count in each of them."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         super().__init__(daemon=True)

@@ -30,7 +30,7 @@ TEST_SECONDS = 2.0
 
 
 class _StopAfter:
-    """A pytest plugin that cuts slow tests short and ends the session once its time is used up."""
+    """A pytest plugin that cuts slow tests short and ends the run once its time is used up."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

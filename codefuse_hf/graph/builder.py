@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 from tqdm.auto import tqdm
 
-from codefuse_hf.graph import sources
+from codefuse_hf import __version__
+from codefuse_hf.graph import sources, syntax
+from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
@@ -31,6 +35,7 @@ def build_code_graph(
     max_files: int = sources.DEFAULT_MAX_FILES,
     progress: bool = True,
     name: str | None = None,
+    cache: str | os.PathLike | None = None,
 ) -> CodeGraph:
     """The code graph of a folder, of a list of files, or of a revision of a local git repository.
 
@@ -45,6 +50,8 @@ def build_code_graph(
         max_files: files beyond this number are left out, in order of their paths.
         progress: whether to show progress bars.
         name: the repository's name; by default that of its folder.
+        cache: a folder in which the graph is kept; the next build with the same options of a repository whose files have
+            not changed reads it from there. For changes while a program runs, see `GraphBuilder.update`.
 
     Returns:
         The graph. `graph.diagnostics` lists, per file, what was wrong with it; nothing that is wrong with a file stops the build.
@@ -57,7 +64,8 @@ def build_code_graph(
         path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
         max_textfile_size=max_textfile_size, max_files=max_files, progress=progress, name=name,
     )  # fmt: skip
-    return builder.build()
+    builder._once = True
+    return builder.build() if cache is None else builder.build_cached(cache)
 
 
 class GraphBuilder:
@@ -96,6 +104,7 @@ class GraphBuilder:
         self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
         self._extracted: dict[str, ExtractedFile] = {}
         self._tree: sources.SourceTree | None = None
+        self._once = False
         self._resolved: dict[str, list[Edge]] = {}
         self._resolved_paths: set[str] = set()
 
@@ -107,6 +116,24 @@ class GraphBuilder:
         self._extracted = {file.path: file for file in found}
         self._resolved = {}
         return self._assemble()
+
+    def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
+        """Reads the graph from a cache folder if nothing has changed since it was kept there, else builds and keeps it."""
+        tree = self._list()
+        options = {
+            **asdict(self._options),
+            "languages": list(self._front_ends),
+            "name": self._name or tree.name,
+            "version": __version__,
+        }
+        options["grammars"] = {n: syntax.grammar_source(f.grammar) for n, f in self._front_ends.items()}
+        kept = BuildCache(folder, options)
+        fingerprint = kept.fingerprint(tree, self._options.max_file_size)
+        graph = kept.load(fingerprint)
+        if graph is None:
+            graph = self.build()
+            kept.save(fingerprint, graph)
+        return graph
 
     def update(self, changed: Iterable[str | os.PathLike] | None = None) -> CodeGraph:
         """Builds the graph again after changes on disk; the same bytes as `build()` would give.
@@ -160,9 +187,12 @@ class GraphBuilder:
     def _assemble(self) -> CodeGraph:
         tree, included = self._tree, {p: f for p, f in self._extracted.items() if f.facts is not None}
         self._resolved_paths = set(included)
+        self._resolve_all(included, tree.name)
         records = FileRecords(self._name or tree.name, included)
-        edges = self._edges(included, records, tree.name)
-        return CodeGraph.from_records(records.nodes(), edges, self._diagnostics())
+        graph = CodeGraph.from_records(records.nodes(), self._edges(records), self._diagnostics())
+        if self._once:
+            self._extracted, self._resolved, self._tree = {}, {}, None
+        return graph
 
     def _diagnostics(self) -> list[Diagnostic]:
         found = [Diagnostic(clean_path(d.path), d.kind, d.message, d.line) for d in self._tree.diagnostics]
@@ -170,10 +200,8 @@ class GraphBuilder:
             found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
         return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
 
-    def _edges(
-        self, included: dict[str, ExtractedFile], records: FileRecords, root_name: str
-    ) -> Iterator[tuple[str, int, int]]:
-        yield from records.containment()
+    def _resolve_all(self, included: dict[str, ExtractedFile], root_name: str) -> None:
+        """Resolves the languages that need it, before any node is made: what resolution takes in memory is free again by then."""
         by_language: dict[str, dict[str, FileFacts]] = {}
         for path, file in included.items():
             if file.language != TEXT and file.facts.facts is not None:
@@ -181,15 +209,27 @@ class GraphBuilder:
         for language, files in by_language.items():
             if language not in self._resolved:
                 self._resolved[language] = self._resolve(language, Project(files, root_name))
-        collected = {
-            (k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges
-        }
-        yield from sorted(collected)
+        if self._once:
+            for files in by_language.values():
+                for facts in files.values():
+                    facts.facts = None
+
+    def _edges(self, records: FileRecords) -> Iterator[tuple[str, int, int]]:
+        yield from records.containment()
+        yield from sorted(
+            {(k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges}
+        )
 
     def _resolve(self, language: str, project: Project) -> list[Edge]:
         edges = self._front_ends[language].resolve(project)
-        with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
-            return list(bar)
+        collecting = gc.isenabled()
+        gc.disable()  # millions of small objects that all stay: the collector would only look at them again and again
+        try:
+            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+                return list(bar)
+        finally:
+            if collecting:
+                gc.enable()
 
 
 def _path_order(path: str) -> list[str]:

@@ -97,3 +97,39 @@ def test_update_outside_the_folder_is_refused(counted):
     _, builder, _, _ = counted
     with pytest.raises(ValueError, match="outside"):
         builder.update(["../elsewhere.py"])
+
+
+def test_cache_is_used_when_nothing_changed_and_only_then(tmp_path, monkeypatch):
+    root, kept = tmp_path / "repository", tmp_path / "kept"
+    for name, versions in VERSIONS.items():
+        write(root, name, versions[0])
+    write(root, "broken.py", "def f(:\n")
+    first = build_code_graph(root, progress=False, workers=0, cache=kept)
+    builds = []
+    real = GraphBuilder.build
+    monkeypatch.setattr(GraphBuilder, "build", lambda self: builds.append(1) or real(self))
+    again = build_code_graph(root, progress=False, workers=0, cache=kept)
+    assert not builds and again.to_json() == first.to_json() and again.diagnostics == first.diagnostics
+    write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
+    assert build_code_graph(root, progress=False, workers=0, cache=kept).to_json() == fresh(root)
+    assert len(builds) == 2  # the fresh one and the cached one
+    build_code_graph(root, progress=False, workers=0, cache=kept, text_files=False)
+    assert len(builds) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": 1}', b"\xff"])
+def test_damaged_cache_is_rebuilt(tmp_path, damage):
+    root, kept = tmp_path / "repository", tmp_path / "kept"
+    write(root, "a.py", "def f(): pass\nf()\n")
+    expected = build_code_graph(root, progress=False, workers=0, cache=kept).to_json()
+    for name in ("manifest.json", "graph.json.gz"):
+        good = (kept / name).read_bytes()
+        (kept / name).write_bytes(damage)
+        assert build_code_graph(root, progress=False, workers=0, cache=kept).to_json() == expected
+        (kept / name).write_bytes(good)
+
+
+def test_cache_that_is_a_file_is_refused(tmp_path):
+    write(tmp_path, "a.py", "")
+    with pytest.raises(NotADirectoryError, match="cache="):
+        build_code_graph(tmp_path, progress=False, workers=0, cache=tmp_path / "a.py")

@@ -38,7 +38,13 @@ def test_imports_of_every_kind(tmp_path: Path) -> None:
 
 
 def test_import_of_a_nested_class(tmp_path: Path) -> None:
-    graph = build(tmp_path, {"p/A.java": "package p; public class A { public static class In { } }", "B.java": "import p.A.In; class B extends In { }"})
+    graph = build(
+        tmp_path,
+        {
+            "p/A.java": "package p; public class A { public static class In { } }",
+            "B.java": "import p.A.In; class B extends In { }",
+        },
+    )
     assert edges_of(graph, "imports") == {("B.java", "A.In")}
     assert edges_of(graph, "extends") == {("B", "A.In")}
 
@@ -53,18 +59,34 @@ def test_inheritance(tmp_path: Path) -> None:
             "class Use { Object o = new J() { }; Object b = new Base<Integer>() { }; }",
         },
     )
-    assert edges_of(graph, "extends") == {("J", "I"), ("A", "Base"), ("A.Own", "Base.Part"), ("E$1", "E"), ("Use$2", "Base")}
+    assert edges_of(graph, "extends") == {
+        ("J", "I"),
+        ("A", "Base"),
+        ("A.Own", "Base.Part"),
+        ("E$1", "E"),
+        ("Use$2", "Base"),
+    }
     assert edges_of(graph, "implements") == {("A", "J"), ("A", "I"), ("E", "J"), ("R", "J"), ("Use$1", "J")}
 
 
 def test_cyclic_inheritance_ends(tmp_path: Path) -> None:
-    graph = build(tmp_path, {"A.java": "class A extends B { void f() { g(); } } class B extends C { } class C extends A { void g() { x.y(); } }"})
+    graph = build(
+        tmp_path,
+        {
+            "A.java": "class A extends B { void f() { g(); } } class B extends C { } class C extends A { void g() { x.y(); } }"
+        },
+    )
     assert edges_of(graph, "extends") == {("A", "B"), ("B", "C"), ("C", "A")}
     assert ("A#f()", "C#g()") in edges_of(graph, "calls")
 
 
 def test_own_type_parameter_hides_a_class(tmp_path: Path) -> None:
-    graph = build(tmp_path, {"A.java": "class T { void go() { } } class A<T> { T t; void f() { t.go(); } } class B { T t; void f() { t.go(); } }"})
+    graph = build(
+        tmp_path,
+        {
+            "A.java": "class T { void go() { } } class A<T> { T t; void f() { t.go(); } } class B { T t; void f() { t.go(); } }"
+        },
+    )
     assert {a for a, b in edges_of(graph, "calls") if b == "T#go()"} == {"B#f()"}
 
 
@@ -78,7 +100,13 @@ def test_references(tmp_path: Path) -> None:
         },
     )
     found = edges_of(graph, "references")
-    assert {("A.part", "Part"), ("A#f(Part)", "Part"), ("A#f(Part)", "Oops"), ("A#f(Part)", "Part.count"), ("A#c()", "Part")} <= found
+    assert {
+        ("A.part", "Part"),
+        ("A#f(Part)", "Part"),
+        ("A#f(Part)", "Oops"),
+        ("A#f(Part)", "Part.count"),
+        ("A#c()", "Part"),
+    } <= found
     assert {("B#f(Object,Color)", "Color.RED"), ("B#f(Object,Color)", "Part")} <= found
 
 
@@ -87,7 +115,12 @@ def test_the_nearest_of_two_copies_is_meant(tmp_path: Path) -> None:
     user = "package app; import lib.Tool; class User { void f(Tool t) { t.use(); } }"
     graph = build(
         tmp_path,
-        {"one/lib/Tool.java": copy % "", "two/lib/Tool.java": copy % "int... n", "one/app/User.java": user, "two/app/User.java": user},
+        {
+            "one/lib/Tool.java": copy % "",
+            "two/lib/Tool.java": copy % "int... n",
+            "one/app/User.java": user,
+            "two/app/User.java": user,
+        },
     )
     paths = {n["id"]: n.get("path") for n in graph["nodes"] if n["nodeType"] == "File"}
     parents = {e["target"]: e["source"] for e in graph["edges"] if e["edgeType"] == "contains"}
@@ -104,7 +137,11 @@ def test_the_nearest_of_two_copies_is_meant(tmp_path: Path) -> None:
 def test_python_and_java_in_one_graph(tmp_path: Path) -> None:
     graph = build(
         tmp_path,
-        {"src/A.java": "class A { void f() { g(); } void g() { } }", "tool/run.py": "def f():\n    g()\n\ndef g():\n    pass\n", "README.md": "# both\n"},
+        {
+            "src/A.java": "class A { void f() { g(); } void g() { } }",
+            "tool/run.py": "def f():\n    g()\n\ndef g():\n    pass\n",
+            "README.md": "# both\n",
+        },
     )
     kinds = {n["nodeType"] for n in graph["nodes"]}
     assert {"Method", "Function", "Textfile"} <= kinds

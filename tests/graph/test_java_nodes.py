@@ -11,7 +11,7 @@ from codefuse_hf.graph import build_code_graph
 from codefuse_hf.graph.languages.java import FRONT_END
 from codefuse_hf.graph.source_text import SourceText
 
-SOURCE = '''\
+SOURCE = """\
 package com.acme;
 
 /** Runs things. */
@@ -49,7 +49,7 @@ public abstract class Engine<T> extends Base implements Runnable {
 
     @interface Mark { int value() default 1; }
 }
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,14 @@ def test_class_fields(graph: dict) -> None:
 
 def test_kinds_of_classes(graph: dict) -> None:
     kinds = {n["name"]: n["classType"] for n in graph["nodes"] if n["nodeType"] == "Class"}
-    assert kinds == {"Engine": "class", "Engine$1": "class", "Mode": "enum", "Mode$1": "class", "Pair": "record", "Mark": "annotation"}
+    assert kinds == {
+        "Engine": "class",
+        "Engine$1": "class",
+        "Mode": "enum",
+        "Mode$1": "class",
+        "Pair": "record",
+        "Mark": "annotation",
+    }
 
 
 def test_method_fields(graph: dict) -> None:

@@ -29,7 +29,24 @@ def test_broken_syntax_keeps_the_rest() -> None:
     assert ("calls", "A#i()", "A#g()") in edges(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\n", ";", "}", "class", "class A", "import ;", "package ;", "@", "\0", "class A { int }", "enum E { , }"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\n\n",
+        ";",
+        "}",
+        "class",
+        "class A",
+        "import ;",
+        "package ;",
+        "@",
+        "\0",
+        "class A { int }",
+        "enum E { , }",
+    ],
+)
 def test_hardly_any_source(text: str) -> None:
     facts = FRONT_END.extract("A.java", SourceText(text))
     list(FRONT_END.resolve({"A.java": facts}))
@@ -66,7 +83,15 @@ def test_mutated_programs_never_raise() -> None:
         text = random.choice(sources)
         for _ in range(random.randint(1, 6)):
             at = random.randrange(len(text))
-            text = random.choice([text[:at] + text[at + random.randint(1, 20) :], text[:at] + random.choice("(){}<>;,.\"'@:\0é") + text[at:]]) or " "
+            text = (
+                random.choice(
+                    [
+                        text[:at] + text[at + random.randint(1, 20) :],
+                        text[:at] + random.choice("(){}<>;,.\"'@:\0é") + text[at:],
+                    ]
+                )
+                or " "
+            )
         source = SourceText(text)
         facts = FRONT_END.extract("A.java", source)
         for index, definition in enumerate(facts.definitions[1:], 1):
@@ -82,6 +107,8 @@ def test_duplicate_definitions() -> None:
 
 def test_same_bytes_from_processes(tmp_path: Path) -> None:
     for number in range(6):
-        (tmp_path / f"A{number}.java").write_text(f"class A{number} {{ void f() {{ new A{(number + 1) % 6}().f(); Runnable r = () -> f(); r.run(); }} }}")
+        (tmp_path / f"A{number}.java").write_text(
+            f"class A{number} {{ void f() {{ new A{(number + 1) % 6}().f(); Runnable r = () -> f(); r.run(); }} }}"
+        )
     one = build_code_graph(tmp_path, workers=1, progress=False).to_json()
     assert one == build_code_graph(tmp_path, workers=2, progress=False).to_json()

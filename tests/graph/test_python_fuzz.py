@@ -1,6 +1,7 @@
 """Generated programs and mutated real files: no exception, and what must hold for every graph holds."""
 
 import random
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -91,10 +92,10 @@ statements = st.recursive(
     ),
     lambda s: st.one_of(
         st.tuples(NAMES, st.lists(s, min_size=1, max_size=3)).map(
-            lambda p: block(f"def {p[0]}(self, a=1, *b, c: A = 2, **d):", sum(p[1], []))
+            lambda p: block(f"def {p[0]}(self, a=1, *b, c: A = 2, **d):", list(chain.from_iterable(p[1])))
         ),
         st.tuples(NAMES, NAMES, st.lists(s, min_size=1, max_size=3)).map(
-            lambda p: block(f"class {p[0]}({p[1]}, metaclass={p[1]}):", sum(p[2], []))
+            lambda p: block(f"class {p[0]}({p[1]}, metaclass={p[1]}):", list(chain.from_iterable(p[2])))
         ),
         st.tuples(expressions, NAMES, s).map(lambda p: ["@" + p[0], *block(f"def {p[1]}(x):", p[2])]),
         st.tuples(expressions, s, s).map(lambda p: [*block(f"if {p[0]}:", p[1]), *block("else:", p[2])]),
@@ -108,7 +109,7 @@ statements = st.recursive(
     ),
     max_leaves=8,
 )
-programs = st.lists(statements, max_size=6).map(lambda parts: "\n".join(sum(parts, [])) + "\n")
+programs = st.lists(statements, max_size=6).map(lambda parts: "\n".join(list(chain.from_iterable(parts))) + "\n")
 
 
 @settings(max_examples=150, deadline=None)

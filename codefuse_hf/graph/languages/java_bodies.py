@@ -10,7 +10,16 @@ from codefuse_hf.graph.languages.java_calls import Calls
 from codefuse_hf.graph.languages.java_flow import FunctionValue
 from codefuse_hf.graph.languages.java_methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, VALUE, Value
 from codefuse_hf.graph.languages.java_names import Project, Unit
-from codefuse_hf.graph.languages.java_types import JavaClass, JavaField, TypeVariable, bindings_of, convertible, erasure, substitute, unboxed
+from codefuse_hf.graph.languages.java_types import (
+    JavaClass,
+    JavaField,
+    TypeVariable,
+    bindings_of,
+    convertible,
+    erasure,
+    substitute,
+    unboxed,
+)
 
 _DEEPEST_LAMBDA = 200
 """Lambdas inside lambdas beyond which the types of their parameters are not inferred any more."""
@@ -118,14 +127,22 @@ class Bodies(Calls):
         function.ref = Ref(frame.unit.path, facts.caller)
         function.parameter_nodes = tuple([self.slot_node(frame.unit, slot) for slot in facts.parameters])
         function.result_node = self.flow.node()
-        if all(frame.unit.slots[slot][0] is not None for slot in facts.parameters) and facts.shape == "expression":
+        if facts.shape == "expression" and self._stands_alone(frame.unit, facts):
             # nothing to infer: its result helps to choose the overload that it is passed to
-            if self.depth < _DEEPEST_LAMBDA and not any(each[0] in (op.LAMBDA, op.REFERENCE) for each in facts.code):
-                function.done = True
-                self.depth += 1
-                self.follow(frame.unit, body, None, function)
-                self.depth -= 1
+            function.done = True
+            self.depth += 1
+            self.follow(frame.unit, body, None, function)
+            self.depth -= 1
         return Value(None, (self.flow.add_function(function),), (function,), FUNCTION)
+
+    def _stands_alone(self, unit: Unit, facts: op.BodyFacts) -> bool:
+        """Whether the code of a lambda can be followed before it is known what the lambda is passed to."""
+        typed = all(unit.slots[slot][0] is not None for slot in facts.parameters)
+        return (
+            typed
+            and self.depth < _DEEPEST_LAMBDA
+            and not any(each[0] in (op.LAMBDA, op.REFERENCE) for each in facts.code)
+        )
 
     def make_reference(self, frame: Frame, value: int, kind: str | None, name: str) -> Value:
         target = frame.values[value] if value >= 0 else Value(frame.unit.type(frame.environment, kind), (), (), TYPE)
@@ -270,7 +287,9 @@ class Bodies(Calls):
             kind = each.type if kind is None else self.join_types(kind, each.type)
         nodes = tuple([node for each in made for node in each.nodes])
         functions = tuple([function for each in made for function in each.functions])
-        return Value(kind, nodes, functions, FUNCTION if functions and all(each.kind == FUNCTION for each in made) else VALUE)
+        return Value(
+            kind, nodes, functions, FUNCTION if functions and all(each.kind == FUNCTION for each in made) else VALUE
+        )
 
     def join_types(self, a: Any, b: Any) -> Any:
         """A type that holds values of both."""
@@ -289,7 +308,11 @@ class Bodies(Calls):
         if type(x) is JavaClass and type(y) is JavaClass:
             shared = y.ancestors()
             for cls, arguments in x.ancestors().items():
-                if cls in shared and cls is not self.project.object[0] and cls.name not in ("java.lang.Record", "java.lang.Enum"):
+                if (
+                    cls in shared
+                    and cls is not self.project.object[0]
+                    and cls.name not in ("java.lang.Record", "java.lang.Enum")
+                ):
                     return (cls, arguments)
         return None
 
@@ -382,7 +405,9 @@ class Bodies(Calls):
 
     def _in_project(self, iterator: Any, iterable: Value) -> bool:
         cls = erasure(iterator)
-        return type(cls) is JavaClass and (cls.ref is not None or any(child.ref is not None for child in cls.descendants()))
+        return type(cls) is JavaClass and (
+            cls.ref is not None or any(child.ref is not None for child in cls.descendants())
+        )
 
     def close_resource(self, frame: Frame, value: int) -> Value:
         if value >= 0 and frame.values[value].type is not None:

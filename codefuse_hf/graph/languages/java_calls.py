@@ -8,7 +8,16 @@ from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java_flow import Flow, FunctionValue, Site
 from codefuse_hf.graph.languages.java_methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
 from codefuse_hf.graph.languages.java_names import Project, Unit
-from codefuse_hf.graph.languages.java_types import JavaClass, JavaField, JavaMethod, TypeVariable, bindings_of, convertible, erasure, substitute
+from codefuse_hf.graph.languages.java_types import (
+    JavaClass,
+    JavaField,
+    JavaMethod,
+    TypeVariable,
+    bindings_of,
+    convertible,
+    erasure,
+    substitute,
+)
 
 _COMPOSING = frozenset({"java.util.stream.Collectors", "java.util.Comparator", "java.util.stream.Collector"})
 
@@ -69,7 +78,12 @@ class Calls:
             if cls.ref is not None:
                 found = cls.functional_method() is not None or bool(cls.supers and cls.is_open())
             else:
-                found = cls.external or bool(cls.variables) or cls.functional_method() is not None or cls is self.project.object[0]
+                found = (
+                    cls.external
+                    or bool(cls.variables)
+                    or cls.functional_method() is not None
+                    or cls is self.project.object[0]
+                )
             self._carrying[cls] = found
         return found
 
@@ -128,7 +142,11 @@ class Calls:
 
     def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
         """A call on a value of unknown type: by its name, if only one hierarchy of the project has it."""
-        found = self.methods.by_unique_name(name, len(values)) if receiver.kind != TYPE and type(receiver.type) is not str else []
+        found = (
+            self.methods.by_unique_name(name, len(values))
+            if receiver.kind != TYPE and type(receiver.type) is not str
+            else []
+        )
         if found and receiver.type is None:
             return self.invoke(frame, found, Value((found[0].owner, ()), receiver.nodes), values, virtual=True)
         return self.call_library(frame, None, receiver, values, ())
@@ -177,7 +195,9 @@ class Calls:
         if anonymous >= 0:
             own = frame.unit.classes[anonymous]
             return Value((own, ()), (), (), EXACT, own)
-        return Value(made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0])
+        return Value(
+            made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0]
+        )
 
     def construct(self, frame: Any, made: tuple, values: tuple) -> tuple:
         """Calls a constructor; returns the type with inferred arguments."""
@@ -244,7 +264,11 @@ class Calls:
         result: Value | None = None
         for method in chosen:
             made = self.invoke_one(frame, method, receiver, values, virtual)
-            result = made if result is None else Value(result.type if result.type == made.type else None, result.nodes + made.nodes)
+            result = (
+                made
+                if result is None
+                else Value(result.type if result.type == made.type else None, result.nodes + made.nodes)
+            )
         return result or UNKNOWN
 
     def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
@@ -252,9 +276,9 @@ class Calls:
         if virtual and receiver.kind == EXACT and not method.is_static:
             target = self.methods.implementation(receiver.exact, method)
             targets: tuple = (target,) if target.ref is not None else ()
-        elif virtual and receiver.kind != FUNCTION:
-            targets = self.methods.dispatch(receiver.type, method)
-        elif virtual and receiver.kind == FUNCTION and not method.is_abstract:
+        elif (virtual and receiver.kind != FUNCTION) or (
+            virtual and receiver.kind == FUNCTION and not method.is_abstract
+        ):
             targets = self.methods.dispatch(receiver.type, method)
         else:
             targets = (method,) if method.ref is not None else ()
@@ -286,7 +310,10 @@ class Calls:
         types = method.unit.parameter_types(method)
         count = len(values)
         variadic = method.variadic and not (
-            count == len(types) and values and type(values[-1].type) is tuple and convertible(values[-1].type, types[-1], False) == 2
+            count == len(types)
+            and values
+            and type(values[-1].type) is tuple
+            and convertible(values[-1].type, types[-1], False) == 2
         )
         if method.variadic and not variadic and values[-1].type is not None and values[-1].type[0] != "[]":
             variadic = True
@@ -356,11 +383,15 @@ class Calls:
 
     # -- the library -----------------------------------------------------------------------------------------------------------------
 
-    def call_library(self, frame: Any, method: JavaMethod | None, receiver: Value, values: tuple, formals: Any) -> Value:
+    def call_library(
+        self, frame: Any, method: JavaMethod | None, receiver: Value, values: tuple, formals: Any
+    ) -> Value:
         """A call of code outside of the project: it may call the functions that it is given, keep them, or return them."""
         for value in values:
             self.settle(value, None)
-        result = self.flow.merge(tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)])))
+        result = self.flow.merge(
+            tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)]))
+        )
         composes = method is not None and self._composes(method)
         declared = method.unit.parameter_types(method) if method is not None else ()
         for position, value in enumerate(values):
@@ -371,7 +402,11 @@ class Calls:
                     for node in receiver.nodes:
                         self.flow.connect(value.nodes, node)
                 elif not composes:
-                    others = tuple(dict.fromkeys([*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]))
+                    others = tuple(
+                        dict.fromkeys(
+                            [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
+                        )
+                    )
                     made = self.flow.node()
                     self.flow.add_site(value.nodes, Site(frame.caller, (others,), made, True))
                     result = self.flow.merge((*result, made))
@@ -381,7 +416,9 @@ class Calls:
 
     def _composes(self, method: JavaMethod) -> bool:
         owner = method.owner
-        return owner.name in _COMPOSING or (owner.functional_method() is not None and not method.is_abstract and owner.name != "java.lang.Iterable")
+        return owner.name in _COMPOSING or (
+            owner.functional_method() is not None and not method.is_abstract and owner.name != "java.lang.Iterable"
+        )
 
     def _is_function_type(self, kind: Any) -> bool:
         return type(kind) is tuple and kind[0] != "[]" and kind[0].functional_method() is not None and kind[0].name not in (
@@ -399,7 +436,11 @@ class Calls:
             method = wanted.functional_method()
             if method is not None and wanted in cls.ancestors():
                 exact = value.kind == EXACT
-                targets = (self.methods.implementation(value.exact, method),) if exact else self.methods.dispatch(value.type, method)
+                targets = (
+                    (self.methods.implementation(value.exact, method),)
+                    if exact
+                    else self.methods.dispatch(value.type, method)
+                )
                 for target in targets:
                     self.call_edge(frame.caller, target.ref)
 
@@ -489,6 +530,12 @@ class Calls:
     @staticmethod
     def _feed(site: Site, parameters: tuple, edges: list[tuple[int, int]]) -> None:
         for position, parameter in enumerate(parameters):
-            given = site.arguments[0] if site.callback else site.arguments[min(position, len(site.arguments) - 1)] if site.arguments else ()
+            given = (
+                site.arguments[0]
+                if site.callback
+                else site.arguments[min(position, len(site.arguments) - 1)]
+                if site.arguments
+                else ()
+            )
             if parameter >= 0:
                 edges.extend((node, parameter) for node in given)

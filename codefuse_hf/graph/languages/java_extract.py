@@ -9,10 +9,10 @@ from typing import Any
 from codefuse_hf.graph import syntax
 from codefuse_hf.graph.languages import java_facts as op
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
-from codefuse_hf.graph.languages.java_code import CodeReader, without_comments
+from codefuse_hf.graph.languages.java_code import CodeReader
+from codefuse_hf.graph.languages.java_scopes import COMMENTS, TYPES, without_comments
 from codefuse_hf.graph.source_text import SourceText
 
-_COMMENTS = ("block_comment", "line_comment")
 _CLASS_KINDS = {
     "class_declaration": "class",
     "interface_declaration": "interface",
@@ -23,7 +23,7 @@ _CLASS_KINDS = {
 _FLAGS = {"static": op.STATIC, "abstract": op.ABSTRACT, "final": op.FINAL, "private": op.PRIVATE, "default": op.DEFAULT}
 _SPACES = re.compile(r"\s+")
 _DEPTH = 150_000
-"""Python frames that reading may use: far more than the deepest nesting that is followed (`java_code.DEEPEST`)."""
+"""Python frames that reading may use: far more than the deepest nesting that is followed (`java_scopes.DEEPEST`)."""
 
 
 def extract(path: str, source: SourceText) -> FileFacts:
@@ -92,7 +92,7 @@ class FileReader(CodeReader):
                 self.import_declaration(node)
             elif kind == "ERROR":
                 self.broken_members(node, -1)
-            elif node.is_named and kind not in _COMMENTS and kind != "module_declaration":
+            elif node.is_named and kind not in COMMENTS and kind != "module_declaration":
                 stray.append(node)
         if stray:  # methods and statements without a class: a snippet, or what is left of broken code
             self.members(stray, -1)
@@ -123,10 +123,14 @@ class FileReader(CodeReader):
         first, below = None, node
         while True:
             sibling = below.prev_sibling
-            if sibling is None or sibling.type not in _COMMENTS:
+            if sibling is None or sibling.type not in COMMENTS:
                 return first
             before = sibling.prev_sibling
-            if before is not None and before.end_point[0] == sibling.start_point[0] and before.type not in ("{", *_COMMENTS):
+            if (
+                before is not None
+                and before.end_point[0] == sibling.start_point[0]
+                and before.type not in ("{", *COMMENTS)
+            ):
                 return first  # it stands behind what comes before, on the same line
             if below.start_point[0] - sibling.end_point[0] > 1 and not self.text(sibling).startswith("/**"):
                 return first  # a blank line in between
@@ -138,7 +142,7 @@ class FileReader(CodeReader):
         sibling = node.next_sibling
         if sibling is not None and sibling.type in (",", ";") and sibling.start_point[0] == node.end_point[0]:
             sibling = sibling.next_sibling
-        if sibling is not None and sibling.type in _COMMENTS and sibling.start_point[0] == node.end_point[0]:
+        if sibling is not None and sibling.type in COMMENTS and sibling.start_point[0] == node.end_point[0]:
             return sibling
         return None
 
@@ -178,12 +182,16 @@ class FileReader(CodeReader):
             if child.type in ("identifier", "scoped_identifier"):
                 self.mention(_SPACES.sub("", self.text(child)))
 
-    def define(self, node_type: str, start: int, end: int, fields: dict, cut: int = -1, parent: int | None = None) -> int:
+    def define(
+        self, node_type: str, start: int, end: int, fields: dict, cut: int = -1, parent: int | None = None
+    ) -> int:
         source = self.source
         cut_start = -1 if cut < 0 else source.char(cut)
         fields = {key: value for key, value in fields.items() if value}
         container = self.container if parent is None else parent
-        self.definitions.append(Definition(node_type, container, source.char(start), source.char(end), fields, cut_start))
+        self.definitions.append(
+            Definition(node_type, container, source.char(start), source.char(end), fields, cut_start)
+        )
         return len(self.definitions) - 1
 
     # -- classes -----------------------------------------------------------------------------------------------------------
@@ -247,7 +255,19 @@ class FileReader(CodeReader):
         name = f"{around.rpartition('.')[2]}${number}"
         definition = self.define("Class", start, body.end_byte, {"name": name, "classType": "class"})
         saved = self.enter(definition, index, environment)
-        self.classes[index] = (definition, "", "anonymous", op.FINAL, outer, environment, (), superclass, (), False, None)
+        self.classes[index] = (
+            definition,
+            "",
+            "anonymous",
+            op.FINAL,
+            outer,
+            environment,
+            (),
+            superclass,
+            (),
+            False,
+            None,
+        )
         self.push_class_scope(body)
         self.members(body.children, index)
         self.leave(saved)
@@ -296,14 +316,15 @@ class FileReader(CodeReader):
 
     def members(self, nodes: list, owner: int) -> None:
         for node in nodes:
-            if node.is_named and node.type not in _COMMENTS:
+            if node.is_named and node.type not in COMMENTS:
                 self.member(node, owner)
 
     def member(self, node: Any, owner: int) -> None:
         kind = node.type
-        if kind in ("method_declaration", "annotation_type_element_declaration"):
-            self.method(node)
-        elif kind in ("constructor_declaration", "compact_constructor_declaration"):
+        if kind in ("method_declaration", "annotation_type_element_declaration") or kind in (
+            "constructor_declaration",
+            "compact_constructor_declaration",
+        ):
             self.method(node)
         elif kind in ("field_declaration", "constant_declaration"):
             self.field(node)
@@ -322,7 +343,11 @@ class FileReader(CodeReader):
 
     def broken_members(self, node: Any, owner: int) -> None:
         """What can still be read of a part that does not parse."""
-        known = [c for c in node.children if c.type.endswith(("_declaration", "_statement", "_invocation")) or c.type in ("ERROR", "block")]
+        known = [
+            c
+            for c in node.children
+            if c.type.endswith(("_declaration", "_statement", "_invocation")) or c.type in ("ERROR", "block")
+        ]
         for child in known:
             if child.type == "import_declaration":
                 self.import_declaration(child)
@@ -348,7 +373,7 @@ class FileReader(CodeReader):
                 body = child
             elif kind == "dimensions":
                 dimensions = self.dimensions(child)
-            elif result is None and (kind.endswith("_type") or kind == "type_identifier"):
+            elif result is None and kind in TYPES:
                 result = child
         if name_node is None:
             return
@@ -372,7 +397,9 @@ class FileReader(CodeReader):
         if node.type == "compact_constructor_declaration":
             types, slots, written = self.compact_parameters()
             variadic = bool(written) and written[-1].endswith("...")
-        returned = None if is_constructor else self.type_name(result) + "[]" * dimensions if result is not None else "void"
+        returned = (
+            None if is_constructor else self.type_name(result) + "[]" * dimensions if result is not None else "void"
+        )
         if returned:
             self.mention(returned)
         end = body.start_byte if body is not None else node.end_byte
@@ -400,7 +427,17 @@ class FileReader(CodeReader):
                 self.implicit_super(body)
             self.statement(body)
         self.methods.append(
-            (definition, self.owner, "<init>" if is_constructor else name, tuple(types), variadic, returned, flags, environment, body_index)
+            (
+                definition,
+                self.owner,
+                "<init>" if is_constructor else name,
+                tuple(types),
+                variadic,
+                returned,
+                flags,
+                environment,
+                body_index,
+            )
         )
         self.leave(saved)
 
@@ -420,7 +457,7 @@ class FileReader(CodeReader):
 
     def implicit_super(self, body: Any) -> None:
         """A constructor that calls no other one calls the constructor without arguments of its superclass."""
-        first = next((c for c in body.children if c.is_named and c.type not in _COMMENTS), None)
+        first = next((c for c in body.children if c.is_named and c.type not in COMMENTS), None)
         if first is None or first.type != "explicit_constructor_invocation":
             self.emit(op.CHAIN, "super", (), -1)
 
@@ -432,7 +469,7 @@ class FileReader(CodeReader):
         comment, _ = self.comment_of(node, trailing=True)
         kind = shown = ""
         for child in children:
-            if child.type.endswith("_type") or child.type == "type_identifier":
+            if child.type in TYPES:
                 kind, shown = self.type_name(child), self.shown(child)
             elif child.type == "variable_declarator":
                 fields = {"fieldType": shown, "modifiers": modifiers, "comment": comment}
@@ -483,7 +520,7 @@ class FileReader(CodeReader):
         fields["comment"] = self.comment_of(node, trailing=True)[0]
         self.modifiers_of(children)
         if arguments is not None:
-            fields["arguments"] = [self.text(c) for c in arguments.children if c.is_named and c.type not in _COMMENTS]
+            fields["arguments"] = [self.text(c) for c in arguments.children if c.is_named and c.type not in COMMENTS]
         definition = self.define("Field", node.start_byte, node.end_byte, fields)
         self.fields.append((definition, self.owner, self.text(name_node), kind, op.STATIC | op.FINAL))
         self.code = self.initializer_code()

@@ -19,7 +19,21 @@ _MOST_FUNCTIONS = 40
 class FunctionValue:
     """A lambda or a method reference, made at one place of the code."""
 
-    __slots__ = ("arity", "body", "done", "expected", "frame", "parameter_nodes", "reference", "ref", "result", "result_node", "shape", "targets", "throws")
+    __slots__ = (
+        "arity",
+        "body",
+        "done",
+        "expected",
+        "frame",
+        "parameter_nodes",
+        "ref",
+        "reference",
+        "result",
+        "result_node",
+        "shape",
+        "targets",
+        "throws",
+    )
 
     def __init__(self, frame: Any, body: int, reference: tuple | None) -> None:
         self.frame, self.body, self.reference = frame, body, reference
@@ -30,7 +44,9 @@ class FunctionValue:
         self.result: Any = None
         self.expected: Any = None
         self.ref: Ref | None = None
-        self.targets: dict[Any, int] = {}  # methods of a reference, with the number of arguments that go to the receiver
+        self.targets: dict[
+            Any, int
+        ] = {}  # methods of a reference, with the number of arguments that go to the receiver
         self.parameter_nodes: tuple[int, ...] = ()
         self.result_node = -1
 
@@ -102,4 +118,6 @@ class Flow:
                     if source != target and target not in targets:
                         targets[target] = None
                         waiting.extend([(target, each) for each in arrived.get(source, ())])
-            waiting.extend([(target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())])
+            waiting.extend(
+                [(target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())]
+            )

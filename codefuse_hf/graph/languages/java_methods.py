@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.java_flow import FunctionValue
 from codefuse_hf.graph.languages.java_names import Project
-from codefuse_hf.graph.languages.java_types import JavaClass, JavaMethod, TypeVariable, bindings_of, boxed, convertible, erasure, overrides, substitute
+from codefuse_hf.graph.languages.java_types import (
+    JavaClass,
+    JavaMethod,
+    TypeVariable,
+    bindings_of,
+    boxed,
+    convertible,
+    erasure,
+    overrides,
+    substitute,
+)
 
 _MOST_TARGETS = 50
 """A call through a library interface that more classes of the project implement says nothing about this call."""
@@ -44,7 +54,11 @@ class Methods:
     def choose(self, candidates: list[JavaMethod], arguments: list[Value], receiver: Any) -> list[JavaMethod]:
         """The applicable methods of which none is more specific; more than one when argument types are unknown."""
         count = len(arguments)
-        fitting = [m for m in candidates if len(m.facts.parameters) == count or (m.variadic and count >= len(m.facts.parameters) - 1)]
+        fitting = [
+            m
+            for m in candidates
+            if len(m.facts.parameters) == count or (m.variadic and count >= len(m.facts.parameters) - 1)
+        ]
         if len(fitting) <= 1:
             return fitting
         for loose, variadic in ((False, False), (True, False), (True, True)):
@@ -104,7 +118,9 @@ class Methods:
                 return 0
         return 2
 
-    def _most_specific(self, methods: list[JavaMethod], arguments: list[Value], receiver: Any, variadic: bool) -> list[JavaMethod]:
+    def _most_specific(
+        self, methods: list[JavaMethod], arguments: list[Value], receiver: Any, variadic: bool
+    ) -> list[JavaMethod]:
         if len(methods) == 1:
             return methods
         count = len(arguments)
@@ -112,7 +128,9 @@ class Methods:
         kept = []
         for method, formals in rows:
             beaten = any(
-                other is not method and self._more_specific(theirs, formals, arguments) and not self._more_specific(formals, theirs, arguments)
+                other is not method
+                and self._more_specific(theirs, formals, arguments)
+                and not self._more_specific(formals, theirs, arguments)
                 for other, theirs in rows
             )
             if not beaten:
@@ -186,7 +204,9 @@ class Methods:
         for variable in variables:
             if variable not in bindings:
                 bound = variable.unit.bound(variable)
-                bindings[variable] = None if bound is None or (type(bound) is tuple and bound[0] != "[]" and bound[1]) else bound
+                bindings[variable] = (
+                    None if bound is None or (type(bound) is tuple and bound[0] != "[]" and bound[1]) else bound
+                )
         return bindings
 
     # -- dispatch --------------------------------------------------------------------------------------------------------------

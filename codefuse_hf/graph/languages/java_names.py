@@ -10,8 +10,14 @@ from codefuse_hf.graph.languages import java_facts as op
 from codefuse_hf.graph.languages import java_library
 from codefuse_hf.graph.languages.base import FileFacts, Ref
 from codefuse_hf.graph.languages.java_extract import extract
-from codefuse_hf.graph.languages.java_types import JavaClass, JavaField, JavaMethod, TypeVariable, parse_type
-from codefuse_hf.graph.languages.java_types import PRIMITIVES
+from codefuse_hf.graph.languages.java_types import (
+    PRIMITIVES,
+    JavaClass,
+    JavaField,
+    JavaMethod,
+    TypeVariable,
+    parse_type,
+)
 from codefuse_hf.graph.source_text import SourceText
 
 _MISSING = object()
@@ -34,7 +40,8 @@ class Unit:
         self.bodies = bodies
         self.slots = slots
         self.mentions = mentions
-        self.classes = [JavaClass(self._long_name(classes, i), self, op.ClassFacts._make(c), i) for i, c in enumerate(classes)]
+        names = self._long_names(classes)
+        self.classes = [JavaClass(names[i], self, op.ClassFacts._make(c), i) for i, c in enumerate(classes)]
         self.methods = self._members(methods, op.MethodFacts, JavaMethod)
         self.fields = self._members(fields, op.FieldFacts, JavaField)
         self.single: dict[str, str] = {}
@@ -58,23 +65,29 @@ class Unit:
         self._static: dict[str, list] = {}
         self._connect()
 
-    def _long_name(self, classes: list, index: int) -> str:
-        parts = []
-        while index >= 0:
-            facts = classes[index]
-            parts.append(facts[1] or f"${index}")
-            index = facts[4]
-        if self.package:
-            parts.append(self.package)
-        return ".".join(reversed(parts))
+    def _long_names(self, classes: list) -> list[str]:
+        """Qualified names; a class comes after the one around it."""
+        names: list[str] = []
+        for index, facts in enumerate(classes):
+            around = names[facts[4]] if facts[4] >= 0 else self.package
+            own = facts[1] or f"${index}"
+            names.append(f"{around}.{own}" if around else own)
+        return names
 
     def _members(self, facts: list, record: Any, make: Any) -> list:
-        return [make(record._make(f), self.classes[f[1]], self) if f[1] >= 0 else make(record._make(f), self.project.nowhere, self) for f in facts]
+        return [
+            make(record._make(f), self.classes[f[1]], self)
+            if f[1] >= 0
+            else make(record._make(f), self.project.nowhere, self)
+            for f in facts
+        ]
 
     def _connect(self) -> None:
         for cls in self.classes:
             facts = cls.facts
-            cls.variables = tuple([TypeVariable(name, bound, self, facts.environment) for name, bound in facts.type_parameters])
+            cls.variables = tuple(
+                [TypeVariable(name, bound, self, facts.environment) for name, bound in facts.type_parameters]
+            )
             if facts.outer >= 0:
                 cls.outer = self.classes[facts.outer]
                 if facts.member:
@@ -121,7 +134,9 @@ class Unit:
         found = self._variables.get(environment)
         if found is None:
             record = self.environments[environment]
-            found = self._variables[environment] = tuple([TypeVariable(name, bound, self, environment) for name, bound in record[2]])
+            found = self._variables[environment] = tuple(
+                [TypeVariable(name, bound, self, environment) for name, bound in record[2]]
+            )
         return found
 
     def _lookup_in_file(self, name: str) -> JavaClass | None:
@@ -415,7 +430,12 @@ class Project:
                     if parent.ref is None or (cls.kind == "enum" and parent.kind == "class"):
                         continue
                     implements = parent.is_interface and not cls.is_interface
-                    if implements and facts.superclass and parent.name.rpartition(".")[2] == facts.superclass and cls.kind == "class":
+                    if (
+                        implements
+                        and facts.superclass
+                        and parent.name.rpartition(".")[2] == facts.superclass
+                        and cls.kind == "class"
+                    ):
                         implements = False  # `extends` an interface: wrong Java, but that is what it says
                     yield ("implements" if implements else "extends", cls.ref, parent.ref)
 

@@ -43,7 +43,19 @@ class TypeVariable:
 class JavaMethod:
     """A method or constructor; `declared` and `result` are its types, made on first use by `Names`."""
 
-    __slots__ = ("facts", "flags", "name", "node", "owner", "parameters", "ref", "result", "unit", "variables", "variadic")
+    __slots__ = (
+        "facts",
+        "flags",
+        "name",
+        "node",
+        "owner",
+        "parameters",
+        "ref",
+        "result",
+        "unit",
+        "variables",
+        "variadic",
+    )
 
     def __init__(self, facts: op.MethodFacts, owner: JavaClass, unit: Any) -> None:
         self.facts, self.owner, self.unit = facts, owner, unit
@@ -192,7 +204,13 @@ class JavaClass:
         if self._functional is False:
             self._functional = None
             if self.is_interface:
-                abstract = [m for ancestor in self.ancestors() for methods in ancestor.methods.values() for m in methods if m.is_abstract]
+                abstract = [
+                    m
+                    for ancestor in self.ancestors()
+                    for methods in ancestor.methods.values()
+                    for m in methods
+                    if m.is_abstract
+                ]
                 names = {m.name for m in abstract} - {"equals", "hashCode", "toString"}
                 if len(names) == 1:
                     candidates = [m for m in self.named(names.pop()) if m.is_abstract]
@@ -253,10 +271,8 @@ def overrides(method: JavaMethod, base: JavaMethod, cls: JavaClass) -> bool:
     inherited = cls.ancestors()
     left = dict(zip(method.owner.variables, inherited.get(method.owner, ()), strict=False))
     right = dict(zip(base.owner.variables, inherited.get(base.owner, ()), strict=False))
-    for a, b in zip(own, other, strict=True):
-        if not _same_erasure(substitute(a, left), substitute(b, right), a, b):
-            return False
-    return True
+    pairs = zip(own, other, strict=True)
+    return all(_same_erasure(substitute(a, left), substitute(b, right), a, b) for a, b in pairs)
 
 
 def _same_erasure(a: Any, b: Any, raw_a: Any, raw_b: Any) -> bool:

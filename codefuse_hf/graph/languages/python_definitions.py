@@ -430,9 +430,7 @@ class Definitions:
             return
         for key in [k for k in scope.paths if k[1] == name and k[0] != base]:
             del scope.paths[key]
-        if not (isinstance(version, Constant) and not isinstance(version.value, str)):
-            variable = self.as_variable(version)
-            if variable:
-                self.operation(base, Op.SET_ATTRIBUTE, len(self.items), 0)
-                self.items.append((name, variable, scope.definition))
+        plain = isinstance(version, Constant) and not isinstance(version.value, str)
+        self.operation(base, Op.SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
+        self.items.append((name, 0 if plain else self.as_variable(version), scope.definition))
         scope.paths[(base, name)] = version

@@ -281,6 +281,14 @@ class Expressions:
             if type(left.value) is type(right.value):
                 return Constant(left.value + right.value)
             return 0
+        if (
+            method == "__mod__"
+            and isinstance(left, Constant)
+            and isinstance(left.value, str)
+            and left.value.count("%") == 1
+        ):
+            before, found, after = left.value.partition("%s")
+            return self.concatenation(before, right, after) if found and (before + after + "a").isidentifier() else 0
         if method == "__add__" and (isinstance(left, Constant) or isinstance(right, Constant)):
             prefix = left.value if isinstance(left, Constant) else ""
             suffix = right.value if isinstance(right, Constant) else ""

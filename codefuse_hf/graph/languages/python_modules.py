@@ -135,6 +135,7 @@ class Names:
         self._external: dict[tuple[str, int], tuple[str, ...]] = {}
         self._builtin: dict[str, dict[int, str]] = {}
         self._stars: dict[str, tuple[str, ...]] = {}
+        self._starred: dict[str, dict[str, tuple[str, int]]] = {}
         for path in facts:
             self._stars[path] = tuple(self._star_targets(path))
 
@@ -236,23 +237,43 @@ class Names:
 
     def export(self, path: str, name: str) -> tuple[str, int] | None:
         """The file and variable that hold a module's name."""
-        key = (path, name)
-        if key in self._open:
-            return None
         variable = self.facts[path].exports.get(name)
         if variable is not None:
             return path, variable
-        self._open.add(key)
-        try:
-            for target in reversed(self._stars[path]):
-                public = self.facts[target].public
-                if name in public if public is not None else not name.startswith("_"):
-                    found = self.export(target, name)
-                    if found is not None:
-                        return found
-        finally:
-            self._open.discard(key)
-        return None
+        return self._starred_names(path).get(name) if self._stars[path] else None
+
+    def _starred_names(self, path: str) -> dict[str, tuple[str, int]]:
+        """Every name that a module gets from its star imports; later ones win."""
+        known = self._starred.get(path)
+        if known is not None:
+            return known
+        # Modules that star-import each other in a circle are gone through until nothing new turns up.
+        reached, pending = {path: None}, [path]
+        while pending:
+            for target in self._stars[pending.pop()]:
+                if target not in reached and target not in self._starred:
+                    reached[target] = None
+                    pending.append(target)
+        tables: dict[str, dict[str, tuple[str, int]]] = {place: {} for place in reached}
+        order = list(reversed(reached))
+        for _ in range(len(order) + 1):
+            sizes = sum(map(len, tables.values()))
+            for place in order:
+                for target in self._stars[place]:
+                    tables[place].update(self._public_names(target, tables.get(target)))
+            if sum(map(len, tables.values())) == sizes:
+                break
+        self._starred.update(tables)
+        return tables[path]
+
+    def _public_names(self, path: str, starred: dict[str, tuple[str, int]] | None) -> dict[str, tuple[str, int]]:
+        facts = self.facts[path]
+        if starred is None:
+            starred = self._starred.get(path, {})
+        names = {**starred, **{name: (path, variable) for name, variable in facts.exports.items()}}
+        if facts.public is not None:
+            return {name: names[name] for name in facts.public if name in names}
+        return {name: place for name, place in names.items() if not name.startswith("_")}
 
     def _star_targets(self, path: str) -> list[str]:
         targets = []

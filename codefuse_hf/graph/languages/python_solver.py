@@ -9,7 +9,7 @@ everything that is known has spread.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from codefuse_hf.graph.languages.python_builtins import (
@@ -28,10 +28,37 @@ from codefuse_hf.graph.languages.python_modules import Entity, Names
 
 SHIFT = 24
 MASK = (1 << SHIFT) - 1
-MAX_VALUES = 16
+MAX_VALUES = 12
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
 MAX_CONTAINERS = 6
 """Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
+
+MAX_BY_NAME = 8
+"""A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
+_COMMON_METHODS = frozenset(
+    name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
+) | frozenset(
+    [
+        "read",
+        "write",
+        "close",
+        "flush",
+        "seek",
+        "readline",
+        "readlines",
+        "writelines",
+        "open",
+        "send",
+        "recv",
+        "start",
+        "join",
+        "run",
+        "submit",
+        "result",
+        "acquire",
+        "release",
+    ]
+)
 
 _CONSTANT = int(Kind.CONSTANT)
 _CONTAINER_KINDS = frozenset({int(Kind.OBJECT), int(Kind.METHOD), int(Kind.GENERATOR), int(Kind.CONSTANT)})
@@ -51,7 +78,7 @@ class Solver(Builtins):
         self.kinds: list[int] = []
         self.first: list[Any] = []
         self.second: list[Any] = []
-        self.points: dict[int, dict[int, None]] = {}
+        self.points: dict[int, tuple[int, ...]] = {}  # few values each, in order of arrival
         self.copies: dict[int, list[int]] = {}
         self.dynamic: dict[int, list[tuple]] = {}
         self.work: deque[tuple[int, int]] = deque()
@@ -65,7 +92,8 @@ class Solver(Builtins):
         self.calls: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.uses: list[set[tuple[int, int, int]]] = [set() for _ in self.facts]
         self.later: list[tuple] = []
-        self.stored = {key for f in self.facts for key, _, _ in f.items if key.__class__ is str}
+        self.decorated_functions = {found for slot, f in enumerate(self.facts) for found in self._decorated(slot, f)}
+        self.stored = {key for f in self.facts for key, source, _ in f.items if source and key.__class__ is str}
         self.prefixes = {
             slot << SHIFT | target: method[1]
             for slot, f in enumerate(self.facts)
@@ -73,8 +101,23 @@ class Solver(Builtins):
             if method.__class__ is tuple and method[0] == "concat"
         }
         self.instances: set[int] = set()
+        self.subclasses: dict[tuple[str, int], list[tuple[int, int]]] | None = None
+        self.views_by_name: dict[str, list[tuple[int, int]]] = {}
         self.views: dict[tuple[int, str], tuple] = {}
         self.wanted = [self._wanted(facts) for facts in self.facts]
+
+    @staticmethod
+    def _decorated(slot: int, facts: PythonFacts) -> Iterator[tuple[int, int]]:
+        """The decorated functions of modules and classes (not the wrappers inside decorators, which may be decorated too)."""
+        outer = set(facts.exports.values()).union(*(c.namespace.values() for c in facts.classes))
+        inner = {result: variable for result, _, variable in facts.decorated}
+        for result in inner:
+            if result in outer:
+                while result in inner:
+                    result = inner[result]
+                origin = facts.origins.get(result, ("",))
+                if origin[0] == "function":
+                    yield slot, origin[1]
 
     @staticmethod
     def _wanted(facts: PythonFacts) -> set[int]:
@@ -119,9 +162,9 @@ class Solver(Builtins):
             if local < self.facts[slot].variables and local not in self.wanted[slot]:
                 return
         if known is None:
-            self.points[variable] = {value: None}
+            self.points[variable] = (value,)
         else:
-            known[value] = None
+            self.points[variable] = (*known, value)
         self.work.append((variable, value))
 
     def flow(self, source: int, target: int) -> None:
@@ -137,7 +180,7 @@ class Solver(Builtins):
             targets.append(target)
         known = self.points.get(source)
         if known:
-            for value in list(known):
+            for value in known:
                 self.add(target, value)
 
     def on(self, variable: int, operation: tuple) -> None:
@@ -174,6 +217,35 @@ class Solver(Builtins):
             for entry in pending:
                 self._fall_back(entry)
             self._run()
+        self._call_by_name()
+
+    def _call_by_name(self) -> None:
+        """Method calls on parameters nothing is known of: the methods of that name, where few enough classes have one."""
+        methods: dict[str, list[tuple[int, int]]] = {}
+        for slot, facts in enumerate(self.facts):
+            for owner in facts.classes:
+                for name, function in owner.plain.items():
+                    methods.setdefault(name, []).append((slot, facts.functions[function].definition))
+        for slot, facts in enumerate(self.facts):
+            base = slot << SHIFT
+            parameters = {p.variable for f in facts.functions for p in f.parameters if p.kind not in (2, 4)}
+            starts, operations = facts.starts, facts.operations
+            for variable in parameters:
+                if self.points.get(base | variable):
+                    continue
+                for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
+                    if operations[i] != Op.ATTRIBUTE:
+                        continue
+                    name, _, caller, is_callee = facts.loads[operations[i + 1]]
+                    found = methods.get(name, ())
+                    if (
+                        is_callee
+                        and len(found) <= MAX_BY_NAME
+                        and name not in _COMMON_METHODS
+                        and not name.startswith("__")
+                    ):
+                        for target, definition in found:
+                            self.edge(slot, caller, target, definition)
 
     def _seed(self, slot: int) -> None:
         facts, base = self.facts[slot], slot << SHIFT
@@ -187,7 +259,7 @@ class Solver(Builtins):
                 value = self.value(Kind.OBJECT, slot, payload)
             else:
                 value = self.value(Kind.CONSTANT, payload)
-                self.points[variable] = {value: None}
+                self.points[variable] = (value,)
                 self.work.append((variable, value))
                 continue
             self.add(variable, value)
@@ -247,8 +319,8 @@ class Solver(Builtins):
             if found is not None:
                 self.flow(self.slots[found[0]] << SHIFT | found[1], target)
             self.flow(self.new(slot, ("global", name)), target)
-            if found is not None:
-                return
+            if found is not None and self.slots[found[0]] << SHIFT | found[1] != target:
+                return  # otherwise a package imports its own submodule by its own name
             getter = self.facts[slot].exports.get("__getattr__")
             if getter is not None and self.names.modules.child(module, name) is None:
                 self.on(
@@ -300,7 +372,13 @@ class Solver(Builtins):
                 tuple((s, base | v if type(v) is int else v) for s, v in positional),
                 tuple((n, base | v if type(v) is int else v) for n, v in keywords),
             )
-            self.invoke(slot, (a,), caller, value, arguments, base | target, decorates)
+            if decorates:
+                raw = self.new(slot, ("decorated", target))
+                if raw not in self.dynamic:
+                    self.dynamic[raw] = [(TRANSFER, self._decoration(base | target, arguments), 0)]
+                self.invoke(slot, (a,), caller, value, arguments, raw)
+            else:
+                self.invoke(slot, (a,), caller, value, arguments, base | target)
         elif code == Op.SET_ATTRIBUTE:
             name, source, caller = facts.items[a]
             self.store_attribute(slot, caller, value, name, base | source)
@@ -365,9 +443,7 @@ class Solver(Builtins):
     def use(self, slot: int, caller: int, target_slot: int, definition: int) -> None:
         self.uses[slot].add((caller, target_slot, definition))
 
-    def invoke(
-        self, slot: int, key: tuple, caller: int, value: int, arguments: Arguments, target: int, decorates: bool = False
-    ) -> None:
+    def invoke(self, slot: int, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
         """`value` is called at the place `(slot, key)` by `caller`; what it returns reaches `target`."""
         kind = self.kinds[value]
         if kind == Kind.FUNCTION:
@@ -664,6 +740,8 @@ class Solver(Builtins):
         is_instance = self.kinds[receiver] == Kind.INSTANCE
         if name in self.stored:
             self._connect(receiver, name, variable)
+        else:
+            self.views_by_name.setdefault(name, []).append((receiver, variable))
         found = attribute = None
         for path, number in self.names.mro(self.paths[owner], index):
             place = self.slots[path]
@@ -694,9 +772,8 @@ class Solver(Builtins):
         """Views leave out names that no file stores; setattr and generated constructors can store further ones."""
         if name not in self.stored:
             self.stored.add(name)
-            for (receiver, other), (view, *_) in list(self.views.items()):
-                if other == name:
-                    self._connect(receiver, name, view)
+            for receiver, view in self.views_by_name.get(name, ()):
+                self._connect(receiver, name, view)
 
     def is_enum(self, owner: int, index: int) -> bool:
         return any(
@@ -826,7 +903,8 @@ class Solver(Builtins):
 
     def store_attribute(self, slot: int, caller: int, value: int, name: str, source: int) -> None:
         kind = self.kinds[value]
-        self._note_stored(name)
+        if source & MASK:
+            self._note_stored(name)
         if kind == Kind.INSTANCE:
             owner, index = self.first[value], self.second[value]
             found = self.find_member(owner, index, name)
@@ -835,7 +913,10 @@ class Solver(Builtins):
                 self.on(variable, (TRANSFER, self._setter(slot, caller, value, name, source), 0))
             if self.find_member(owner, index, "__setattr__") is not None:
                 self.call_method(slot, ("setattr", name, source), caller, value, "__setattr__", Arguments(((0, Constant(name)), (0, source))), self.new(slot, ("ignored", name)))  # fmt: skip
-            self.flow(source, self.instance_variable(value, name))
+            if source & MASK:
+                self.flow(source, self.instance_variable(value, name))
+        elif not source & MASK:
+            return
         elif kind == Kind.CLASS:
             self.flow(source, self.class_variable(self.first[value], self.second[value], name))
         elif kind == Kind.MODULE and self.first[value] >= 0:
@@ -870,10 +951,10 @@ class Solver(Builtins):
         owner, index = self.first[value], self.second[value]
         found = self.find_member(owner, index, name)
         if found is None:
-            if name == "__call__" and self.find_member(owner, index, "forward") is not None:
-                # torch.nn.Module's own __call__ runs forward.
-                if self.names.external_bases(self.paths[owner], index):
-                    self.member_of_class(slot, key, caller, (owner, index), "forward", value, arguments, target)
+            # torch.nn.Module's own __call__ runs forward.
+            is_module = name == "__call__" and self.find_member(owner, index, "forward") is not None
+            if is_module and self.names.external_bases(self.paths[owner], index):
+                self.member_of_class(slot, key, caller, (owner, index), "forward", value, arguments, target)
             return
         self.member_of_class(slot, key, caller, (owner, index), name, value, arguments, target)
 
@@ -934,8 +1015,7 @@ class Solver(Builtins):
         facts = self.facts[slot]
         for result, _, inner in facts.decorated:
             self.later.append(("decorated", slot, result, inner))
-        for number, function in enumerate(facts.functions):
-            self.later.append(("function", slot, number, 0))
+        self.later += [("function", slot, number, 0) for number in range(len(facts.functions))]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, slot, a, b = entry
@@ -947,6 +1027,25 @@ class Solver(Builtins):
             self._assume_called(slot, self.facts[slot].functions[a])
         elif kind == "key":
             a()
+
+    def _decoration(self, target: int, arguments: Arguments) -> Callable[[int], None]:
+        """What a decorator returns, less the functions that it was given elsewhere: those come from mixing its calls."""
+        given = arguments.positional[0][1]
+
+        def take(value: int) -> None:
+            function = value
+            while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
+                function = self.first[function]
+            if (
+                self.kinds[function] == Kind.FUNCTION
+                and (self.first[function], self.second[function]) in self.decorated_functions
+            ):
+                own = self.points.get(given, ())
+                if function not in own and value not in own:
+                    return
+            self.add(target, value)
+
+        return take
 
     def _assume_called(self, slot: int, function: FunctionFacts) -> None:
         base = slot << SHIFT
@@ -964,7 +1063,7 @@ class Solver(Builtins):
                 owner = self.facts[slot].classes[function.owner]
                 if function.name not in owner.namespace:
                     continue
-                held = self.points.get(base | owner.namespace[function.name], {})
+                held = self.points.get(base | owner.namespace[function.name], ())
                 kinds = {self.kinds[v] for v in held}
                 if Kind.STATIC in kinds:
                     continue
@@ -972,8 +1071,24 @@ class Solver(Builtins):
                     self.add(variable, self.value(Kind.CLASS, slot, function.owner))
                 else:
                     self.add(variable, self.value(Kind.INSTANCE, slot, function.owner))
+                    self._add_subclasses(variable, slot, function)
             elif parameter.annotation is not None and parameter.kind not in (2, 4):
                 self._add_instances(variable, slot, parameter.annotation)
+
+    def _add_subclasses(self, variable: int, slot: int, function: FunctionFacts) -> None:
+        """`self` of a method that the project never calls may be an instance of any subclass that inherits it."""
+        if self.subclasses is None:
+            self.subclasses = {}
+            for place, path in enumerate(self.paths):
+                for number in range(len(self.facts[place].classes)):
+                    for base in self.names.mro(path, number)[1:]:
+                        self.subclasses.setdefault(base, []).append((place, number))
+        below = self.subclasses.get((self.paths[slot], function.owner), ())
+        if len(below) >= MAX_VALUES:
+            return
+        for place, number in below:
+            if self.find_member(place, number, function.name) == (slot, function.owner):
+                self.add(variable, self.value(Kind.INSTANCE, place, number))
 
     def _add_instances(self, variable: int, slot: int, annotation: tuple) -> None:
         for entity in self.names.path_entities(self.paths[slot], annotation):

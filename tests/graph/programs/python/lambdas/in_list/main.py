@@ -2,6 +2,6 @@ def leaf():
     pass
 
 
-steps = [lambda: leaf(), lambda: None]
+steps = [lambda: leaf(), lambda: str()]
 steps[0]()
 steps[1]()

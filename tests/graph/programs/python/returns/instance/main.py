@@ -1,13 +1,13 @@
-class Session:
+class Connection:
     def close(self):
         pass
 
 
 class Client:
     def open(self):
-        return Session()
+        return Connection()
 
 
 client = Client()
-session = client.open()
-session.close()
+connection = client.open()
+connection.close()
