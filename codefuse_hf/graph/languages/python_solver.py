@@ -61,7 +61,7 @@ _COMMON_METHODS = frozenset(
 )
 
 _CONSTANT = int(Kind.CONSTANT)
-_CONTAINER_KINDS = frozenset({int(Kind.OBJECT), int(Kind.METHOD), int(Kind.GENERATOR), int(Kind.CONSTANT)})
+_CONTAINER_KINDS = frozenset(map(int, (Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL)))
 _IMPLICIT_STATIC = frozenset({"__new__"})
 _IMPLICIT_CLASS = frozenset({"__init_subclass__", "__class_getitem__"})
 
