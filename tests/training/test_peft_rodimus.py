@@ -1,5 +1,9 @@
 """Fine-tuning Rodimus with PEFT."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
@@ -193,3 +197,43 @@ def test_no_module_reads_the_weight_of_a_linear_layer(model, monkeypatch):
     out = model(IDS[:, :15])
     tail = model(IDS[:, 15:16], past_key_values=out.past_key_values).logits
     torch.testing.assert_close(torch.cat([out.logits, tail], 1), expected[:, :16], atol=1e-5, rtol=0)
+
+
+# In a process where this package cannot be imported: the class comes with the folder.
+REMOTE = """
+import sys
+sys.modules["codefuse_hf"] = None
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM
+
+def load(folder):
+    return AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
+
+folder, ids = sys.argv[1], torch.arange(20)[None]
+torch.manual_seed(0)
+peft_model = get_peft_model(load(folder), LoraConfig(target_modules="all-linear", r=4, task_type="CAUSAL_LM"))
+for name, parameter in peft_model.named_parameters():
+    if "lora_" in name:
+        torch.nn.init.normal_(parameter, std=0.2)
+peft_model(ids, labels=ids).loss.backward()
+adapters = [p for name, p in peft_model.named_parameters() if "lora_" in name]
+assert len(adapters) == 2 * 12 * 2 and all(p.grad.abs().max() > 0 for p in adapters), len(adapters)
+with torch.no_grad():
+    expected = peft_model.eval()(ids).logits
+    peft_model.save_pretrained(folder + "-adapter")
+    loaded = PeftModel.from_pretrained(load(folder), folder + "-adapter").eval()
+    torch.testing.assert_close(loaded(ids).logits, expected, atol=1e-6, rtol=0)
+    peft_model.merge_and_unload().save_pretrained(folder + "-merged")
+    torch.testing.assert_close(load(folder + "-merged").eval()(ids).logits, expected, atol=1e-5, rtol=0)
+print("done")
+"""
+
+
+def test_remote_code_model(tmp_path):
+    make_model("rodimus_plus").save_pretrained(tmp_path / "model")
+    environment = os.environ | {"HF_MODULES_CACHE": str(tmp_path / "modules"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", REMOTE, str(tmp_path / "model")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("done")
