@@ -84,7 +84,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast, pooling: str, args: argparse.N
 
 
 def train(model: SentenceTransformer, pairs: list[CodePair], args: argparse.Namespace) -> dict[str, float]:
-    """Contrastive training with in-batch negatives (InfoNCE), for about `args.minutes` minutes."""
+    """Contrastive training with in-batch negatives (InfoNCE), for `args.steps` steps or about `args.minutes` minutes."""
     data = Dataset.from_dict({"query": [p.query for p in pairs], "code": [p.code for p in pairs]})
     loss = losses.MultipleNegativesRankingLoss(model, scale=20.0)
 
@@ -108,8 +108,10 @@ def train(model: SentenceTransformer, pairs: list[CodePair], args: argparse.Name
         trainer.train()
         return time.perf_counter() - start
 
-    trial = run(3, 0.0)  # at learning rate 0: how long does a step take here?
-    steps = max(10, int(args.minutes * 60 / (trial / 3)))
+    steps = args.steps
+    if steps is None:
+        trial = run(5, 0.0)  # at learning rate 0: how long does a step take here?
+        steps = max(10, int(args.minutes * 60 / (trial / 5)))
     seconds = run(steps, args.learning_rate)
     return {"steps": steps, "seconds": round(seconds, 1), "pairs_seen": steps * args.batch_size}
 
@@ -171,15 +173,18 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("cge-small"), help="folder for the model")
     parser.add_argument("--results", type=Path, help="file for the figures (default: OUTPUT/results.json)")
     parser.add_argument("--minutes", type=float, default=6.0, help="training time of each of the three models")
+    parser.add_argument(
+        "--steps", type=int, help="this many steps instead, so that a slow machine gives the same result"
+    )
     parser.add_argument("--corpus", type=Path, nargs="*", help="folders to mine (default: the installed packages)")
     parser.add_argument("--hold-out", nargs="*", default=list(HELD_OUT), help="packages for the evaluation only")
     parser.add_argument("--poolings", nargs="*", default=["pma", "mean", "last"])
-    parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--hidden-size", type=int, default=192)
+    parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--vocab-size", type=int, default=12_000)
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 
