@@ -307,7 +307,14 @@ sys.exit(main(sys.argv[1:]))
 def test_interrupted_run_leaves_nothing(tmp_path, sent):
     write_published(tmp_path / "source", shards=2)
     command = [sys.executable, "-c", SLOW, "convert", str(tmp_path / "source"), str(tmp_path / "result")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # As from a terminal; a job in the background of a script inherits that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout.readline() == "written\n"
     assert any(name.endswith(".partial") for name in leftovers(tmp_path))
     start = time.monotonic()

@@ -19,6 +19,7 @@ SOURCES = {
     "padding_rodimus.py",
     "gated_linear_attention.py",
     "short_convolution.py",
+    "sliding_window_attention.py",
 }
 
 # Loads every way, generates, saves all of it again beside the folder, and loads that.
