@@ -380,7 +380,8 @@ class Builtins:
         """`except value as target`."""
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
-        elif self.kinds[value] == Kind.OBJECT:
+        elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.caught:
+            self.caught.add((value, target))  # a tuple of classes; a container may hold itself
             self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(slot, v, target), 0))
 
     def operator(self, slot: int, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:

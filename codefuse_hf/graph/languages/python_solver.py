@@ -81,6 +81,7 @@ class Solver(Builtins):
         self.points: dict[int, tuple[int, ...]] = {}  # few values each, in order of arrival
         self.copies: dict[int, list[int]] = {}
         self.dynamic: dict[int, list[tuple]] = {}
+        self.caught: set[tuple[int, int]] = set()
         self.work: deque[tuple[int, int]] = deque()
         self.queued: deque[tuple[tuple, int]] = deque()
         self.extra: list[dict[Any, int]] = [{} for _ in self.facts]
