@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 from collections.abc import Iterable, Iterator
@@ -15,11 +16,10 @@ from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import FileFacts, Project, Ref
-from codefuse_hf.graph.records import FileRecords, clean_path
+from codefuse_hf.graph.languages.base import FileFacts, Project
+from codefuse_hf.graph.parts import EdgeTable, FilePart, file_part, join_parts
+from codefuse_hf.graph.records import clean_path
 from codefuse_hf.graph.schema import Diagnostic
-
-Edge = tuple[str, Ref, Ref]
 
 
 def build_code_graph(
@@ -105,16 +105,18 @@ class GraphBuilder:
         self._extracted: dict[str, ExtractedFile] = {}
         self._tree: sources.SourceTree | None = None
         self._once = False
-        self._resolved: dict[str, list[Edge]] = {}
-        self._resolved_paths: set[str] = set()
+        self._parts: dict[str, FilePart] = {}
+        self._resolved: dict[str, EdgeTable] = {}
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
         self._tree = tree = self._list()
         ordered = sorted(tree.paths, key=_path_order)
         found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
-        self._extracted = {file.path: file for file in found}
-        self._resolved = {}
+        self._extracted, self._parts, self._resolved = {}, {}, {}
+        with _no_collection():
+            for file in found:
+                self._keep(file)
         return self._assemble()
 
     def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
@@ -160,16 +162,23 @@ class GraphBuilder:
         removed = [path for path in candidates if path not in present and path in self._extracted]
         for path in removed:
             self._resolved.pop(self._extracted.pop(path).language, None)
-        fresh = extract_files(tree, again, self._options, workers=self._workers, progress=self._progress)
-        for file in fresh:
-            old = self._extracted.get(file.path)
+            self._parts.pop(path, None)
+        for file in extract_files(tree, again, self._options, workers=self._workers, progress=self._progress):
+            old, part = self._extracted.get(file.path), self._parts.get(file.path)
             if old is not None and old.digest == file.digest and file.digest:
                 continue
-            if old is None or not _same_facts(old, file):
+            self._keep(file)
+            now = self._parts.get(file.path)
+            if (
+                old is None
+                or part is None
+                or now is None
+                or old.facts.facts != file.facts.facts
+                or not now.same_shape(part)
+            ):
                 self._resolved.pop(file.language, None)
-            self._extracted[file.path] = file
-        if removed or any(path not in self._resolved_paths for path in again):
-            self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
+        self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
+        self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
         return self._assemble()
 
     def _list(self) -> sources.SourceTree:
@@ -184,14 +193,24 @@ class GraphBuilder:
             )
         return relative
 
+    def _keep(self, file: ExtractedFile) -> None:
+        """Takes in one extracted file: what its nodes show becomes its part, and only what resolution needs stays as it is."""
+        self._extracted[file.path] = file
+        self._parts.pop(file.path, None)
+        if file.facts is not None:
+            self._parts[file.path] = file_part(file)
+            file.facts.definitions = []
+        file.text = None
+
     def _assemble(self) -> CodeGraph:
-        tree, included = self._tree, {p: f for p, f in self._extracted.items() if f.facts is not None}
-        self._resolved_paths = set(included)
-        self._resolve_all(included, tree.name)
-        records = FileRecords(self._name or tree.name, included)
-        graph = CodeGraph.from_records(records.nodes(), self._edges(records), self._diagnostics())
+        tree = self._tree
+        self._resolve_all(tree.name)
         if self._once:
-            self._extracted, self._resolved, self._tree = {}, {}, None
+            for file in self._extracted.values():
+                file.facts = None
+        graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
+        if self._once:
+            self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
         return graph
 
     def _diagnostics(self) -> list[Diagnostic]:
@@ -200,45 +219,37 @@ class GraphBuilder:
             found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
         return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
 
-    def _resolve_all(self, included: dict[str, ExtractedFile], root_name: str) -> None:
-        """Resolves the languages that need it, before any node is made: what resolution takes in memory is free again by then."""
+    def _resolve_all(self, root_name: str) -> None:
+        """Resolves the languages that need it."""
         by_language: dict[str, dict[str, FileFacts]] = {}
-        for path, file in included.items():
-            if file.language != TEXT and file.facts.facts is not None:
+        for path, file in self._extracted.items():
+            if file.language != TEXT and file.facts is not None and file.facts.facts is not None:
                 by_language.setdefault(file.language, {})[path] = file.facts
+        self._resolved = {language: edges for language, edges in self._resolved.items() if language in by_language}
         for language, files in by_language.items():
             if language not in self._resolved:
                 self._resolved[language] = self._resolve(language, Project(files, root_name))
-        if self._once:
-            for files in by_language.values():
-                for facts in files.values():
-                    facts.facts = None
 
-    def _edges(self, records: FileRecords) -> Iterator[tuple[str, int, int]]:
-        yield from records.containment()
-        yield from sorted(
-            {(k, records.id_of(*a), records.id_of(*b)) for edges in self._resolved.values() for k, a, b in edges}
-        )
-
-    def _resolve(self, language: str, project: Project) -> list[Edge]:
+    def _resolve(self, language: str, project: Project) -> EdgeTable:
         edges = self._front_ends[language].resolve(project)
-        collecting = gc.isenabled()
-        gc.disable()  # millions of small objects that all stay: the collector would only look at them again and again
-        try:
-            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
-                return list(bar)
-        finally:
-            if collecting:
-                gc.enable()
+        with (
+            _no_collection(),
+            tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar,
+        ):
+            return EdgeTable(bar, project)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of small objects are made that all stay: the collector would only look at them again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _path_order(path: str) -> list[str]:
     return path.split("/")
-
-
-def _same_facts(old: ExtractedFile, new: ExtractedFile) -> bool:
-    """Whether two versions of a file look alike to resolution: the same definitions in the same places of the tree, the same facts."""
-    if old.facts is None or new.facts is None:
-        return old.facts is new.facts
-    shape = [(d.node_type, d.parent) for d in old.facts.definitions]
-    return shape == [(d.node_type, d.parent) for d in new.facts.definitions] and old.facts.facts == new.facts.facts

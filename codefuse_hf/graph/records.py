@@ -1,11 +1,11 @@
-"""Node records and containment: the tree from the repository through folders and files to definitions, with ids in pre-order."""
+"""The node records of one file, and the texts that its nodes show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from codefuse_hf.graph.extraction import TEXT, ExtractedFile
+from codefuse_hf.graph.extraction import TEXT
 from codefuse_hf.graph.languages.base import Definition
 from codefuse_hf.graph.source_text import SourceText
 
@@ -17,106 +17,41 @@ def clean_path(path: str) -> str:
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-class FileRecords:
-    """Ids and records of all nodes. `files` in order of their path's parts, so that a folder's contents lie together."""
-
-    def __init__(self, name: str, files: Mapping[str, ExtractedFile]):
-        self._name, self._files = name, files
-        self._folders: dict[str, int] = {"": 0}
-        self._bases: dict[str, int] = {}
-        self._orders: dict[str, list[int] | None] = {}
-        self._sequence: list[tuple[str, bool]] = []
-        number = 1
-        for path, file in files.items():
-            parts = path.split("/")[:-1]
-            for depth in range(len(parts)):
-                folder = "/".join(parts[: depth + 1])
-                if folder not in self._folders:
-                    self._folders[folder] = number
-                    self._sequence.append((folder, True))
-                    number += 1
-            self._bases[path] = number
-            self._sequence.append((path, False))
-            self._orders[path] = _preorder(file.facts.definitions)
-            number += len(file.facts.definitions)
-        self._packages = self._package_names()
-
-    def _package_names(self) -> dict[str, str]:
-        declared: dict[str, set[str | None]] = {}
-        for path, file in self._files.items():
-            if file.language != TEXT:
-                declared.setdefault(path.rpartition("/")[0], set()).add(file.facts.package)
-        names = {folder: clean_path(folder).replace("/", ".") for folder in self._folders}
-        for folder, packages in declared.items():
-            if folder and len(packages) == 1 and (package := next(iter(packages))):
-                names[folder] = package
-        return names
-
-    def id_of(self, path: str, index: int) -> int:
-        order = self._orders[path]
-        return self._bases[path] + (index if order is None else order[index])
-
-    def containment(self) -> Iterator[tuple[str, int, int]]:
-        """The `contains` edges."""
-        for place, is_folder in self._sequence:
-            parent = self._folders[place.rpartition("/")[0]]
-            if is_folder:
-                yield "contains", parent, self._folders[place]
-                continue
-            yield "contains", parent, self._bases[place]
-            for index, definition in enumerate(self._files[place].facts.definitions):
-                if index:
-                    yield "contains", self.id_of(place, definition.parent), self.id_of(place, index)
-
-    def nodes(self) -> Iterator[dict[str, Any]]:
-        """The records of all nodes, by id."""
-        yield {"id": 0, "nodeType": "Repo", "repoName": self._name, "groupName": ""}
-        for place, is_folder in self._sequence:
-            if is_folder:
-                yield {"id": self._folders[place], "nodeType": "Package", "name": self._packages[place]}
-            else:
-                yield from self._file_nodes(place, self._files[place])
-
-    def _file_nodes(self, path: str, file: ExtractedFile) -> Iterator[dict[str, Any]]:
-        folder, _, name = clean_path(path).rpartition("/")
-        base = self._bases[path]
-        if file.language == TEXT:
-            yield {"id": base, "nodeType": "Textfile", "name": name, "text": file.text, "path": folder or "."}
-            return
-        source, definitions = SourceText(file.text), file.facts.definitions
-        cuts = _cuts(definitions)
-        record = {
-            "id": base,
-            "nodeType": "File",
-            "fileName": name,
-            "text": file.text,
-            "clean_text": clean_text(source, definitions[0], cuts.get(0, ())),
-        }
-        if folder:
-            record["filePath"] = folder
+def file_records(
+    path: str, language: str, text: str, definitions: list[Definition], order: list[int] | None
+) -> Iterator[dict[str, Any]]:
+    """The records of one file's nodes in pre-order, with ids that count from 0; `order` is that of `preorder`."""
+    folder, _, name = clean_path(path).rpartition("/")
+    if language == TEXT:
+        yield {"id": 0, "nodeType": "Textfile", "name": name, "text": text, "path": folder or "."}
+        return
+    source, cuts = SourceText(text), _cuts(definitions)
+    record = {
+        "id": 0,
+        "nodeType": "File",
+        "fileName": name,
+        "text": text,
+        "clean_text": clean_text(source, definitions[0], cuts.get(0, ())),
+    }
+    if folder:
+        record["filePath"] = folder
+    yield record
+    indices = range(len(definitions)) if order is None else sorted(range(len(definitions)), key=order.__getitem__)
+    for rank, index in enumerate(indices):
+        if not index:
+            continue
+        definition = definitions[index]
+        start, end = definition.start, definition.end
+        record = {"id": rank, "nodeType": definition.node_type, **definition.fields, "text": text[start:end]}
+        line = source.line(start)
+        record["startLoc"], record["col"] = line, start - source.line_starts[line - 1]
+        record["endLoc"] = source.line(end - 1) if end > start else line
+        if definition.node_type in _WITH_CLEAN_TEXT:
+            record["clean_text"] = clean_text(source, definition, cuts.get(index, ()))
         yield record
-        order = self._orders[path]
-        indices = range(len(definitions)) if order is None else sorted(range(len(definitions)), key=order.__getitem__)
-        for index in indices:
-            if not index:
-                continue
-            definition = definitions[index]
-            start, end = definition.start, definition.end
-            record = {
-                "id": self.id_of(path, index),
-                "nodeType": definition.node_type,
-                **definition.fields,
-                "text": file.text[start:end],
-            }
-            line = source.line(start)
-            record["startLoc"], record["col"] = line, start - source.line_starts[line - 1]
-            record["endLoc"] = source.line(end - 1) if end > start else line
-            if definition.node_type in _WITH_CLEAN_TEXT:
-                record["clean_text"] = clean_text(source, definition, cuts.get(index, ()))
-            yield record
 
 
-def _preorder(definitions: list[Definition]) -> list[int] | None:
+def preorder(definitions: list[Definition]) -> list[int] | None:
     """Rank of each definition when the tree is walked in pre-order; None when the list is in that order already."""
     stack: list[int] = []
     for index, definition in enumerate(definitions):

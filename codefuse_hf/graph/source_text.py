@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
 from functools import cached_property
-from itertools import accumulate
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_WIDE = re.compile(r"[^\x00-\x7f]")
 _LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
 
 
@@ -32,20 +33,31 @@ class SourceText:
         return data.replace(b"\0", b" ") if b"\0" in data else data
 
     @cached_property
-    def _char_of_byte(self) -> list[int] | None:
-        """Character index at each byte offset, None when both agree."""
-        if len(self.utf8) == len(self.text):
-            return None
-        return list(accumulate((byte & 0xC0 != 0x80 for byte in self.utf8), initial=0))
+    def is_ascii(self) -> bool:
+        """Whether byte and character offsets agree."""
+        return len(self.utf8) == len(self.text)
+
+    @cached_property
+    def _wide(self) -> tuple[array, array]:
+        """Byte offset behind each character of several bytes, and how far bytes are ahead of characters from there on."""
+        ends, ahead, total = array("q"), array("q", [0]), 0
+        for match in _WIDE.finditer(self.text):
+            width = len(match[0].encode("utf-8", "replace"))
+            ends.append(match.start() + total + width)
+            total += width - 1
+            ahead.append(total)
+        return ends, ahead
 
     def char(self, byte_offset: int) -> int:
         """Character offset of a UTF-8 byte offset that lies on a character border."""
-        table = self._char_of_byte
-        return byte_offset if table is None else table[byte_offset]
+        if self.is_ascii:
+            return byte_offset
+        ends, ahead = self._wide
+        return byte_offset - ahead[bisect_right(ends, byte_offset)]
 
     def slice(self, start_byte: int, end_byte: int) -> str:
         """The text between two byte offsets."""
-        if self._char_of_byte is None:
+        if self.is_ascii:
             return self.text[start_byte:end_byte]
         return self.utf8[start_byte:end_byte].decode("utf-8", "replace")
 

@@ -9,11 +9,10 @@ from graph_checks import check_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import ExtractedFile
 from codefuse_hf.graph.languages.base import Project
 from codefuse_hf.graph.languages.python import FRONT_END
-from codefuse_hf.graph.records import FileRecords
+from codefuse_hf.graph.parts import EdgeTable, file_part, join_parts
 from codefuse_hf.graph.source_text import SourceText
 
 PACKAGE = Path(__file__).parents[2] / "codefuse_hf" / "graph"
@@ -26,11 +25,8 @@ def graph_of(texts):
     for path in sorted(texts, key=lambda p: p.split("/")):
         facts = FRONT_END.extract(path, SourceText(texts[path]))
         files[path] = ExtractedFile(path, "python", texts[path], facts, [])
-    records = FileRecords("repository", files)
-    edges = list(records.containment())
-    for kind, source, target in FRONT_END.resolve(Project({p: f.facts for p, f in files.items()})):
-        edges.append((kind, records.id_of(*source), records.id_of(*target)))
-    graph = CodeGraph.from_records(records.nodes(), edges)
+    edges = FRONT_END.resolve(Project({p: f.facts for p, f in files.items()}))
+    graph = join_parts("repository", {p: file_part(f) for p, f in files.items()}, [EdgeTable(edges, files)])
     check_graph(graph, texts)
     return graph
 

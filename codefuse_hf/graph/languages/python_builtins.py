@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from codefuse_hf.graph.languages.python_facts import Constant, Kind
+from codefuse_hf.graph.languages.python_facts import Constant
+from codefuse_hf.graph.languages.python_values import (
+    CALLBACK,
+    MASK,
+    NEXT,
+    NO_ARGUMENTS,
+    SHIFT,
+    TRANSFER,
+    Kind,
+    arguments_of,
+    variables_as_arguments,
+)
 
 MAX_PREFIXED = 64
-_SHIFT = 24
-# Codes of operations that come up while solving, after those of `Op`.
-BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER, VIEW = range(32, 39)
-_MASK = (1 << _SHIFT) - 1
 
 _SPECIAL_METHODS = {
     "str": "__str__", "repr": "__repr__", "len": "__len__", "bool": "__bool__", "hash": "__hash__", "int": "__int__", "float": "__float__",
@@ -83,7 +90,7 @@ class Builtins:
 
     def fields_of(self, value: int) -> dict[Any, int]:
         """The known items of a container: key to variable."""
-        base = self.first[value] << _SHIFT
+        base = self.first[value] << SHIFT
         fields = {key: base | variable for key, variable in self.site_of(value)[1].items()}
         fields.update(self.site_fields.get(value, ()))
         return fields
@@ -93,7 +100,7 @@ class Builtins:
         slot = self.first[value]
         known = self.site_of(value)[1].get(key)
         if known is not None:
-            return slot << _SHIFT | known
+            return slot << SHIFT | known
         made = self.site_fields.setdefault(value, {})
         if key not in made:
             made[key] = self.new(slot, ("field", self.second[value], key))
@@ -125,12 +132,12 @@ class Builtins:
         """The variable of items at unknown keys."""
         known = self.site_of(value)[2]
         slot = self.first[value]
-        return slot << _SHIFT | known if known else self.new(slot, ("rest", self.second[value]))
+        return slot << SHIFT | known if known else self.new(slot, ("rest", self.second[value]))
 
     def keys(self, value: int) -> int:
         known = self.site_of(value)[3]
         slot = self.first[value]
-        return slot << _SHIFT | known if known else self.new(slot, ("keys", self.second[value]))
+        return slot << SHIFT | known if known else self.new(slot, ("keys", self.second[value]))
 
     def all_items(self, value: int) -> int:
         """The variable of all items."""
@@ -186,7 +193,7 @@ class Builtins:
         slot = self.first[value]
         variable = self.facts[slot].exports.get(name)
         if variable is not None:
-            self.flow(slot << _SHIFT | variable, target)
+            self.flow(slot << SHIFT | variable, target)
         self.flow(self.new(slot, ("global", name)), target)
 
     def _get_from_object(self, slot: int, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
@@ -266,7 +273,7 @@ class Builtins:
                     self.flow(source, self.rest(value))
                     return
                 number += length
-            if source & _MASK:
+            if source & MASK:
                 self.flow(source, self.field(value, number))
         elif isinstance(key, tuple):
             self.on(
@@ -282,7 +289,7 @@ class Builtins:
             self._with_keys(
                 key, lambda k: self._set_in_object(value, k, source), lambda: self.flow(source, self.rest(value))
             )
-        elif source & _MASK:
+        elif source & MASK:
             self.flow(source, self.rest(value))
 
     # -- iteration -------------------------------------------------------------------------------------------------------------------
@@ -294,7 +301,7 @@ class Builtins:
             return self.keys(value) if self.site_of(value)[0] == "dict" else self.all_items(value)
         if kind == Kind.GENERATOR:
             slot = self.first[value]
-            return slot << _SHIFT | self.facts[slot].functions[self.second[value]].yielded
+            return slot << SHIFT | self.facts[slot].functions[self.second[value]].yielded
         return None
 
     def iterate(self, slot: int, caller: int, value: int, target: int) -> None:
@@ -311,14 +318,14 @@ class Builtins:
                     iterator = self.new(slot, (start, caller, value, target))
                     if iterator not in self.dynamic:
                         self.on(iterator, (NEXT, (slot, caller, target), 0))
-                        self.call_method(slot, (start, caller, target), caller, value, start, _NO_ARGUMENTS, iterator)
+                        self.call_method(slot, (start, caller, target), caller, value, start, NO_ARGUMENTS, iterator)
                     return
-            self.call_method(slot, ("iterate", caller, target), caller, value, "__getitem__", _NO_ARGUMENTS, target)
+            self.call_method(slot, ("iterate", caller, target), caller, value, "__getitem__", NO_ARGUMENTS, target)
         elif kind == Kind.CLASS:
             meta = self.metaclass(self.first[value], self.second[value])
             if meta is not None and self.find_member(*meta, "__iter__") is not None:
                 self.member_of_class(
-                    slot, ("iterate", caller, target), caller, meta, "__iter__", value, _NO_ARGUMENTS, target
+                    slot, ("iterate", caller, target), caller, meta, "__iter__", value, NO_ARGUMENTS, target
                 )
 
     def advance(self, slot: int, caller: int, value: int, target: int) -> None:
@@ -327,7 +334,7 @@ class Builtins:
             where = self.first[value], self.second[value]
             for step in ("__next__", "__anext__", "next"):
                 if self.find_member(*where, step) is not None:
-                    self.call_method(slot, (step, caller, target), caller, value, step, _NO_ARGUMENTS, target)
+                    self.call_method(slot, (step, caller, target), caller, value, step, NO_ARGUMENTS, target)
                     return
         else:
             self.iterate(slot, caller, value, target)
@@ -367,8 +374,8 @@ class Builtins:
             ignored = self.new(slot, ("ignored", "with"))
             for start, stop in (("__enter__", "__exit__"), ("__aenter__", "__aexit__")):
                 if self.find_member(self.first[value], self.second[value], start) is not None:
-                    self.call_method(slot, (start, caller, target), caller, value, start, _NO_ARGUMENTS, target)
-                    self.call_method(slot, (stop, caller, target), caller, value, stop, _NO_ARGUMENTS, ignored)
+                    self.call_method(slot, (start, caller, target), caller, value, start, NO_ARGUMENTS, target)
+                    self.call_method(slot, (stop, caller, target), caller, value, stop, NO_ARGUMENTS, ignored)
                     return
             self.add(target, value)
         elif self.kinds[value] == Kind.GENERATOR:
@@ -380,7 +387,8 @@ class Builtins:
         """`except value as target`."""
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
-        elif self.kinds[value] == Kind.OBJECT:
+        elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.caught:
+            self.caught.add((value, target))  # a tuple of classes; a container may hold itself
             self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(slot, v, target), 0))
 
     def operator(self, slot: int, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
@@ -391,7 +399,7 @@ class Builtins:
                 self.add(target, self.value(Kind.CONSTANT, f"{method[1]}{self.first[value]}{method[2]}"))
             return
         if kind == Kind.INSTANCE:
-            arguments = arguments_of(right) if right else _NO_ARGUMENTS
+            arguments = arguments_of(right) if right else NO_ARGUMENTS
             self.call_method(slot, (*place, method), caller, value, method, arguments, target)
         elif kind == Kind.OBJECT and method in ("__add__", "__mul__", "__or__"):
             self._combine(slot, place, value, right if method != "__mul__" else 0, target, method)
@@ -472,7 +480,7 @@ class Builtins:
             name in ("extend", "update", "extendleft", "__iadd__")
             and given
             and type(given[0]) is int
-            and given[0] & _MASK
+            and given[0] & MASK
         ):
             self.on(given[0], (TRANSFER, lambda v: self.iterate(slot, caller, v, self.rest(value)), 0))
         elif name in ("pop", "popleft", "__next__", "__getitem__"):
@@ -516,7 +524,7 @@ class Builtins:
                 self.add(target, pair)
         elif name in ("update", "__ior__"):
             for argument in given:
-                if type(argument) is int and argument & _MASK:
+                if type(argument) is int and argument & MASK:
                     self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
             self._keyword_items(value, arguments)
         elif name == "copy":
@@ -530,7 +538,7 @@ class Builtins:
         for name, argument in arguments.keywords:
             if name is not None:
                 self.give(argument, self.field(value, name))
-            elif type(argument) is int and argument & _MASK:
+            elif type(argument) is int and argument & MASK:
                 self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
 
     def _merge_into(self, value: int, other: int) -> None:
@@ -553,7 +561,7 @@ class Builtins:
         """An iterator of tuples of which item i holds `parts[i]`."""
         pair = self.new_site(slot, (*key, "pair"), "tuple", len(parts))
         for index, part in enumerate(parts):
-            if part & _MASK:
+            if part & MASK:
                 self.flow(part, self.field(pair, index))
         if target:
             made = self.new_site(slot, (*key, "pairs"), "iterator")
@@ -564,15 +572,17 @@ class Builtins:
     def _key_calls(self, slot: int, key: tuple, caller: int, arguments: Any, items: int) -> None:
         """`key=` of sorted, min, max and list.sort is called with the items."""
         for name, argument in arguments.keywords:
-            if name == "key" and type(argument) is int and argument & _MASK:
+            if name == "key" and type(argument) is int and argument & MASK:
                 ignored = self.new(slot, (*key, "key"))
-                self.on(argument, (CALLBACK, (slot, (*key, "key"), caller, _arguments((items,)), ignored), 0))
+                self.on(
+                    argument, (CALLBACK, (slot, (*key, "key"), caller, variables_as_arguments((items,)), ignored), 0)
+                )
 
     # -- built-in functions ----------------------------------------------------------------------------------------------------------
 
     def _items(self, slot: int, key: tuple, caller: int, argument: Any) -> int:
         """A variable of what iterating over an argument yields."""
-        if type(argument) is not int or not argument & _MASK:
+        if type(argument) is not int or not argument & MASK:
             return 0
         variable = self.new(slot, (*key, "items", argument))
         if variable not in self.copies:
@@ -594,7 +604,7 @@ class Builtins:
             handler(self, slot, key, caller, given, arguments, target)
         elif name in _SPECIAL_METHODS:
             for argument in given if name == "print" else given[:1]:
-                if type(argument) is int and argument & _MASK:
+                if type(argument) is int and argument & MASK:
                     self.on(argument, (TRANSFER, lambda v: self.implicit(slot, caller, v, _SPECIAL_METHODS[name]), 0))
         if name in _PASS_THROUGH:
             for argument in given[1:2] if name == "typing.cast" else given[:1]:
@@ -603,23 +613,25 @@ class Builtins:
                 self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         elif name in _CALLBACK_KEYWORDS:
             for keyword, argument in arguments.keywords:
-                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument & _MASK:
+                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument & MASK:
                     ignored = self.new(slot, (*key, "thread"))
-                    self.on(argument, (CALLBACK, (slot, (*key, "thread"), caller, _NO_ARGUMENTS, ignored), 0))
+                    self.on(argument, (CALLBACK, (slot, (*key, "thread"), caller, NO_ARGUMENTS, ignored), 0))
 
     def _map(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site(slot, (*key, "map"), "iterator")
         self.add(target, made)
-        if len(given) > 1 and type(given[0]) is int and given[0] & _MASK:
+        if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
             items = tuple(self._items(slot, (*key, i), caller, argument) for i, argument in enumerate(given[1:]))
-            self.on(given[0], (CALLBACK, (slot, (*key, "map"), caller, _arguments(items), self.rest(made)), 0))
+            self.on(
+                given[0], (CALLBACK, (slot, (*key, "map"), caller, variables_as_arguments(items), self.rest(made)), 0)
+            )
 
     def _starmap(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site(slot, (*key, "map"), "iterator")
         self.add(target, made)
-        if len(given) > 1 and type(given[0]) is int and given[0] & _MASK:
+        if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
             items = self._items(slot, key, caller, given[1])
-            starred = _arguments(())
+            starred = variables_as_arguments(())
             starred.positional = ((1, items),)
             self.on(given[0], (CALLBACK, (slot, (*key, "map"), caller, starred, self.rest(made)), 0))
 
@@ -630,12 +642,18 @@ class Builtins:
             items = self._items(slot, key, caller, given[1])
             if items:
                 self.flow(items, self.rest(made))
-            if type(given[0]) is int and given[0] & _MASK:
+            if type(given[0]) is int and given[0] & MASK:
                 self.on(
                     given[0],
                     (
                         CALLBACK,
-                        (slot, (*key, "filter"), caller, _arguments((items,)), self.new(slot, (*key, "ignored"))),
+                        (
+                            slot,
+                            (*key, "filter"),
+                            caller,
+                            variables_as_arguments((items,)),
+                            self.new(slot, (*key, "ignored")),
+                        ),
                         0,
                     ),
                 )
@@ -650,13 +668,15 @@ class Builtins:
         if len(given) > 2:
             self.give(given[2], total)
         self.flow(total, target)
-        self.on(given[0], (CALLBACK, (slot, (*key, "reduce"), caller, _arguments((total, items)), total), 0))
+        self.on(
+            given[0], (CALLBACK, (slot, (*key, "reduce"), caller, variables_as_arguments((total, items)), total), 0)
+        )
 
     def _sequence(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """sorted, list, tuple, set, reversed, iter, …: a new container with the items of the old one."""
         made = self.new_site(slot, (*key, "sequence"), "list")
         self.add(target, made)
-        if not given or type(given[0]) is not int or not given[0] & _MASK:
+        if not given or type(given[0]) is not int or not given[0] & MASK:
             return
 
         def copy(value: int) -> None:
@@ -679,26 +699,26 @@ class Builtins:
         return False
 
     def _iter(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if not given or type(given[0]) is not int or not given[0] & _MASK:
+        if not given or type(given[0]) is not int or not given[0] & MASK:
             return
 
         def start(value: int) -> None:
             if self.kinds[value] == Kind.INSTANCE:
                 for name in ("__iter__", "__aiter__"):
                     if self.find_member(self.first[value], self.second[value], name) is not None:
-                        self.call_method(slot, (*key, name), caller, value, name, _NO_ARGUMENTS, target)
+                        self.call_method(slot, (*key, name), caller, value, name, NO_ARGUMENTS, target)
                         return
             self.add(target, value)
 
         if len(given) > 1:
             made = self.new_site(slot, (*key, "iter"), "iterator")
             self.add(target, made)
-            self.on(given[0], (CALLBACK, (slot, (*key, "iter"), caller, _NO_ARGUMENTS, self.rest(made)), 0))
+            self.on(given[0], (CALLBACK, (slot, (*key, "iter"), caller, NO_ARGUMENTS, self.rest(made)), 0))
         else:
             self.on(given[0], (TRANSFER, start, 0))
 
     def _next(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if given and type(given[0]) is int and given[0] & _MASK:
+        if given and type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (NEXT, (slot, caller, target), 0))
         if len(given) > 1:
             self.give(given[1], target)
@@ -738,15 +758,15 @@ class Builtins:
         made = self.new_site(slot, (*key, "dict"), "dict")
         self.add(target, made)
         for argument in given[-1:]:
-            if type(argument) is int and argument & _MASK:
+            if type(argument) is int and argument & MASK:
                 self.on(argument, (TRANSFER, lambda v: self._merge_into(made, v), 0))
         self._keyword_items(made, arguments)
 
     def _defaultdict(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         self._dict(slot, key, caller, given[1:], arguments, target)
         made = self.new_site(slot, (*key, "dict"), "dict")
-        if given and type(given[0]) is int and given[0] & _MASK:
-            self.on(given[0], (CALLBACK, (slot, (*key, "factory"), caller, _NO_ARGUMENTS, self.rest(made)), 0))
+        if given and type(given[0]) is int and given[0] & MASK:
+            self.on(given[0], (CALLBACK, (slot, (*key, "factory"), caller, NO_ARGUMENTS, self.rest(made)), 0))
 
     def _getattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) > 2:
@@ -784,7 +804,7 @@ class Builtins:
     def _each_constant(self, argument: Any, act: Callable[[Any], None]) -> None:
         if isinstance(argument, Constant):
             act(argument.value)
-        elif type(argument) is int and argument & _MASK:
+        elif type(argument) is int and argument & MASK:
             self.on(argument, (TRANSFER, lambda v: self.kinds[v] == Kind.CONSTANT and act(self.first[v]), 0))
 
     def _setattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -804,7 +824,7 @@ class Builtins:
             if self.kinds[value] == Kind.INSTANCE:
                 self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
 
-        if len(given) == 1 and type(given[0]) is int and given[0] & _MASK:
+        if len(given) == 1 and type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, class_of, 0))
 
     def _super(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -830,18 +850,18 @@ class Builtins:
         setter = given[1] if len(given) > 1 else named.get("fset", 0)
 
         def make(function: int) -> None:
-            if type(setter) is int and setter & _MASK:
+            if type(setter) is int and setter & MASK:
                 self.on(setter, (TRANSFER, lambda v: self.add(target, self.value(Kind.PROPERTY, function, v)), 0))
             else:
                 self.add(target, self.value(Kind.PROPERTY, function, -1))
 
-        if type(getter) is int and getter & _MASK:
+        if type(getter) is int and getter & MASK:
             self.on(getter, (TRANSFER, make, 0))
 
     def _partial(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if not given or type(given[0]) is not int or not given[0] & _MASK:
+        if not given or type(given[0]) is not int or not given[0] & MASK:
             return
-        early = _arguments(())
+        early = variables_as_arguments(())
         early.positional = tuple(arguments.positional[1:])
         early.keywords = arguments.keywords
         callee = given[0]
@@ -856,14 +876,14 @@ class Builtins:
             if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
                 self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
 
-        if type(given[0]) is int and given[0] & _MASK:
+        if type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, names_of, 0))
 
     def _factory(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""
         self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         for argument in given[:1]:
-            if type(argument) is int and argument & _MASK:
+            if type(argument) is int and argument & MASK:
                 self.give(argument, self.new(slot, (*key, "decorated")))
 
     def _lru_cache(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -887,14 +907,14 @@ class Builtins:
             if self.kinds[value] == Kind.CLASS:
                 self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
 
-        if given and type(given[0]) is int and given[0] & _MASK:
+        if given and type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, make, 0))
 
     def _register(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if given and type(given[0]) is int and given[0] & _MASK:
+        if given and type(given[0]) is int and given[0] & MASK:
             self.give(given[0], target)
             self.on(
-                given[0], (CALLBACK, (slot, (*key, "exit"), caller, _NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0)
+                given[0], (CALLBACK, (slot, (*key, "exit"), caller, NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0)
             )
 
 
@@ -944,27 +964,3 @@ _HANDLERS: dict[str, Callable] = {
     "object.__new__": Builtins._object_new,
     "atexit.register": Builtins._register,
 }
-
-
-class Arguments:
-    """What a call passes: values in front (a bound receiver), then (is_star, variable or Constant), then (name or None, variable or Constant)."""
-
-    __slots__ = ("keywords", "positional", "prefix")
-
-    def __init__(self, positional: tuple = (), keywords: tuple = (), prefix: tuple = ()):
-        self.positional, self.keywords, self.prefix = positional, keywords, prefix
-
-    def after(self, value: int) -> Arguments:
-        return Arguments(self.positional, self.keywords, (value, *self.prefix))
-
-
-def _arguments(variables: tuple) -> Arguments:
-    return Arguments(tuple((0, v) for v in variables))
-
-
-def arguments_of(*sources: Any) -> Arguments:
-    """Positional arguments from variables and Constants; anything else (a slice) passes nothing of interest."""
-    return Arguments(tuple((0, s if type(s) is int or isinstance(s, Constant) else 0) for s in sources))
-
-
-_NO_ARGUMENTS = Arguments()

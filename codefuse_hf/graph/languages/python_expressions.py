@@ -130,22 +130,20 @@ class Expressions:
         return Constant(int(value)) if value.is_integer() and abs(value) < 2**31 else 0
 
     def string(self, node: Any) -> Version:
+        text = self.text_of(node)
+        quote = text[:1]
+        if quote in ("'", '"') and "\\" not in text and text[-1] == quote and len(text) > 1:
+            width = 3 if text[:3] == 3 * quote and len(text) >= 6 else 1
+            return Constant(text[width:-width]) if len(text) <= 200 + 2 * width else 0
         children = node.children
-        if len(children) == 3 and children[1].type == "string_content" and not children[1].child_count:
-            opening = self.text_of(children[0])
-            if len(opening) in (1, 3):
-                text = self.text_of(children[1])
-                return Constant(text) if len(text) <= 200 else 0
-        elif len(children) == 2:
-            return Constant("")
         formatted = "f" in self.text_of(children[0]).lower() if children else False
         values = [self.interpolation(child) for child in children if child.type == "interpolation"]
         if formatted:
             return self.formatted_name(children, values)
-        if node.end_byte - node.start_byte > 200:
+        if len(text) > 200:
             return 0
         try:
-            value = ast.literal_eval(self.text_of(node))
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return 0
         return Constant(value) if isinstance(value, str) else 0
@@ -343,7 +341,9 @@ class Expressions:
         operator = ""
         for child in children:
             if not child.is_named or child.type in ("is not", "not in"):
-                operator = child.type if not operator else f"{operator} {child.type}"
+                kind = child.type
+                if kind != operator:  # one grammar has a node per word of "not in", all of them of the whole's type
+                    operator = f"{operator} {kind}" if operator else kind
                 continue
             value = self.visit(child)
             if operator in ("in", "not in"):

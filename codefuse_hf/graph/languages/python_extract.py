@@ -1,13 +1,10 @@
 """Reads one Python file: a single walk over its syntax tree that yields its definitions and its data-flow program.
 
-The walk recurses; a file nested deeper than Python's usual recursion limit is read again with a higher one, which costs memory only (calls from Python to
-Python take no C stack).
+The walk recurses; a file nested deeper than Python's recursion limit is read again by python_deep.py.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 from array import array
 from itertools import chain
 from typing import Any
@@ -18,38 +15,29 @@ from codefuse_hf.graph.languages.python_definitions import Definitions
 from codefuse_hf.graph.languages.python_expressions import Expressions
 from codefuse_hf.graph.languages.python_facts import Constant, ImportFacts, Op, PythonFacts
 from codefuse_hf.graph.languages.python_flow import Scope, Version
+from codefuse_hf.graph.languages.python_indentation import narrow_indentation
 from codefuse_hf.graph.languages.python_statements import Statements
 from codefuse_hf.graph.source_text import SourceText
-
-_DEEP = 1_000_000
-_limit_lock = threading.Lock()
 
 
 def extract_python(path: str, source: SourceText) -> FileFacts:
     """The definitions and the data-flow program of one file."""
-    tree = syntax.parse("python", source)
-    try:
-        return _read(path, source, tree)
-    except RecursionError:
-        with _limit_lock:
-            usual = sys.getrecursionlimit()
-            sys.setrecursionlimit(_DEEP)
-            try:
-                return _read(path, source, tree)
-            finally:
-                sys.setrecursionlimit(usual)
-
-
-def _read(path: str, source: SourceText, tree: Any) -> FileFacts:
-    extractor = Extractor(source)
-    extractor.visit(tree.root_node)
-    facts = extractor.finish()
+    tree = syntax.parse("python", narrow_indentation(source.parser_input))
     problems = []
     error = syntax.first_error(tree)
     if error is not None:
         line = source.line(source.char(error[0]))
         problems.append(Problem("syntax", f"syntax {error[1]}: the parts around it are in the graph", line))
-    return FileFacts(path, "python", extractor.definitions, facts, problems)
+    extractor = Extractor(source)
+    try:
+        extractor.visit(tree.root_node)
+    except RecursionError:
+        from codefuse_hf.graph.languages.python_deep import DeepExtractor
+
+        extractor = DeepExtractor(source)
+        extractor.visit(tree.root_node)
+        problems += extractor.problems()
+    return FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
 
 
 class Extractor(Expressions, Definitions, Statements):

@@ -32,29 +32,6 @@ class Op(IntEnum):
     CALL_METHOD = 14  # method names[a] is called without arguments by caller b (del, in, str, …)
 
 
-class Kind(IntEnum):
-    """What a value is. A value is a triple (kind, a, b); file-local entities are paired with their file's number."""
-
-    FUNCTION = 0  # a: file, b: index in functions
-    CLASS = 1  # a: file, b: index in classes
-    INSTANCE = 2  # of class: a: file, b: index
-    BOUND = 3  # a: value called, b: value of the receiver
-    MODULE = 4  # a: file, b: 0; or a: -1, b: name of a folder without __init__
-    OBJECT = 5  # container made at a display: a: file, b: site
-    GENERATOR = 6  # of function a: file, b: index
-    SUPER = 7  # a: class value, b: receiver value
-    PARTIAL = 8  # a: file, b: call site
-    PROPERTY = 9  # a: getter value, b: setter value or -1
-    STATIC = 10  # a: value
-    CLASSMETHOD = 11  # a: value
-    BUILTIN = 12  # a: name
-    METHOD = 13  # of a container or generator: a: receiver value, b: name
-    CONSTANT = 14  # a: the Python value
-    NAMESPACE = 15  # a dict view of a module: a: file
-    MANAGER = 16  # contextmanager-decorated function a: value
-    GETTER = 17  # a property seen through an instance: a: getter value, b: receiver value
-
-
 class Constant(NamedTuple):
     """A literal that may serve as a key, an attribute's name or a slice bound."""
 

@@ -12,22 +12,23 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from codefuse_hf.graph.languages.python_builtins import (
+from codefuse_hf.graph.languages.python_builtins import Builtins
+from codefuse_hf.graph.languages.python_facts import Constant, FunctionFacts, Op, PythonFacts
+from codefuse_hf.graph.languages.python_modules import Entity, Names
+from codefuse_hf.graph.languages.python_values import (
     BIND,
     CALLBACK,
+    MASK,
     NEXT,
+    SHIFT,
     STAR_ARGUMENT,
     STAR_KEYWORDS,
     TRANSFER,
     VIEW,
     Arguments,
-    Builtins,
+    Kind,
 )
-from codefuse_hf.graph.languages.python_facts import Constant, FunctionFacts, Kind, Op, PythonFacts
-from codefuse_hf.graph.languages.python_modules import Entity, Names
 
-SHIFT = 24
-MASK = (1 << SHIFT) - 1
 MAX_VALUES = 12
 """Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
 MAX_CONTAINERS = 6
@@ -60,8 +61,8 @@ _COMMON_METHODS = frozenset(
     ]
 )
 
-_CONSTANT = int(Kind.CONSTANT)
-_CONTAINER_KINDS = frozenset(map(int, (Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL)))
+_CONSTANT = Kind.CONSTANT
+_CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
 _IMPLICIT_STATIC = frozenset({"__new__"})
 _IMPLICIT_CLASS = frozenset({"__init_subclass__", "__class_getitem__"})
 
@@ -81,6 +82,7 @@ class Solver(Builtins):
         self.points: dict[int, tuple[int, ...]] = {}  # few values each, in order of arrival
         self.copies: dict[int, list[int]] = {}
         self.dynamic: dict[int, list[tuple]] = {}
+        self.caught: set[tuple[int, int]] = set()
         self.work: deque[tuple[int, int]] = deque()
         self.queued: deque[tuple[tuple, int]] = deque()
         self.extra: list[dict[Any, int]] = [{} for _ in self.facts]
@@ -100,7 +102,8 @@ class Solver(Builtins):
             for method, target, _ in f.items
             if method.__class__ is tuple and method[0] == "concat"
         }
-        self.instances: set[int] = set()
+        self.orders: dict[int, list[tuple[dict[str, int], tuple[int, int]]]] = {}
+        self.metaclasses: dict[int, tuple[int, int] | None] = {}
         self.subclasses: dict[tuple[str, int], list[tuple[int, int]]] | None = None
         self.views_by_name: dict[str, list[tuple[int, int]]] = {}
         self.views: dict[tuple[int, str], tuple] = {}
@@ -148,8 +151,8 @@ class Solver(Builtins):
 
     def add(self, variable: int, value: int) -> None:
         """Puts a value into a variable."""
-        kind = self.kinds[value]
         known = self.points.get(variable)
+        kind = self.kinds[value]
         if known is not None:
             if value in known:
                 return
@@ -161,10 +164,7 @@ class Solver(Builtins):
             slot = variable >> SHIFT
             if local < self.facts[slot].variables and local not in self.wanted[slot]:
                 return
-        if known is None:
-            self.points[variable] = (value,)
-        else:
-            self.points[variable] = (*known, value)
+        self.points[variable] = (value,) if known is None else (*known, value)
         self.work.append((variable, value))
 
     def flow(self, source: int, target: int) -> None:
@@ -334,6 +334,7 @@ class Solver(Builtins):
     def _run(self) -> None:
         work, queued, facts, dynamic, copies = self.work, self.queued, self.facts, self.dynamic, self.copies
         apply, add = self.apply, self.add
+        static = [getattr(self, f"_on_{op.name.lower()}", None) for op in Op]
         while work or queued:
             while queued:
                 apply(*queued.popleft())
@@ -351,7 +352,7 @@ class Solver(Builtins):
                         if code == 0:
                             add(base | operations[i + 1], value)
                         else:
-                            self._static(slot, base, code, operations[i + 1], operations[i + 2], value)
+                            static[code](slot, base, operations[i + 1], operations[i + 2], value)
             targets = copies.get(variable)
             if targets:
                 for target in targets:
@@ -360,61 +361,70 @@ class Solver(Builtins):
             if extra:
                 queued.extend((operation, value) for operation in extra)
 
-    def _static(self, slot: int, base: int, code: int, a: int, b: int, value: int) -> None:
-        """One operation of a file's program."""
-        facts = self.facts[slot]
-        if code == Op.ATTRIBUTE:
-            name, target, caller, is_callee = facts.loads[a]
-            self.load_attribute(slot, caller, value, name, base | target, is_callee)
-        elif code == Op.CALL:
-            caller, _, target, positional, keywords, decorates = facts.calls[a]
-            arguments = Arguments(
-                tuple((s, base | v if type(v) is int else v) for s, v in positional),
-                tuple((n, base | v if type(v) is int else v) for n, v in keywords),
-            )
-            if decorates:
-                raw = self.new(slot, ("decorated", target))
-                if raw not in self.dynamic:
-                    self.dynamic[raw] = [(TRANSFER, self._decoration(base | target, arguments), 0)]
-                self.invoke(slot, (a,), caller, value, arguments, raw)
-            else:
-                self.invoke(slot, (a,), caller, value, arguments, base | target)
-        elif code == Op.SET_ATTRIBUTE:
-            name, source, caller = facts.items[a]
-            self.store_attribute(slot, caller, value, name, base | source)
-        elif code == Op.GET_ITEM:
-            key, target, caller = facts.items[a]
-            self.get_item(
-                slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | target
-            )
-        elif code == Op.SET_ITEM:
-            key, source, caller = facts.items[a]
-            self.set_item(
-                slot, ("item", a), caller, value, base | key if type(key) is int and key else key, base | source
-            )
-        elif code == Op.ITERATE:
-            self.iterate(slot, b, value, base | a)
-        elif code == Op.UNPACK:
-            key, target, caller = facts.items[a]
-            self.unpack(slot, a, caller, value, key, base | target)
-        elif code == Op.CALL_METHOD:
-            if facts.names[a]:
-                self.implicit(slot, b, value, facts.names[a])
-        elif code == Op.OPERATOR:
-            method, target, caller = facts.items[a]
-            self.operator(slot, ("operator", a), caller, value, method, base | b if b else 0, base | target)
-        elif code == Op.ENTER:
-            self.enter(slot, b, value, base | a)
-        elif code == Op.SUPER:
-            self.add(base | b, self.value(Kind.SUPER, self.value(Kind.CLASS, slot, a), value))
-        elif code == Op.RAISE:
-            if self.kinds[value] == Kind.CLASS:
-                self.instantiate(slot, ("raise", b, value), b, value, Arguments(), self.new(slot, ("raised", value)))
-        elif code == Op.CATCH:
-            self.catch(slot, value, base | a)
-        elif code == Op.AWAIT:
-            self.add(base | a, value)
-            self.implicit(slot, b, value, "__await__")
+    def _on_attribute(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        name, target, caller, is_callee = self.facts[slot].loads[a]
+        self.load_attribute(slot, caller, value, name, base | target, is_callee)
+
+    def _on_call(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        caller, _, target, positional, keywords, decorates = self.facts[slot].calls[a]
+        arguments = Arguments(
+            tuple([(s, base | v if type(v) is int else v) for s, v in positional]) if positional else (),
+            tuple([(n, base | v if type(v) is int else v) for n, v in keywords]) if keywords else (),
+        )
+        target |= base
+        if decorates:
+            raw = self.new(slot, ("decorated", target & MASK))
+            if raw not in self.dynamic:
+                self.dynamic[raw] = [(TRANSFER, self._decoration(target, arguments), 0)]
+            target = raw
+        self.invoke(slot, (a,), caller, value, arguments, target)
+
+    def _on_set_attribute(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        name, source, caller = self.facts[slot].items[a]
+        self.store_attribute(slot, caller, value, name, base | source)
+
+    def _on_get_item(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        key, target, caller = self.facts[slot].items[a]
+        key = base | key if type(key) is int and key else key
+        self.get_item(slot, ("item", a), caller, value, key, base | target)
+
+    def _on_set_item(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        key, source, caller = self.facts[slot].items[a]
+        key = base | key if type(key) is int and key else key
+        self.set_item(slot, ("item", a), caller, value, key, base | source)
+
+    def _on_iterate(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        self.iterate(slot, b, value, base | a)
+
+    def _on_unpack(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        key, target, caller = self.facts[slot].items[a]
+        self.unpack(slot, a, caller, value, key, base | target)
+
+    def _on_call_method(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        name = self.facts[slot].names[a]
+        if name:
+            self.implicit(slot, b, value, name)
+
+    def _on_operator(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        method, target, caller = self.facts[slot].items[a]
+        self.operator(slot, ("operator", a), caller, value, method, base | b if b else 0, base | target)
+
+    def _on_enter(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        self.enter(slot, b, value, base | a)
+
+    def _on_super(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        self.add(base | b, self.value(Kind.SUPER, self.value(Kind.CLASS, slot, a), value))
+
+    def _on_raise(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        if self.kinds[value] == Kind.CLASS:
+            self.instantiate(slot, ("raise", b, value), b, value, Arguments(), self.new(slot, ("raised", value)))
+
+    def _on_catch(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        self.catch(slot, value, base | a)
+
+    def _on_await(self, slot: int, base: int, a: int, b: int, value: int) -> None:
+        self.add(base | a, value)
+        self.implicit(slot, b, value, "__await__")
 
     def apply(self, operation: tuple, value: int) -> None:
         """One operation that came up while solving."""
@@ -609,7 +619,6 @@ class Solver(Builtins):
         owner, index = self.first[value], self.second[value]
         facts = self.facts[owner].classes[index]
         instance = self.value(Kind.INSTANCE, owner, index)
-        self.instances.add(instance)
         self.add(target, instance)
         self.use(slot, caller, owner, facts.definition)
         meta = self.metaclass(owner, index)
@@ -661,17 +670,39 @@ class Solver(Builtins):
     def class_variable(self, owner: int, index: int, name: str) -> int:
         return self.new(owner, ("class", index, name))
 
+    def order(self, owner: int, index: int) -> list[tuple[dict[str, int], tuple[int, int]]]:
+        """A class's method resolution order: each class's names, and the class."""
+        key = owner << SHIFT | index
+        known = self.orders.get(key)
+        if known is None:
+            places = [(self.slots[path], number) for path, number in self.names.mro(self.paths[owner], index)]
+            known = self.orders[key] = [(self.facts[p[0]].classes[p[1]].namespace, p) for p in places]
+        return known
+
     def find_member(self, owner: int, index: int, name: str, after: tuple | None = None) -> tuple[int, int] | None:
         """The first class in method resolution order (behind class `after`) that defines `name`."""
-        order = self.names.mro(self.paths[owner], index)
         if after is not None:
-            order = order[order.index(after) + 1 :] if after in order else ()
-        for path, number in order:
-            if name in self.names.facts[path].classes[number].namespace:
-                return self.slots[path], number
+            return self._find_after(owner, index, name, after)
+        for namespace, place in self.orders.get(owner << SHIFT | index) or self.order(owner, index):
+            if name in namespace:
+                return place
+        return None
+
+    def _find_after(self, owner: int, index: int, name: str, after: tuple[str, int]) -> tuple[int, int] | None:
+        passed = False
+        for namespace, place in self.order(owner, index):
+            if passed and name in namespace:
+                return place
+            passed = passed or (self.paths[place[0]], place[1]) == after
         return None
 
     def metaclass(self, owner: int, index: int) -> tuple[int, int] | None:
+        key = owner << SHIFT | index
+        if key not in self.metaclasses:
+            self.metaclasses[key] = self._find_metaclass(owner, index)
+        return self.metaclasses[key]
+
+    def _find_metaclass(self, owner: int, index: int) -> tuple[int, int] | None:
         for path, number in self.names.mro(self.paths[owner], index):
             meta = self.names.facts[path].classes[number].metaclass
             if meta is not None:

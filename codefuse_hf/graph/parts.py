@@ -1,0 +1,195 @@
+"""A graph in parts: the nodes of each file as arrays of their own, and the whole as what joining them gives.
+
+A part depends on its file alone, so after a change only that file's part is made again; joining is a copy of arrays.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from codefuse_hf.graph.assembler import NO_NUMBER, GraphArrays, GraphAssembler, unique_edges
+from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.extraction import TEXT, ExtractedFile
+from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.records import clean_path, file_records, preorder
+from codefuse_hf.graph.schema import EDGE_CODES, Diagnostic, EdgeType
+from codefuse_hf.graph.text_store import concatenate
+
+
+@dataclass(slots=True)
+class FilePart:
+    """The nodes of one file.
+
+    Attributes:
+        language, package: as in `FileFacts`.
+        arrays: the n nodes in pre-order, without ids and edges.
+        parents: int32 [n], position of each node's container, -1 for the file itself.
+        ranks: int32 [n], position of each definition; None where definitions are in pre-order already.
+    """
+
+    language: str
+    package: str | None
+    arrays: GraphArrays
+    parents: np.ndarray
+    ranks: np.ndarray | None
+
+    def same_shape(self, other: FilePart) -> bool:
+        """Whether the definitions are of the same types in the same places of the tree, whatever their texts."""
+        mine, theirs = self.arrays.types, other.arrays.types
+        if (self.ranks is None) != (other.ranks is None):
+            return False
+        same_order = self.ranks is None or np.array_equal(self.ranks, other.ranks)
+        return same_order and np.array_equal(mine, theirs) and np.array_equal(self.parents, other.parents)
+
+
+def file_part(file: ExtractedFile) -> FilePart:
+    """The part of one extracted file; its text and definitions are not needed after this."""
+    definitions = file.facts.definitions
+    order = preorder(definitions)
+    arrays = _arrays(file_records(file.path, file.language, file.text, definitions, order))
+    parents = np.fromiter((d.parent for d in definitions), np.int32, len(definitions))
+    ranks = None
+    if order is not None:
+        ranks, by_index = np.array(order, np.int32), parents
+        parents = np.empty_like(by_index)
+        parents[ranks] = np.where(by_index < 0, -1, ranks[by_index])
+    return FilePart(file.language, file.facts.package, arrays, parents, ranks)
+
+
+def _arrays(records: Iterable[dict]) -> GraphArrays:
+    assembler = GraphAssembler()
+    for record in records:
+        assembler.add_node(record)
+    return assembler.finish()
+
+
+class EdgeTable:
+    """Edges between definitions of files, five numbers each."""
+
+    def __init__(self, edges: Iterable[tuple[str, Ref, Ref]], paths: Iterable[str]):
+        self.paths = list(paths)
+        slots = {path: slot for slot, path in enumerate(self.paths)}
+        codes, ends = array("B"), array("i")
+        known = {str(kind): EDGE_CODES[kind] for kind in EdgeType}
+        for kind, (source, first), (target, second) in edges:
+            codes.append(known[kind])
+            ends.extend((slots[source], first, slots[target], second))
+        self.codes = np.array(codes, np.uint8)
+        self.ends = np.array(ends, np.int32).reshape(-1, 4)
+
+
+class _Layout:
+    """Where each folder and file of a repository lies in the order of nodes; files in order of their paths' parts."""
+
+    def __init__(self, parts: Mapping[str, FilePart]):
+        self.folders: dict[str, int] = {"": 0}
+        self.bases: dict[str, int] = {}
+        self.parents: list[tuple[int, int]] = []
+        self.sequence: list[tuple[str, bool]] = []
+        number = 1
+        for path, part in parts.items():
+            pieces = path.split("/")[:-1]
+            for depth in range(len(pieces)):
+                folder = "/".join(pieces[: depth + 1])
+                if folder not in self.folders:
+                    self.folders[folder] = number
+                    self.parents.append((self.folders[folder.rpartition("/")[0]], number))
+                    self.sequence.append((folder, True))
+                    number += 1
+            self.bases[path] = number
+            self.parents.append((self.folders[path.rpartition("/")[0]], number))
+            self.sequence.append((path, False))
+            number += len(part.parents)
+        self.size = number
+
+
+def join_parts(
+    name: str, parts: Mapping[str, FilePart], tables: Iterable[EdgeTable], diagnostics: Iterable[Diagnostic] = ()
+) -> CodeGraph:
+    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges."""
+    layout = _Layout(parts)
+    pieces = list(_pieces(name, parts, layout))
+    sizes = [len(piece.types) for piece in pieces]
+    codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
+    sources, targets, codes = unique_edges(sources, targets, codes, layout.size)
+    buffer, texts = concatenate([(p.buffer, p.texts, size) for p, size in zip(pieces, sizes, strict=True)])
+    arrays = GraphArrays(
+        ids=np.arange(layout.size, dtype=np.int64),
+        types=np.concatenate([piece.types for piece in pieces]),
+        languages=np.concatenate([piece.languages for piece in pieces]),
+        buffer=buffer,
+        texts=texts,
+        numbers=_numbers(pieces, sizes, layout.size),
+        sources=sources,
+        targets=targets,
+        edge_types=codes,
+    )
+    return CodeGraph(arrays, diagnostics)
+
+
+def _pieces(name: str, parts: Mapping[str, FilePart], layout: _Layout) -> Iterator[GraphArrays]:
+    """Arrays of all nodes in order: folders that follow each other, then a file, and so on."""
+    packages = _package_names(parts, layout)
+    waiting: list[dict] = [{"id": 0, "nodeType": "Repo", "repoName": name, "groupName": ""}]
+    for place, is_folder in layout.sequence:
+        if is_folder:
+            waiting.append({"id": len(waiting), "nodeType": "Package", "name": packages[place]})
+            continue
+        if waiting:
+            yield _arrays(waiting)
+            waiting = []
+        yield parts[place].arrays
+    if waiting:
+        yield _arrays(waiting)
+
+
+def _package_names(parts: Mapping[str, FilePart], layout: _Layout) -> dict[str, str]:
+    declared: dict[str, set[str | None]] = {}
+    for path, part in parts.items():
+        if part.language != TEXT:
+            declared.setdefault(path.rpartition("/")[0], set()).add(part.package)
+    names = {folder: clean_path(folder).replace("/", ".") for folder in layout.folders}
+    for folder, packages in declared.items():
+        if folder and len(packages) == 1 and (package := next(iter(packages))):
+            names[folder] = package
+    return names
+
+
+def _numbers(pieces: list[GraphArrays], sizes: list[int], total: int) -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    position = 0
+    for piece, size in zip(pieces, sizes, strict=True):
+        for name, values in piece.numbers.items():
+            if name not in columns:
+                columns[name] = np.full(total, NO_NUMBER, np.int32)
+            columns[name][position : position + size] = values
+        position += size
+    return columns
+
+
+def _edges(
+    parts: Mapping[str, FilePart], layout: _Layout, tables: Iterable[EdgeTable]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Codes, sources and targets: containment, then each table's edges."""
+    contains = EDGE_CODES[EdgeType.CONTAINS]
+    above = np.array(layout.parents, np.int64).reshape(-1, 2)
+    yield np.full(len(above), contains, np.uint8), above[:, 0], above[:, 1]
+    for path, part in parts.items():
+        if len(part.parents) > 1:
+            inside = np.arange(1, len(part.parents)) + layout.bases[path]
+            yield np.full(len(inside), contains, np.uint8), part.parents[1:] + np.int64(layout.bases[path]), inside
+    for table in tables:
+        if not len(table.codes):
+            continue
+        owned = [parts[path] for path in table.paths]
+        ids = [
+            layout.bases[path] + (np.arange(len(part.parents)) if part.ranks is None else part.ranks.astype(np.int64))
+            for path, part in zip(table.paths, owned, strict=True)
+        ]
+        starts = np.concatenate([[0], np.cumsum([len(each) for each in ids])])
+        flat, ends = np.concatenate(ids), table.ends
+        yield table.codes, flat[starts[ends[:, 0]] + ends[:, 1]], flat[starts[ends[:, 2]] + ends[:, 3]]
