@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,3 +201,11 @@ def test_commands(repository, capsys):
 def test_indexing_words_needs_no_torch(repository):
     code = "import sys; from codefuse_hf.search import CodeIndex; CodeIndex.build(sys.argv[1], progress=False)\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code, str(repository)], check=True)
+
+
+def test_benchmark_measures_memory(tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "search_index.py"
+    target = tmp_path / "figures.json"
+    subprocess.run([sys.executable, str(script), "--functions", "250", "--results", str(target)], check=True)
+    figures = json.loads(target.read_text())
+    assert figures["functions"] == 250 and figures["peak_mib"] >= figures["mib_before"] > 0
