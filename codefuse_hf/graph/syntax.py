@@ -28,7 +28,9 @@ def _language(name: str) -> tuple[Any, str]:
         ) from error
     try:
         module = importlib.import_module(f"tree_sitter_{name}")
-        return tree_sitter.Language(module.language()), "official"
+        language = tree_sitter.Language(module.language())
+        _new_parser(language)
+        return language, "official"
     except (ImportError, TypeError, ValueError):
         pass  # not installed, or a tree-sitter too old for it: TypeError, or ValueError for another grammar ABI
     try:
@@ -52,15 +54,18 @@ def get_parser(name: str) -> Any:
     """This thread's parser for language `name` (`python`, `java`); parsers are neither picklable nor thread-safe."""
     parser = getattr(_parsers, name, None)
     if parser is None:
-        import tree_sitter
-
-        language = _language(name)[0]
-        if hasattr(tree_sitter.Parser, "set_language"):  # before 0.22; its constructor takes and ignores any argument
-            parser = tree_sitter.Parser()
-            parser.set_language(language)
-        else:
-            parser = tree_sitter.Parser(language)
+        parser = _new_parser(_language(name)[0])
         setattr(_parsers, name, parser)
+    return parser
+
+
+def _new_parser(language: Any) -> Any:
+    from tree_sitter import Parser
+
+    if not hasattr(Parser, "set_language"):
+        return Parser(language)
+    parser = Parser()  # before 0.22 it takes and ignores any argument
+    parser.set_language(language)
     return parser
 
 

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
+from codefuse_hf.graph import builder as builder_module
 
 VERSIONS = {
     "main.py": [
@@ -21,6 +22,20 @@ VERSIONS = {
     "pkg/util.py": [
         "def helper(f=None):\n    return f\n",
         "class helper:\n    def __init__(self, f=None): self.f = f; f and f()\n",
+    ],
+    "pkg/shapes.py": [
+        "from .core import work\nclass Shape:\n    def area(self): return work(self.side)\n    def side(self): pass\n",
+        "class Shape:\n    def size(self): return self.side()\n    def side(self): pass\nclass Round(Shape):\n    def side(self): pass\n",
+        "def Shape(made=None):\n    return made\n",
+    ],
+    "pkg/flows.py": [
+        "from .shapes import Shape\nfrom . import util\ndef apply(f, x): return f(x)\napply(util.helper, Shape()).area()\n",
+        "from .shapes import Shape as S\ndef apply(f, *x): return [f(y) for y in x]\ndef new(): return apply(S)\n",
+        "from pkg.shapes import *\ndef other(): pass\ntable = {'a': other, 'b': Shape}\n",
+    ],
+    "use.py": [
+        "from pkg.flows import apply\nimport pkg.shapes\ndef mine(x): x.side()\napply(mine, pkg.shapes.Shape())\n",
+        "from pkg import flows\nfor f in flows.table.values():\n    f()\n",
     ],
     "notes.txt": ["a\n", "b\n"],
 }
@@ -48,7 +63,7 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(changes, min_size=1, max_size=3), told=st.booleans())
 def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
     root = tmp_path_factory.mktemp("repository")
@@ -91,6 +106,15 @@ def test_a_comment_does_not_resolve_anything_again(counted):
     assert builder.update(["pkg/util.py"]).to_json() == fresh(root)
     assert resolved == ["python"]  # the one of the fresh build
     assert read[0] == "pkg/util.py"
+
+
+def test_only_the_changed_file_becomes_nodes_again(counted, monkeypatch):
+    root, builder, _, _ = counted
+    made, real = [], builder_module.file_part
+    monkeypatch.setattr(builder_module, "file_part", lambda file: made.append(file.path) or real(file))
+    write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
+    builder.update()
+    assert made == ["pkg/util.py"]
 
 
 def test_update_outside_the_folder_is_refused(counted):

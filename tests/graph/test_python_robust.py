@@ -1,5 +1,7 @@
 """Source that no one would write on purpose: a graph comes out, the problem is reported, nothing else is lost."""
 
+import time
+
 import pytest
 from graph_checks import check_graph
 
@@ -114,13 +116,19 @@ def test_a_front_end_that_fails_costs_one_file(tmp_path, monkeypatch):
     assert calls(graph) == {("good", "good.sound")}
 
 
-def test_generated_file_of_a_megabyte_takes_seconds(tmp_path):
-    import time
+def test_overloads_are_all_nodes_and_all_called(tmp_path):
+    source = "from typing import overload\n@overload\ndef f(x: int): ...\n@overload\ndef f(x: str): ...\ndef f(x): g()\ndef g(): pass\nf(1)\n"
+    graph = build(tmp_path, {"a.py": source})
+    assert len(graph.find("f")) == 3
+    assert calls(graph) >= {("a", "a.f"), ("a.f", "a.g")}
 
+
+def test_generated_file_of_a_megabyte_takes_seconds(tmp_path):
+    """Nothing but short definitions, the densest source there is: 1.3 MB took 4.1 to 4.5 s; the bound leaves room for slow and busy machines."""
     source = "".join(f"VALUE_{i} = {{'a': {i}, 'b': [{i}, 'text {i}']}}\n" for i in range(20_000))
     source += "".join(f"def f{i}(x):\n    return f{i - 1}(x) if x else VALUE_{i}\n" for i in range(5_000))
     (tmp_path / "big.py").write_text(source)
     start = time.process_time()
     graph = build_code_graph(tmp_path, progress=False, workers=0)
-    assert time.process_time() - start < 20 * len(source) / 1e6
+    assert time.process_time() - start < 10 * len(source) / 1e6
     assert len(calls(graph)) >= 4_999

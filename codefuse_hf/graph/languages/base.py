@@ -82,9 +82,14 @@ class LanguageFrontEnd(ABC):
     def extract(self, path: str, source: SourceText) -> FileFacts:
         """Reads one file; never raises for bad source (broken parts are skipped and reported in `problems`)."""
 
+    def shrink(self, facts: Any) -> Any:
+        """`FileFacts.facts` in a form that takes less memory, if there is one; called once per file, before `resolve`."""
+        return facts
+
     @abstractmethod
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterable[tuple[str, Ref, Ref]]:
         """Yields every edge but `contains` as `(edge type, source, target)`; `project` maps each path of this language to its facts, sorted by path.
+        Their `definitions` are not kept: whatever resolution needs of them must be in `facts`.
 
         The edges may come in any order and repeat; the builder sorts them and drops duplicates.
         """

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from codefuse_hf.graph.languages.base import FileFacts, LanguageFrontEnd, Ref
 from codefuse_hf.graph.languages.python_extract import extract_python
+from codefuse_hf.graph.languages.python_facts import PythonFacts
 from codefuse_hf.graph.languages.python_modules import SUFFIXES, Entity, Names
+from codefuse_hf.graph.languages.python_packed import pack
 from codefuse_hf.graph.languages.python_solver import Solver
 from codefuse_hf.graph.source_text import SourceText
 
@@ -22,6 +24,11 @@ class PythonFrontEnd(LanguageFrontEnd):
 
     def extract(self, path: str, source: SourceText) -> FileFacts:
         return extract_python(path, source)
+
+    def shrink(self, facts: PythonFacts | None) -> PythonFacts | None:
+        if facts is not None:
+            pack(facts)
+        return facts
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterator[Edge]:
         names = Names({path: facts.facts for path, facts in project.items()}, getattr(project, "root_name", ""))

@@ -1,4 +1,7 @@
-"""What Python's own containers, iteration protocols and built-in functions do with values, as far as calls depend on it."""
+"""What Python's own containers, iteration protocols and built-in functions do with values, as far as calls depend on it.
+
+One table of built-in behaviour, a method each, so that it is longer than most files here.
+"""
 
 from __future__ import annotations
 
