@@ -1,4 +1,4 @@
-"""codefuse-hf: Rodimus, CGE and CGM, native to the Hugging Face libraries.
+"""codefuse-hf: Rodimus, CGE and code graphs, native to the Hugging Face libraries.
 
 Importing this package is quick: it loads neither torch nor transformers. The models are registered with the Auto
 classes all the same, as soon as those are first used (see `codefuse_hf.registration`).

@@ -22,7 +22,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
     """The argument parser, with the options of `command` only (its module is the only one imported)."""
-    parser = argparse.ArgumentParser(prog="codefuse-hf", description="Rodimus, CGE and CGM on the Hugging Face stack.")
+    parser = argparse.ArgumentParser(
+        prog="codefuse-hf", description="Rodimus, CGE and code graphs on the Hugging Face stack."
+    )
     parser.add_argument("--traceback", action="store_true", help="show the whole traceback when a command fails")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, help_text) in COMMANDS.items():

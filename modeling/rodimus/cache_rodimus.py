@@ -65,15 +65,6 @@ class RecurrentLayer(LinearAttentionLayer, CacheLayerMixin):
         LinearAttentionLayer.reset(self)
         self.cumulative_length.zero_()
 
-    def offload(self) -> None:
-        LinearAttentionLayer.offload(self)
-
-    def prefetch(self) -> None:
-        LinearAttentionLayer.prefetch(self)
-
-    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
-        LinearAttentionLayer.reorder_cache(self, beam_idx)
-
 
 def count_tokens(cache: Cache, config: Any) -> Cache:
     """Let the first layer of a purely recurrent cache count tokens; other caches are returned as they are."""
