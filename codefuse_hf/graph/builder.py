@@ -14,10 +14,10 @@ from codefuse_hf import __version__
 from codefuse_hf.graph import sources, syntax
 from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
-from codefuse_hf.graph.extraction import TEXT, ExtractedFile, ExtractionOptions, extract_files
+from codefuse_hf.graph.extraction import ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import FileFacts, Project
-from codefuse_hf.graph.parts import EdgeTable, FilePart, file_part, join_parts
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project
+from codefuse_hf.graph.parts import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.records import clean_path
 from codefuse_hf.graph.schema import Diagnostic
 
@@ -167,7 +167,10 @@ class GraphBuilder:
         for path in removed:
             self._resolved.pop(self._extracted.pop(path).language, None)
             self._parts.pop(path, None)
-        for file in extract_files(tree, again, self._options, workers=self._workers, progress=self._progress):
+        known = {path: file.digest for path in again if (file := self._extracted.get(path)) and file.digest}
+        for file in extract_files(
+            tree, again, self._options, workers=self._workers, progress=self._progress, known=known
+        ):
             old, part = self._extracted.get(file.path), self._parts.get(file.path)
             if old is not None and old.digest == file.digest and file.digest:
                 continue
@@ -198,15 +201,12 @@ class GraphBuilder:
         return relative
 
     def _keep(self, file: ExtractedFile) -> None:
-        """Takes in one extracted file: what its nodes show becomes its part, and only what resolution needs stays as it is."""
+        """Takes in one extracted file."""
         self._extracted[file.path] = file
         self._parts.pop(file.path, None)
-        if file.facts is not None:
-            self._parts[file.path] = file_part(file)
-            file.facts.definitions = []
-            if file.language != TEXT:
-                file.facts.facts = self._front_ends[file.language].shrink(file.facts.facts)
-        file.text = None
+        if file.part is not None:
+            self._parts[file.path] = file.part
+            file.part = None
 
     def _assemble(self) -> CodeGraph:
         tree = self._tree

@@ -1,4 +1,7 @@
-"""From listed files to facts per file: reading, decoding and parsing, in worker processes when there is enough to do."""
+"""From listed files to facts and nodes per file: reading, decoding and parsing, in worker processes when there is enough to do.
+
+All that can be done with one file alone is done here, so that what workers send back is compact: arrays, mostly.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,34 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import blake2b
+from types import MappingProxyType
 
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
+from codefuse_hf.graph.languages.base import TEXT, Definition, FileFacts, Problem
+from codefuse_hf.graph.parts import FilePart, file_part
 from codefuse_hf.graph.source_text import SourceText
 from codefuse_hf.graph.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
 
 _PARALLEL_FROM = 24  # files; below, starting processes costs more than it saves
 _CHUNK = 24
-TEXT = "text"
-"""The language of files that are text and nothing else."""
 
 
 @dataclass(slots=True)
 class ExtractedFile:
-    """One file after extraction. `facts` is None for what is left out (binary, unreadable, too large); then `problems` may say why."""
+    """One file after extraction.
+
+    Attributes:
+        part: its nodes; None for what is left out (binary, unreadable, too large) and for what is unchanged.
+        facts: what resolution needs, without definitions and shrunk; None where `part` is.
+        problems: what was wrong, or why the file is left out.
+        digest: of the bytes that were read; empty for what was not.
+    """
 
     path: str
     language: str
-    text: str | None
+    part: FilePart | None
     facts: FileFacts | None
     problems: list[Problem]
     digest: bytes = b""
@@ -54,8 +64,10 @@ def language_of(path: str, languages: tuple[str, ...] | None) -> str:
     return TEXT
 
 
-def extract_file(path: str, reader: SourceReader, options: ExtractionOptions) -> ExtractedFile:
-    """Reads and parses one file; whatever is wrong with it ends up in `problems`."""
+def extract_file(
+    path: str, reader: SourceReader, options: ExtractionOptions, known: bytes | None = None
+) -> ExtractedFile:
+    """Reads and parses one file; whatever is wrong with it ends up in `problems`. A file whose digest is `known` is not parsed."""
     language = language_of(path, options.languages)
     result = ExtractedFile(path, language, None, None, [])
     if language == TEXT and (not options.text_files or has_binary_suffix(path)):
@@ -73,10 +85,13 @@ def extract_file(path: str, reader: SourceReader, options: ExtractionOptions) ->
         result.problems.append(Problem("too-large", f"{size} bytes, more than the limit of {limit}; left out"))
         return result
     result.digest = blake2b(data, digest_size=16).digest()
+    if result.digest == known:
+        return result
     if language == TEXT:
-        result.text = decode_text(data)
-        if result.text is not None:
-            result.facts = FileFacts(path, TEXT, [Definition("Textfile", -1, 0, len(result.text), {})])
+        text = decode_text(data)
+        if text is not None:
+            result.facts = FileFacts(path, TEXT, [Definition("Textfile", -1, 0, len(text), {})])
+            _make_part(result, text)
         return result
     text, note = decode_source(data)
     if note is not None:
@@ -89,12 +104,12 @@ def extract_file(path: str, reader: SourceReader, options: ExtractionOptions) ->
 
 def _parse(result: ExtractedFile, text: str) -> None:
     front_end = select_front_ends([result.language])[result.language]
-    result.text = text
     collecting = gc.isenabled()
     gc.disable()  # facts are no garbage; looking for it in them costs up to half of the time
     try:
-        result.facts = front_end.extract(result.path, SourceText(text))
-        result.problems += result.facts.problems
+        facts = result.facts = front_end.extract(result.path, SourceText(text))
+        result.problems += facts.problems
+        facts.facts = front_end.shrink(facts.facts)
     except Exception as error:  # a file must never cost the whole graph
         message = f"{type(error).__name__}: {error}; the file is in the graph without its contents"
         result.problems.append(Problem("internal", message))
@@ -102,6 +117,12 @@ def _parse(result: ExtractedFile, text: str) -> None:
     finally:
         if collecting:
             gc.enable()
+    _make_part(result, text)
+
+
+def _make_part(result: ExtractedFile, text: str) -> None:
+    result.part = file_part(result.facts, text)
+    result.facts.definitions = []
 
 
 _worker: tuple[SourceReader, ExtractionOptions] | None = None
@@ -109,13 +130,14 @@ _worker: tuple[SourceReader, ExtractionOptions] | None = None
 
 def _start_worker(root: str, blobs: Mapping[str, str] | None, options: ExtractionOptions) -> None:
     global _worker
+    gc.freeze()  # what the parent left here is neither looked at nor, by being looked at, copied
     gc.set_threshold(100_000, 20, 100)  # trees of tuples are no garbage; the usual thresholds cost a fifth of the time
     _worker = SourceReader(root, blobs), options
 
 
-def _extract_chunk(paths: list[str]) -> list[ExtractedFile]:
+def _extract_chunk(files: list[tuple[str, bytes | None]]) -> list[ExtractedFile]:
     reader, options = _worker
-    return [extract_file(path, reader, options) for path in paths]
+    return [extract_file(path, reader, options, known) for path, known in files]
 
 
 def default_workers() -> int:
@@ -124,27 +146,39 @@ def default_workers() -> int:
 
 
 def extract_files(
-    tree: SourceTree, paths: list[str], options: ExtractionOptions, *, workers: int | None = None, progress: bool = True
+    tree: SourceTree,
+    paths: list[str],
+    options: ExtractionOptions,
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+    known: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Iterator[ExtractedFile]:
-    """Extracts `paths` of a source tree, in order. `workers`: processes (None: one per processor; 0 or 1: none beside this one)."""
+    """Extracts `paths` of a source tree, in order.
+
+    Args:
+        workers: processes; None: one per processor; 0 or 1: none beside this one.
+        known: digests by path; files that still have theirs come back with nothing but it.
+    """
     workers = default_workers() if workers is None else workers
     parallel = workers > 1 and len(paths) >= _PARALLEL_FROM and "fork" in multiprocessing.get_all_start_methods()
+    files = [(path, known.get(path)) for path in paths]
     with tqdm(total=len(paths), unit="file", desc="Reading source", disable=not progress, leave=False) as bar:
         done = 0
         if parallel:
-            chunks = [paths[i : i + _CHUNK] for i in range(0, len(paths), _CHUNK)]
+            chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]
             # Forked, because a spawned process would run the caller's script again.
             context = multiprocessing.get_context("fork")
             try:
                 with ProcessPoolExecutor(workers, context, _start_worker, (tree.root, tree.blobs, options)) as pool:
-                    for files in pool.map(_extract_chunk, chunks):
-                        for file in files:
+                    for extracted in pool.map(_extract_chunk, chunks):
+                        for file in extracted:
                             done += 1
                             bar.update()
                             yield file
             except BrokenProcessPool:
                 pass  # a worker was killed (memory, most often): go on here, one file at a time
         with SourceReader(tree.root, tree.blobs) as reader:
-            for path in paths[done:]:
-                yield extract_file(path, reader, options)
+            for path, digest in files[done:]:
+                yield extract_file(path, reader, options, digest)
                 bar.update()

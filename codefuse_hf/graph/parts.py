@@ -13,8 +13,7 @@ import numpy as np
 
 from codefuse_hf.graph.assembler import NO_NUMBER, GraphArrays, GraphAssembler, unique_edges
 from codefuse_hf.graph.code_graph import CodeGraph
-from codefuse_hf.graph.extraction import TEXT, ExtractedFile
-from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
 from codefuse_hf.graph.records import clean_path, file_records, preorder
 from codefuse_hf.graph.schema import EDGE_CODES, Diagnostic, EdgeType
 from codefuse_hf.graph.text_store import concatenate
@@ -46,18 +45,18 @@ class FilePart:
         return same_order and np.array_equal(mine, theirs) and np.array_equal(self.parents, other.parents)
 
 
-def file_part(file: ExtractedFile) -> FilePart:
-    """The part of one extracted file; its text and definitions are not needed after this."""
-    definitions = file.facts.definitions
+def file_part(facts: FileFacts, text: str) -> FilePart:
+    """The part of one file with its text; the facts' definitions are not needed after this."""
+    definitions = facts.definitions
     order = preorder(definitions)
-    arrays = _arrays(file_records(file.path, file.language, file.text, definitions, order))
+    arrays = _arrays(file_records(facts.path, facts.language, text, definitions, order))
     parents = np.fromiter((d.parent for d in definitions), np.int32, len(definitions))
     ranks = None
     if order is not None:
         ranks, by_index = np.array(order, np.int32), parents
         parents = np.empty_like(by_index)
         parents[ranks] = np.where(by_index < 0, -1, ranks[by_index])
-    return FilePart(file.language, file.facts.package, arrays, parents, ranks)
+    return FilePart(facts.language, facts.package, arrays, parents, ranks)
 
 
 def _arrays(records: Iterable[dict]) -> GraphArrays:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codefuse_hf.graph.extraction import TEXT
-from codefuse_hf.graph.languages.base import Definition
+from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.source_text import SourceText
 
 _WITH_CLEAN_TEXT = frozenset({"Class"})

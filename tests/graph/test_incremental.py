@@ -5,7 +5,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
-from codefuse_hf.graph import builder as builder_module
 
 VERSIONS = {
     "main.py": [
@@ -110,8 +109,8 @@ def test_a_comment_does_not_resolve_anything_again(counted):
 
 def test_only_the_changed_file_becomes_nodes_again(counted, monkeypatch):
     root, builder, _, _ = counted
-    made, real = [], builder_module.file_part
-    monkeypatch.setattr(builder_module, "file_part", lambda file: made.append(file.path) or real(file))
+    made, real = [], extraction.file_part
+    monkeypatch.setattr(extraction, "file_part", lambda facts, text: made.append(facts.path) or real(facts, text))
     write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
     builder.update()
     assert made == ["pkg/util.py"]

@@ -9,7 +9,6 @@ from graph_checks import check_graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codefuse_hf.graph.extraction import ExtractedFile
 from codefuse_hf.graph.languages.base import Project
 from codefuse_hf.graph.languages.python import FRONT_END
 from codefuse_hf.graph.parts import EdgeTable, file_part, join_parts
@@ -21,12 +20,13 @@ NAMES = st.sampled_from(["a", "b", "f", "g", "A", "B", "self", "cls", "super", "
 
 def graph_of(texts):
     """The graph of files given as texts; unlike a build, it lets exceptions through."""
-    files = {}
+    files, parts = {}, {}
     for path in sorted(texts, key=lambda p: p.split("/")):
         facts = FRONT_END.extract(path, SourceText(texts[path]))
-        files[path] = ExtractedFile(path, "python", texts[path], facts, [])
-    edges = FRONT_END.resolve(Project({p: f.facts for p, f in files.items()}))
-    graph = join_parts("repository", {p: file_part(f) for p, f in files.items()}, [EdgeTable(edges, files)])
+        parts[path] = file_part(facts, texts[path])
+        files[path] = facts
+    edges = FRONT_END.resolve(Project(files))
+    graph = join_parts("repository", parts, [EdgeTable(edges, files)])
     check_graph(graph, texts)
     return graph
 

@@ -14,6 +14,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from codefuse_hf.graph.source_text import SourceText
 
+TEXT = "text"
+"""The language of files that are text and nothing else."""
+
 
 class Ref(NamedTuple):
     """One definition of the project: `definitions[index]` of the file at `path`; index 0 is the File node itself."""

@@ -37,7 +37,9 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
         extractor = DeepExtractor(source)
         extractor.visit(tree.root_node)
         problems += extractor.problems()
-    return FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
+    found = FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
+    extractor.__dict__.clear()  # scopes know their extractor: without the circle they and the tree go at once
+    return found
 
 
 class Extractor(Expressions, Definitions, Statements):
