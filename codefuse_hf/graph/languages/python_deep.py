@@ -13,16 +13,16 @@ from functools import wraps
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Problem
-from codefuse_hf.graph.languages.python_extract import Extractor
+from codefuse_hf.graph.languages.python_extract import HANDLERS, Extractor
 from codefuse_hf.graph.source_text import SourceText
 
 _FRAMES_PER_STEP = 10  # Python frames between one counted call and the next, at most
 _MOST_SEGMENTS = 400  # some 20 000 nested brackets; what lies deeper is left out
 
 _WITHOUT_ANSWER = {
-    "visit": 0, "assign": None, "note_attributes": None, "pairwise": False, "pattern": None, "with_items": None, "annotation_path": None, "literal_type": "",
+    "assign": None, "note_attributes": None, "pairwise": False, "pattern": None, "with_items": None, "annotation_path": None, "literal_type": "",
 }  # fmt: skip
-"""The methods that recurse, with what they return for a part that is left out."""
+"""The methods that recurse beside the handlers of nodes, with what they return for a part that is left out."""
 
 
 class DeepExtractor(Extractor):
@@ -30,6 +30,7 @@ class DeepExtractor(Extractor):
 
     def __init__(self, source: SourceText):
         super().__init__(source)
+        self.handlers = COUNTED_HANDLERS
         self.reach = max(sys.getrecursionlimit() // _FRAMES_PER_STEP, 8)
         self.depth = self.reach  # how much of the caller's stack is left is not known: start on a fresh one
         self.segments = 0
@@ -54,7 +55,7 @@ class DeepExtractor(Extractor):
             thread.start()
         except RuntimeError:  # also when the system gives no more threads
             self.left_out += 1
-            return _WITHOUT_ANSWER[method.__name__]
+            return _WITHOUT_ANSWER.get(method.__name__, 0)
         else:
             thread.join()
         finally:
@@ -86,5 +87,12 @@ def _counted(method: Callable) -> Callable:
     return step
 
 
+class _CountedHandlers(dict[str, Callable]):
+    def __missing__(self, kind: str) -> Callable:
+        self[kind] = counted = _counted(HANDLERS[kind])
+        return counted
+
+
+COUNTED_HANDLERS = _CountedHandlers()
 for _name in _WITHOUT_ANSWER:
     setattr(DeepExtractor, _name, _counted(getattr(Extractor, _name)))

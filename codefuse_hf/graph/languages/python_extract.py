@@ -5,15 +5,25 @@ The walk recurses; a file nested deeper than Python's recursion limit is read ag
 
 from __future__ import annotations
 
-from array import array
-from itertools import chain
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from codefuse_hf.graph import syntax
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.python_definitions import Definitions
 from codefuse_hf.graph.languages.python_expressions import Expressions
-from codefuse_hf.graph.languages.python_facts import Constant, ImportFacts, Op, PythonFacts
+from codefuse_hf.graph.languages.python_facts import (
+    COPY,
+    OPERATOR,
+    Constant,
+    FunctionFacts,
+    ImportFacts,
+    Op,
+    Parameter,
+    PythonFacts,
+)
 from codefuse_hf.graph.languages.python_flow import Scope, Version
 from codefuse_hf.graph.languages.python_indentation import narrow_indentation
 from codefuse_hf.graph.languages.python_statements import Statements
@@ -46,12 +56,13 @@ class Extractor(Expressions, Definitions, Statements):
     """The state of the walk over one file."""
 
     def __init__(self, source: SourceText):
-        self.source = source
-        self._text, self._ascii = source.text, len(source.utf8) == len(source.text)
+        self.handlers: dict[str, Callable] = HANDLERS
+        self.read_from(source)
         self.definitions = [Definition("File", -1, 0, len(source.text), {})]
         self.container = 0
         self.next_variable = 1
-        self.emitted: list[tuple[int, int, int, int]] = []
+        self.emitted: list[int] = []
+        self.emit = self.emitted.extend
         self.aliases: dict[int, int] = {}
         self.constants: dict[Any, int] = {}
         self.names: dict[str, int] = {}
@@ -77,18 +88,25 @@ class Extractor(Expressions, Definitions, Statements):
 
     # -- building blocks -----------------------------------------------------------------------------------------------------
 
+    def read_from(self, source: SourceText) -> None:
+        """Takes the texts of nodes from `source`."""
+        self.source = source
+        self._ascii = source.is_ascii
+        self._text = source.text if self._ascii else source.utf8.decode("latin-1")  # a character per byte
+
     def visit(self, node: Any) -> Version:
-        handler = HANDLERS.get(node.type)
-        if handler is not None:
-            return handler(self, node)
-        for child in node.children:  # keywords and punctuation have none; broken code may hold anything
-            self.visit(child)
+        return self.handlers[node.type](self, node)
+
+    def others(self, node: Any) -> Version:
+        """Keywords and punctuation have no parts; broken code may hold anything."""
+        handlers = self.handlers
+        for child in node.children:
+            handlers[child.type](self, child)
         return 0
 
     def text_of(self, node: Any) -> str:
-        if self._ascii:
-            return self._text[node.start_byte : node.end_byte]
-        return self.source.slice(node.start_byte, node.end_byte)
+        text = self._text[node.start_byte : node.end_byte]
+        return text if self._ascii or text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
 
     def variable(self) -> int:
         number = self.next_variable
@@ -96,7 +114,7 @@ class Extractor(Expressions, Definitions, Statements):
         return number
 
     def operation(self, variable: int, code: int, a: int, b: int) -> None:
-        self.emitted.append((variable, code, a, b))
+        self.emit((variable, code, a, b))
 
     def name_index(self, name: str) -> int:
         return self.names.setdefault(name, len(self.names))
@@ -115,7 +133,7 @@ class Extractor(Expressions, Definitions, Statements):
         """Everything in `version` reaches `target`."""
         source = self.as_variable(version)
         if source and source != target:
-            self.emitted.append((source, Op.COPY, target, 0))
+            self.emit((source, COPY, target, 0))
 
     def alias(self, variable: int, other: int) -> None:
         """Makes `variable` another name of `other`."""
@@ -158,28 +176,16 @@ class Extractor(Expressions, Definitions, Statements):
             versions = [v for v in module.bindings.get(name, ()) if type(v) is int and v]
             if versions:
                 self.origins[variable] = ("phi", tuple(versions))
-        find = self.find
+        root = {variable: self.find(variable) for variable in self.aliases}
         facts = PythonFacts(list(self.names), variables=self.next_variable)
-        self._pack_operations(facts)
-        facts.seeds = [(find(s[0]), *s[1:]) for s in self.seeds]
-        facts.loads = [(n, t, c, k) for n, t, c, k in self.attribute_loads]
-        facts.items = [(self._key(k), t if t.__class__ is not int else find(t), c) for k, t, c in self.items]
-        facts.calls = [self._call(call) for call in self.calls]
-        facts.functions = [f._replace(returned=find(f.returned), yielded=find(f.yielded), parameters=tuple(
-            p._replace(variable=find(p.variable), annotation=self._path(p.annotation)) for p in f.parameters), result_annotation=self._path(f.result_annotation)) for f in self.functions]  # fmt: skip
-        facts.classes = [c._replace(bases=tuple(self._path(b) for b in c.bases), metaclass=self._path(c.metaclass),
-            namespace={n: find(v) for n, v in c.namespace.items()}) for c in self.classes]  # fmt: skip
-        facts.imports = [i._replace(variable=find(i.variable)) for i in self.imports]
-        facts.sites = [(k, {n: find(v) for n, v in f.items()}, find(r), find(s), n_) for k, f, r, s, n_ in self.sites]
-        facts.origins = {
-            find(v): (o[0], tuple(find(x) for x in o[1])) if o[0] == "phi" else o for v, o in self.origins.items()
-        }
-        facts.exports = {n: find(v) for n, v in exports.items()}
-        facts.cells = {n: find(v) for n, v in module.cells.items()}
+        self._pack_values(facts, root)
+        self._pack_definitions(facts, root)
+        operations = self._pack_operations(facts, root)
+        at = root.get
+        facts.exports = {n: at(v, v) for n, v in exports.items()}
+        facts.cells = {n: at(v, v) for n, v in module.cells.items()}
         facts.public = self.public
-        facts.references = list(dict.fromkeys((c, find(v)) for c, v in self.references))
-        facts.decorated = [(find(r), find(d), find(v)) for r, d, v in self.decorated]
-        facts.wanted = self._wanted(facts)
+        facts.wanted = self._wanted(facts, operations)
         return facts
 
     def find(self, variable: int) -> int:
@@ -191,70 +197,100 @@ class Extractor(Expressions, Definitions, Statements):
             aliases[variable], variable = root, aliases[variable]
         return root
 
-    def _path(self, path: tuple | None) -> tuple | None:
-        return None if path is None else (self.find(path[0]), path[1])
-
-    def _key(self, key: Any) -> Any:
-        return self.find(key) if type(key) is int else key
-
-    def _call(self, call: tuple) -> tuple:
-        caller, callee, target, positional, keywords, decorates = call
-        find = self.find
-        return (
-            caller, find(callee), target, tuple((s, find(v) if type(v) is int else v) for s, v in positional),
-            tuple((n, find(v) if type(v) is int else v) for n, v in keywords), decorates,
-        )  # fmt: skip
-
-    def _pack_operations(self, facts: PythonFacts) -> None:
-        find, aliases = self.find, self.aliases
-        variable_operand = (Op.COPY, Op.ITERATE, Op.ENTER, Op.CATCH, Op.AWAIT)
-        packed = []
-        for v, code, a, b in self.emitted:
-            if v in aliases:
-                v = find(v)
-            if code in variable_operand:
-                if a in aliases:
-                    a = find(a)
-                if code == Op.COPY and a == v:
-                    continue
-            elif code in (Op.SUPER, Op.OPERATOR) and b in aliases:
-                b = find(b)
-            packed.append((v, code, a, b))
-        packed.sort(key=lambda operation: operation[0])
-        starts = array("i", bytes(4 * (facts.variables + 1)))
-        for operation in packed:
-            starts[operation[0] + 1 if operation[0] + 1 <= facts.variables else facts.variables] += 1
-        total = 0
-        for i in range(len(starts)):
-            total += starts[i]
-            starts[i] = total
-        facts.starts = starts
-        facts.operations = array("i", chain.from_iterable((c, a, b) for _, c, a, b in packed))
-
-    def _wanted(self, facts: PythonFacts) -> frozenset:
-        """Variables in which literals matter, because they end up as keys or as attribute names."""
-        wanted = {key for key, _, _ in facts.items if type(key) is int and key}
-        names = {facts.cells.get(n) for n in ("getattr", "setattr", "hasattr", "__import__")} - {None}
-        for _, callee, _, positional, _, _ in facts.calls:
-            if callee in names:
-                wanted.update(v for _, v in positional[1:2] if type(v) is int)
-        method_targets = {
-            t
-            for n, t, _, callee in facts.loads
-            if callee and n in ("get", "pop", "setdefault", "__getitem__", "import_module")
+    def _pack_values(self, facts: PythonFacts, root: dict[int, int]) -> None:
+        """What flows: every variable under its one name."""
+        at = root.get
+        facts.seeds = [(at(s[0], s[0]), s[1], s[2]) for s in self.seeds]
+        facts.loads = self.attribute_loads
+        facts.items = [
+            (at(k, k) if type(k) is int else k, at(t, t) if type(t) is int else t, c) for k, t, c in self.items
+        ]
+        facts.calls = [
+            (
+                caller,
+                at(callee, callee),
+                target,
+                tuple([(s, at(v, v) if type(v) is int else v) for s, v in positional]) if positional else (),
+                tuple([(n, at(v, v) if type(v) is int else v) for n, v in keywords]) if keywords else (),
+                decorates,
+            )
+            for caller, callee, target, positional, keywords, decorates in self.calls
+        ]
+        facts.sites = [
+            (kind, {n: at(v, v) for n, v in fields.items()}, at(rest, rest), at(keys, keys), length)
+            for kind, fields, rest, keys, length in self.sites
+        ]
+        facts.origins = {
+            at(v, v): (o[0], tuple([at(x, x) for x in o[1]])) if o[0] == "phi" else o for v, o in self.origins.items()
         }
-        for _, callee, _, positional, _, _ in facts.calls:
-            if callee in method_targets:
-                wanted.update(v for _, v in positional[:1] if type(v) is int)
+        facts.references = list(dict.fromkeys([(c, at(v, v)) for c, v in self.references]))
+        facts.decorated = [(at(r, r), at(d, d), at(v, v)) for r, d, v in self.decorated]
+
+    def _pack_definitions(self, facts: PythonFacts, root: dict[int, int]) -> None:
+        """What is defined and imported: every variable under its one name."""
+        at = root.get
+
+        def path(dotted: tuple | None) -> tuple | None:
+            return dotted if dotted is None or dotted[0] not in root else (root[dotted[0]], dotted[1])
+
+        for definition, name, parameters, returned, yielded, *rest, annotation in self.functions:
+            parameters = tuple([Parameter(n, k, at(v, v), path(a)) for n, k, v, a in parameters])
+            facts.functions.append(
+                FunctionFacts(
+                    definition, name, parameters, at(returned, returned), at(yielded, yielded), *rest, path(annotation)
+                )
+            )
+        facts.classes = [
+            c._replace(
+                bases=tuple([path(b) for b in c.bases]),
+                metaclass=path(c.metaclass),
+                namespace={n: at(v, v) for n, v in c.namespace.items()},
+            )
+            for c in self.classes
+        ]
+        facts.imports = [i._replace(variable=root[i.variable]) if i.variable in root else i for i in self.imports]
+
+    def _pack_operations(self, facts: PythonFacts, root: dict[int, int]) -> np.ndarray:
+        """Sorts the operations by variable; returns them, int32 [operations, (variable, code, a, b)]."""
+        operations = np.fromiter(self.emitted, np.int32, len(self.emitted)).reshape(-1, 4)
+        variables, codes, a, b = operations.T  # views
+        if root:
+            names = np.arange(facts.variables, dtype=np.int32)
+            names[np.fromiter(root, np.int32, len(root))] = np.fromiter(root.values(), np.int32, len(root))
+            variables[:] = names[variables]
+            for operand, which in ((a, _NAMED_BY_A), (b, _NAMED_BY_B)):
+                where = np.flatnonzero(which[codes])
+                operand[where] = names[operand[where]]
+        operations = operations[(codes != COPY) | (a != variables)]
+        operations = operations[np.argsort(operations[:, 0], kind="stable")]
+        counts = np.bincount(operations[:, 0], minlength=facts.variables)
+        facts.starts.frombytes(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32).tobytes())
+        facts.operations.frombytes(operations[:, 1:].tobytes())
+        return operations
+
+    def _wanted(self, facts: PythonFacts, operations: np.ndarray) -> frozenset:
+        """Variables in which literals matter, because they end up as keys or as attribute names."""
+        wanted = {key for key, _, _ in facts.items if type(key) is int}
+        cells = facts.cells
+        names = {cells[n] for n in ("getattr", "setattr", "hasattr", "__import__") if n in cells}
+        getters = {target for name, target, _, is_callee in facts.loads if is_callee and name in _TAKES_KEY}
+        if names or getters:
+            for _, callee, _, positional, _, _ in facts.calls:
+                if callee in names:
+                    wanted.update([v for _, v in positional[1:2] if type(v) is int])
+                if callee in getters:
+                    wanted.update([v for _, v in positional[:1] if type(v) is int])
         wanted.discard(0)
         if wanted:
             sources: dict[int, list[int]] = {}
-            find = self.find
-            for v, code, a, _ in self.emitted:
-                if code == Op.COPY:
-                    sources.setdefault(find(a), []).append(find(v))
-                elif code == Op.OPERATOR and facts.items[a][0].__class__ is tuple:
-                    sources.setdefault(facts.items[a][1], []).append(find(v))
+            copies = operations[operations[:, 1] == COPY]
+            for source, target in zip(copies[:, 0].tolist(), copies[:, 2].tolist(), strict=True):
+                sources.setdefault(target, []).append(source)
+            operators = operations[operations[:, 1] == OPERATOR]
+            for source, item in zip(operators[:, 0].tolist(), operators[:, 2].tolist(), strict=True):
+                key, target, _ = facts.items[item]
+                if type(key) is tuple:
+                    sources.setdefault(target, []).append(source)
             pending = list(wanted)
             while pending:
                 for source in sources.get(pending.pop(), ()):
@@ -264,67 +300,91 @@ class Extractor(Expressions, Definitions, Statements):
         return frozenset(wanted)
 
 
-HANDLERS: dict[str, Any] = {
-    "identifier": Extractor.identifier,
-    "attribute": Extractor.attribute,
-    "subscript": Extractor.subscript,
-    "integer": Extractor.integer,
-    "float": Extractor.float,
-    "true": Extractor.true,
-    "false": Extractor.false,
-    "none": Extractor.none,
-    "string": Extractor.string,
-    "interpolation": Extractor.interpolation,
-    "concatenated_string": Extractor.concatenated_string,
-    "list": Extractor.sequence,
-    "tuple": Extractor.sequence,
-    "set": Extractor.sequence,
-    "expression_list": Extractor.sequence,
-    "dictionary": Extractor.dictionary,
-    "parenthesized_expression": Extractor.parenthesized,
-    "binary_operator": Extractor.binary_operator,
-    "unary_operator": Extractor.unary_operator,
-    "not_operator": Extractor.not_operator,
-    "boolean_operator": Extractor.boolean_operator,
-    "comparison_operator": Extractor.comparison,
-    "conditional_expression": Extractor.conditional,
-    "named_expression": Extractor.named_expression,
-    "await": Extractor.await_expression,
-    "yield": Extractor.yield_expression,
-    "list_comprehension": Extractor.comprehension,
-    "set_comprehension": Extractor.comprehension,
-    "dictionary_comprehension": Extractor.comprehension,
-    "generator_expression": Extractor.comprehension,
-    "for_in_clause": Extractor.for_in_clause,
-    "call": Extractor.call,
-    "lambda": Extractor.lambda_expression,
-    "type": Extractor.type_expression,
-    "decorated_definition": Extractor.decorated_definition,
-    "function_definition": Extractor.function_definition,
-    "class_definition": Extractor.class_definition,
-    "module": Extractor.block,
-    "block": Extractor.block,
-    "expression_statement": Extractor.expression_statement,
-    "assignment": Extractor.assignment,
-    "augmented_assignment": Extractor.augmented_assignment,
-    "return_statement": Extractor.return_statement,
-    "raise_statement": Extractor.raise_statement,
-    "delete_statement": Extractor.delete_statement,
-    "if_statement": Extractor.if_statement,
-    "for_statement": Extractor.for_statement,
-    "while_statement": Extractor.while_statement,
-    "try_statement": Extractor.try_statement,
-    "with_statement": Extractor.with_statement,
-    "match_statement": Extractor.match_statement,
-    "import_statement": Extractor.import_statement,
-    "import_from_statement": Extractor.import_from_statement,
-    "future_import_statement": Extractor.nothing,
-    "global_statement": Extractor.global_statement,
-    "nonlocal_statement": Extractor.nonlocal_statement,
-    "break_statement": Extractor.break_statement,
-    "continue_statement": Extractor.continue_statement,
-    "pass_statement": Extractor.nothing,
-    "type_alias_statement": Extractor.type_alias,
-    "comment": Extractor.nothing,
-    "ellipsis": Extractor.nothing,
-}
+_TAKES_KEY = frozenset({"get", "pop", "setdefault", "__getitem__", "import_module"})
+
+
+def _codes(*operations: Op) -> np.ndarray:
+    """bool [operations]: True for the given ones."""
+    return np.isin(np.arange(len(Op)), [int(operation) for operation in operations])
+
+
+_NAMED_BY_A = _codes(Op.COPY, Op.ITERATE, Op.ENTER, Op.CATCH, Op.AWAIT)
+"""Operations whose operand a is a variable."""
+_NAMED_BY_B = _codes(Op.SUPER, Op.OPERATOR)
+"""Operations whose operand b is a variable."""
+
+
+class Handlers(dict[str, Any]):
+    """The method for each type of node; nodes of unknown type are gone through."""
+
+    def __missing__(self, kind: str) -> Any:
+        self[kind] = Extractor.others
+        return Extractor.others
+
+
+HANDLERS = Handlers(
+    {
+        "identifier": Extractor.identifier,
+        "attribute": Extractor.attribute,
+        "subscript": Extractor.subscript,
+        "integer": Extractor.integer,
+        "float": Extractor.float,
+        "true": Extractor.true,
+        "false": Extractor.false,
+        "none": Extractor.none,
+        "string": Extractor.string,
+        "interpolation": Extractor.interpolation,
+        "concatenated_string": Extractor.concatenated_string,
+        "list": Extractor.sequence,
+        "tuple": Extractor.sequence,
+        "set": Extractor.sequence,
+        "expression_list": Extractor.sequence,
+        "dictionary": Extractor.dictionary,
+        "parenthesized_expression": Extractor.parenthesized,
+        "binary_operator": Extractor.binary_operator,
+        "unary_operator": Extractor.unary_operator,
+        "not_operator": Extractor.not_operator,
+        "boolean_operator": Extractor.boolean_operator,
+        "comparison_operator": Extractor.comparison,
+        "conditional_expression": Extractor.conditional,
+        "named_expression": Extractor.named_expression,
+        "await": Extractor.await_expression,
+        "yield": Extractor.yield_expression,
+        "list_comprehension": Extractor.comprehension,
+        "set_comprehension": Extractor.comprehension,
+        "dictionary_comprehension": Extractor.comprehension,
+        "generator_expression": Extractor.comprehension,
+        "for_in_clause": Extractor.for_in_clause,
+        "call": Extractor.call,
+        "lambda": Extractor.lambda_expression,
+        "type": Extractor.type_expression,
+        "decorated_definition": Extractor.decorated_definition,
+        "function_definition": Extractor.function_definition,
+        "class_definition": Extractor.class_definition,
+        "module": Extractor.block,
+        "block": Extractor.block,
+        "expression_statement": Extractor.expression_statement,
+        "assignment": Extractor.assignment,
+        "augmented_assignment": Extractor.augmented_assignment,
+        "return_statement": Extractor.return_statement,
+        "raise_statement": Extractor.raise_statement,
+        "delete_statement": Extractor.delete_statement,
+        "if_statement": Extractor.if_statement,
+        "for_statement": Extractor.for_statement,
+        "while_statement": Extractor.while_statement,
+        "try_statement": Extractor.try_statement,
+        "with_statement": Extractor.with_statement,
+        "match_statement": Extractor.match_statement,
+        "import_statement": Extractor.import_statement,
+        "import_from_statement": Extractor.import_from_statement,
+        "future_import_statement": Extractor.nothing,
+        "global_statement": Extractor.global_statement,
+        "nonlocal_statement": Extractor.nonlocal_statement,
+        "break_statement": Extractor.break_statement,
+        "continue_statement": Extractor.continue_statement,
+        "pass_statement": Extractor.nothing,
+        "type_alias_statement": Extractor.type_alias,
+        "comment": Extractor.nothing,
+        "ellipsis": Extractor.nothing,
+    }
+)

@@ -32,6 +32,26 @@ class Op(IntEnum):
     CALL_METHOD = 14  # method names[a] is called without arguments by caller b (del, in, str, …)
 
 
+(
+    COPY,
+    ATTRIBUTE,
+    SET_ATTRIBUTE,
+    CALL,
+    GET_ITEM,
+    SET_ITEM,
+    ITERATE,
+    ENTER,
+    RAISE,
+    CATCH,
+    SUPER,
+    OPERATOR,
+    AWAIT,
+    UNPACK,
+    CALL_METHOD,
+) = map(int, Op)
+"""The codes as plain numbers: members of an enumeration are slow to look up and to compare."""
+
+
 class Constant(NamedTuple):
     """A literal that may serve as a key, an attribute's name or a slice bound."""
 

@@ -541,14 +541,13 @@ class Statements:
         """`eval("f()")`: a literal is read as code of the present scope; what it defines gets no nodes."""
         if not isinstance(code, str) or not code.strip() or any(word in code for word in ("def ", "class ", "lambda")):
             return
-        saved = self.source, self._text, self._ascii
         from codefuse_hf.graph.source_text import SourceText
 
-        self.source = SourceText(code)
-        self._text, self._ascii = code, code.isascii()
+        saved = self.source
+        self.read_from(SourceText(code))
         definitions = len(self.definitions)
         try:
             self.visit(syntax.parse("python", self.source).root_node)
         finally:
-            self.source, self._text, self._ascii = saved
+            self.read_from(saved)
             del self.definitions[definitions:]
