@@ -7,7 +7,7 @@ import inspect
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
-from codefuse_hf.graph.languages.python_facts import ClassFacts, Constant, FunctionFacts, Op, Parameter
+from codefuse_hf.graph.languages.python_facts import SET_ATTRIBUTE, ClassFacts, Constant, FunctionFacts, Parameter
 from codefuse_hf.graph.languages.python_flow import Scope, Version
 
 _LITERAL_TYPES = {
@@ -431,6 +431,6 @@ class Definitions:
         for key in [k for k in scope.paths if k[1] == name and k[0] != base]:
             del scope.paths[key]
         plain = isinstance(version, Constant) and not isinstance(version.value, str)
-        self.operation(base, Op.SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
+        self.operation(base, SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
         self.items.append((name, 0 if plain else self.as_variable(version), scope.definition))
         scope.paths[(base, name)] = version

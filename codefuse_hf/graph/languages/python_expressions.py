@@ -5,7 +5,17 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from codefuse_hf.graph.languages.python_facts import Constant, Op
+from codefuse_hf.graph.languages.python_facts import (
+    ATTRIBUTE,
+    AWAIT,
+    CALL,
+    CALL_METHOD,
+    GET_ITEM,
+    ITERATE,
+    OPERATOR,
+    SUPER,
+    Constant,
+)
 from codefuse_hf.graph.languages.python_flow import Scope, Version
 
 BINARY_METHODS = {
@@ -23,6 +33,10 @@ COMPARE_METHODS = {
 }
 UNARY_METHODS = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
 _LONG_LITERAL = 64
+_PUNCTUATION = frozenset("(),")
+_PLAIN_ARGUMENTS = frozenset(
+    {"identifier", "attribute", "call", "string", "integer", "subscript", "none", "true", "false"}
+)
 _SIMPLE = frozenset(
     {
         "integer",
@@ -49,33 +63,32 @@ class Expressions:
     # -- names and attributes ------------------------------------------------------------------------------------------------
 
     def identifier(self, node: Any) -> Version:
-        version = self.scope.load(name := self.text_of(node))
-        if type(version) is int and version:
-            self.refer(version, name)
+        name = self.text_of(node)
+        scope = self.scope
+        version = scope.load(name)
+        # A use of a name that may mean a definition is noted; names of a function's own values cannot.
+        if type(version) is int and version and (version in self.origins or name not in scope.env):
+            self.references[(scope.definition, version)] = None
         return version
-
-    def refer(self, version: int, name: str) -> None:
-        """Notes a use of a name that may mean a definition; names of a function's own values cannot."""
-        if version in self.origins or name not in self.scope.env:
-            self.references[(self.scope.definition, version)] = None
 
     def attribute(self, node: Any, is_callee: bool = False) -> Version:
         children = node.children
-        name_node = children[-1]
-        base = self.visit(children[0])
+        name_node, first = children[-1], children[0]
+        base = self.handlers[first.type](self, first)
         if name_node.type != "identifier" or type(base) is not int or not base:
             return 0
         return self.load_attribute(base, self.text_of(name_node), is_callee)
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         scope = self.scope
-        known = scope.paths.get((base, name))
         key = (base, name, is_callee)
         target = scope.loads.get(key)
         if target is None:
-            target = scope.loads[key] = self.variable()
-            self.operation(base, Op.ATTRIBUTE, len(self.attribute_loads), 0)
+            target = scope.loads[key] = self.next_variable
+            self.next_variable = target + 1
+            self.emit((base, ATTRIBUTE, len(self.attribute_loads), 0))
             self.attribute_loads.append((name, target, scope.definition, is_callee))
+        known = scope.paths.get((base, name)) if scope.paths else None
         return target if known is None else known
 
     def subscript(self, node: Any) -> Version:
@@ -87,7 +100,7 @@ class Expressions:
             return 0
         known = self.scope.paths.get((base, key)) if isinstance(key, Constant) else None
         target = self.variable()
-        self.operation(base, Op.GET_ITEM, len(self.items), 0)
+        self.operation(base, GET_ITEM, len(self.items), 0)
         self.items.append((key, target, self.scope.definition))
         return target if known is None else known
 
@@ -176,7 +189,7 @@ class Expressions:
         return result
 
     def implicit_call(self, version: int, method: str) -> None:
-        self.operation(version, Op.CALL_METHOD, self.name_index(method), self.scope.definition)
+        self.operation(version, CALL_METHOD, self.name_index(method), self.scope.definition)
 
     def concatenated_string(self, node: Any) -> Version:
         parts = [self.visit(child) for child in node.children if child.type != "comment"]
@@ -206,7 +219,7 @@ class Expressions:
                 exact = False
                 if value:
                     rest = rest or self.variable()
-                    self.operation(value, Op.ITERATE, rest, self.scope.definition)
+                    self.operation(value, ITERATE, rest, self.scope.definition)
                 continue
             value = self.visit(child)
             if value != 0 and not (isinstance(value, Constant) and len(children) > 24):
@@ -248,7 +261,7 @@ class Expressions:
                 value = self.splat_value(child)
                 if value:
                     rest = rest or self.variable()
-                    self.operation(value, Op.GET_ITEM, len(self.items), 0)
+                    self.operation(value, GET_ITEM, len(self.items), 0)
                     self.items.append((0, rest, self.scope.definition))
         return self.site("dict", fields, rest, keys)
 
@@ -264,12 +277,12 @@ class Expressions:
     def binary_operator(self, node: Any) -> Version:
         # Long sums lean to the left: walk down that side instead of recursing.
         chain = []
-        while node.type == "binary_operator" and len(node.children) >= 3:
-            chain.append(node)
-            node = node.children[0]
+        while node.type == "binary_operator" and len(children := node.children) >= 3:
+            chain.append(children)
+            node = children[0]
         left = self.visit(node)
-        for parent in reversed(chain):
-            parts = [c for c in parent.children if c.type != "comment"]
+        for children in reversed(chain):
+            parts = children if len(children) == 3 else [c for c in children if c.type != "comment"]
             right = self.visit(parts[-1])
             left = self.operator(left, right, BINARY_METHODS.get(parts[1].type, "")) if len(parts) > 2 else 0
         return left
@@ -296,10 +309,10 @@ class Expressions:
             return 0
         target = self.variable()
         if type(left) is int and left:
-            self.operation(left, Op.OPERATOR, len(self.items), right if type(right) is int else 0)
+            self.operation(left, OPERATOR, len(self.items), right if type(right) is int else 0)
             self.items.append((method, target, self.scope.definition))
         if type(right) is int and right:
-            self.operation(right, Op.OPERATOR, len(self.items), 0)
+            self.operation(right, OPERATOR, len(self.items), 0)
             self.items.append(("__r" + method[2:], target, self.scope.definition))
         return target
 
@@ -308,7 +321,7 @@ class Expressions:
         if type(middle) is not int or not middle:
             return 0
         target = self.variable()
-        self.operation(middle, Op.OPERATOR, len(self.items), 0)
+        self.operation(middle, OPERATOR, len(self.items), 0)
         self.items.append((("concat", prefix, suffix), target, self.scope.definition))
         return target
 
@@ -376,7 +389,7 @@ class Expressions:
         if type(value) is not int or not value:
             return 0
         target = self.variable()
-        self.operation(value, Op.AWAIT, target, self.scope.definition)
+        self.operation(value, AWAIT, target, self.scope.definition)
         return target
 
     def yield_expression(self, node: Any) -> Version:
@@ -391,7 +404,7 @@ class Expressions:
         function.yielded = function.yielded or self.variable()
         if len(children) > 1 and children[1].type == "from":
             if type(value) is int and value:
-                self.operation(value, Op.ITERATE, function.yielded, self.scope.definition)
+                self.operation(value, ITERATE, function.yielded, self.scope.definition)
         else:
             self.flow(value, function.yielded)
         return 0
@@ -446,14 +459,21 @@ class Expressions:
         if type(value) is not int or not value:
             return 0
         target = self.variable()
-        self.operation(value, Op.ITERATE, target, self.scope.definition)
+        self.operation(value, ITERATE, target, self.scope.definition)
         return target
 
     # -- calls -------------------------------------------------------------------------------------------------------------------
 
     def call(self, node: Any) -> Version:
-        children = [c for c in node.children if c.type != "comment"]
+        children = node.children
+        if len(children) != 2:
+            children = [c for c in children if c.type != "comment"]
         function, arguments = children[0], children[-1]
+        kind = function.type
+        if kind == "identifier":
+            return self.call_with(self.scope.load(name := self.text_of(function)), name, arguments)
+        if kind != "attribute":
+            return self.call_with(self.handlers[kind](self, function), "", arguments)
         # A chain `a.b().c().d()` nests to the left: read it from its inside out without recursing.
         chain = [(function, arguments)]
         while function.type == "attribute" and function.children[0].type == "call":
@@ -467,26 +487,33 @@ class Expressions:
                 named = name_node.type == "identifier" and type(value) is int and value
                 callee = self.load_attribute(value, self.text_of(name_node), True) if named else 0
             else:
-                callee = self.callee(function)
-            value = self.call_with(callee, function, arguments)
+                callee, name = self.callee(function)
+                value = self.call_with(callee, name, arguments)
+                continue
+            value = self.call_with(callee, "", arguments)
         return value
 
-    def callee(self, node: Any) -> Version:
+    def callee(self, node: Any) -> tuple[Version, str]:
+        """What is called, and its name if it is a bare one."""
         if node.type == "identifier":
-            return self.scope.load(self.text_of(node))
+            return self.scope.load(name := self.text_of(node)), name
         if node.type == "attribute":
-            return self.attribute(node, is_callee=True)
-        return self.visit(node)
+            return self.attribute(node, is_callee=True), ""
+        return self.visit(node), ""
 
-    def call_with(self, callee: Version, function: Any, arguments: Any) -> Version:
-        name = self.text_of(function) if function.type == "identifier" else ""
+    def call_with(self, callee: Version, name: str, arguments: Any) -> Version:
         positional: list[Any] = []
         keywords: list[tuple] = []
         if arguments.type == "generator_expression":
             positional.append((0, self.comprehension(arguments)))
         else:
+            handlers = self.handlers
             for child in arguments.children:
-                self.argument(child, positional, keywords)
+                kind = child.type
+                if kind in _PLAIN_ARGUMENTS:
+                    positional.append((0, handlers[kind](self, child)))
+                elif kind not in _PUNCTUATION:
+                    self.argument(child, positional, keywords)
         if name == "super" and not positional:
             return self.zero_argument_super()
         if name in ("eval", "exec") and positional and isinstance(positional[0][1], Constant):
@@ -501,8 +528,11 @@ class Expressions:
     def argument(self, child: Any, positional: list, keywords: list) -> None:
         kind = child.type
         if kind == "keyword_argument":
-            parts = [c for c in child.children if c.type != "comment"]
-            keywords.append((self.text_of(parts[0]), self.visit(parts[-1])))
+            parts = child.children
+            if len(parts) != 3:
+                parts = [c for c in parts if c.type != "comment"]
+            value = parts[-1]
+            keywords.append((self.text_of(parts[0]), self.handlers[value.type](self, value)))
         elif kind == "list_splat":
             positional.append((1, self.splat_value(child)))
         elif kind == "dictionary_splat":
@@ -512,8 +542,9 @@ class Expressions:
 
     def call_site(self, callee: int, positional: tuple = (), keywords: tuple = (), decorates: bool = False) -> int:
         """Emits a call; `positional` holds (1 for *args else 0, version), `keywords` (name or None for **kwargs, version)."""
-        target = self.variable()
-        self.operation(callee, Op.CALL, len(self.calls), 0)
+        target = self.next_variable
+        self.next_variable = target + 1
+        self.emit((callee, CALL, len(self.calls), 0))
         self.calls.append((self.scope.definition, callee, target, positional, keywords, decorates))
         return target
 
@@ -524,7 +555,7 @@ class Expressions:
         if scope is None or not scope.first_parameter:
             return 0
         target = self.variable()
-        self.operation(scope.first_parameter, Op.SUPER, scope.owner, target)
+        self.operation(scope.first_parameter, SUPER, scope.owner, target)
         return target
 
     def lambda_expression(self, node: Any) -> Version:

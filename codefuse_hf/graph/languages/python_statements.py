@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph import syntax
-from codefuse_hf.graph.languages.python_facts import Constant, ImportFacts, Op
+from codefuse_hf.graph.languages.python_facts import CATCH, ENTER, RAISE, SET_ITEM, UNPACK, Constant, ImportFacts
 from codefuse_hf.graph.languages.python_flow import Version
+
+_PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
 
 
 class Statements:
@@ -14,61 +16,76 @@ class Statements:
 
     def block(self, node: Any) -> Version:
         children = node.children
-        last = len(children) - 1
+        handlers = self.handlers
         comments: list[Any] = []
-        for position, child in enumerate(children):
-            if child.type == "comment":
+        following = iter(children)
+        next(following, None)
+        for child in children:
+            after = next(following, None)
+            kind = child.type
+            if kind == "comment":
                 comments.append(child)
                 continue
             self.leading = comments
-            self.following = children[position + 1] if position < last else None
-            self.visit(child)
-            comments = []
+            self.following = after
+            handlers[kind](self, child)
+            if comments:
+                comments = []
         return 0
 
     def nothing(self, node: Any) -> Version:
         return 0
 
     def expression_statement(self, node: Any) -> Version:
-        self.statement = node
+        handlers = self.handlers
         for child in node.children:
-            self.visit(child)
+            handlers[child.type](self, child)
         return 0
 
     # -- bindings ----------------------------------------------------------------------------------------------------------------
 
     def assignment(self, node: Any) -> Version:
+        children = node.children
+        if len(children) == 3 and (value := children[2]).type != "assignment" and children[1].type == "=":
+            targets, annotation = [children[0]], None
+        else:
+            targets, annotation, value = self.assigned(node)
+        statement, first = node, targets[0]
+        leading, following = self.leading, self.following
+        meaning = None
+        if annotation is not None:
+            meaning = self.annotation(annotation, self.scope, self.scope.definition)
+        direct = len(targets) == 1 and value is not None and first.type in _PATTERNS and self.pairwise(first, value)
+        version: Version = 0
+        if not direct and value is not None:
+            version = self.visit(value)
+        self.leading, self.following = leading, following
+        if value is None:
+            self.declare(first, statement, annotation, meaning)
+            return 0
+        for target in targets:
+            self.note_attributes(target, statement, annotation, value, version)
+            if not direct:
+                self.assign(target, version)
+        kind = self.scope.kind
+        if kind != "function" and first.type == "identifier":
+            if meaning is not None and kind == "class":
+                self.class_fields.setdefault(id(self.scope), []).append(self.text_of(first))
+            if kind == "module" and self.text_of(first) == "__all__":
+                self.public = self.literal_names(value)
+        return version
+
+    def assigned(self, node: Any) -> tuple[list[Any], Any, Any]:
+        """The targets, the annotation and the value of `a = b: c = d`; each of the latter two may be None."""
         targets, annotation = [], None
-        statement = node
         while True:
             children = [c for c in node.children if c.type != "comment"]
             targets.append(children[0])
             annotation = next((c for c in children[1:] if c.type == "type"), annotation)
             value = children[-1] if any(c.type == "=" for c in children[1:]) else None
             if value is None or value.type != "assignment":
-                break
+                return targets, annotation, value
             node = value
-        leading, following = self.leading, self.following
-        meaning = None
-        if annotation is not None:
-            meaning = self.annotation(annotation, self.scope, self.scope.definition)
-        direct = len(targets) == 1 and value is not None and self.pairwise(targets[0], value)
-        version: Version = 0
-        if not direct and value is not None:
-            version = self.visit(value)
-        self.leading, self.following = leading, following
-        if value is None:
-            self.declare(targets[0], statement, annotation, meaning)
-            return 0
-        for target in targets:
-            self.note_attributes(target, statement, annotation, value, version)
-            if not direct:
-                self.assign(target, version)
-        if meaning is not None and targets[0].type == "identifier" and self.scope.kind == "class":
-            self.class_fields.setdefault(id(self.scope), []).append(self.text_of(targets[0]))
-        if targets[0].type == "identifier" and self.scope.kind == "module" and self.text_of(targets[0]) == "__all__":
-            self.public = self.literal_names(value)
-        return version
 
     def declare(self, target: Any, statement: Any, annotation: Any, meaning: Any) -> None:
         """`name: type` without a value."""
@@ -98,14 +115,13 @@ class Statements:
                 self.attribute_definition(target, statement, annotation, value, version)
         elif kind == "attribute":
             base = target.children[0]
-            scope = self.function_scope()
+            scope = self.scope
             if (
-                scope is not None
+                scope.kind == "function"
                 and scope.owner >= 0
                 and base.type == "identifier"
                 and scope.first_parameter
                 and scope.env.get(self.text_of(base)) == scope.first_parameter
-                and scope is self.scope
             ):
                 self.attribute_definition(target, statement, annotation, value, version)
         elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
@@ -171,7 +187,7 @@ class Statements:
             else:
                 key = ("back", after + 1, 0)
             part = self.variable()
-            self.operation(version, Op.UNPACK, len(self.items), 0)
+            self.operation(version, UNPACK, len(self.items), 0)
             self.items.append((key, part, self.scope.definition))
             self.assign(target, part)
 
@@ -187,7 +203,7 @@ class Statements:
             if isinstance(known[1], Constant):
                 del scope.paths[known]
         variable = self.as_variable(version)
-        self.operation(base, Op.SET_ITEM, len(self.items), 0)
+        self.operation(base, SET_ITEM, len(self.items), 0)
         self.items.append((key, variable, scope.definition))
         if isinstance(key, Constant):
             scope.paths[(base, key)] = version
@@ -268,7 +284,7 @@ class Statements:
             if child.is_named and child.type != "comment":
                 value = self.visit(child)
                 if type(value) is int and value:
-                    self.operation(value, Op.RAISE, 0, self.scope.definition)
+                    self.operation(value, RAISE, 0, self.scope.definition)
         self.scope.dead = True
         return 0
 
@@ -405,7 +421,7 @@ class Statements:
         part: Version = 0
         if type(caught) is int and caught:
             part = self.variable()
-            self.operation(caught, Op.CATCH, part, 0)
+            self.operation(caught, CATCH, part, 0)
         self.assign(target, part)
 
     def with_statement(self, node: Any) -> Version:
@@ -434,7 +450,7 @@ class Statements:
         entered: Version = 0
         if type(manager) is int and manager:
             entered = self.variable()
-            self.operation(manager, Op.ENTER, entered, self.scope.definition)
+            self.operation(manager, ENTER, entered, self.scope.definition)
             self.scope.epoch += 1
             self.scope.paths.clear()
         if target is not None:
