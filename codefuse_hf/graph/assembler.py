@@ -185,11 +185,11 @@ class GraphAssembler:
             elif each.kind is FieldKind.NUMBER:
                 self._add_number(index, each.column, value, f"nodes[{index}] ({plan.type}): {key!r}")
             else:
-                texts.add(index, each.column, _as_json(value))
+                texts.add(index, each.column, as_json(value))
         if not record.keys() <= plan.known_keys:
             extra = {key: value for key, value in record.items() if key not in plan.known_keys and value is not None}
             if extra:
-                texts.add(index, EXTRA, _as_json(extra))
+                texts.add(index, EXTRA, as_json(extra))
 
     def _add_number(self, index: int, column: str, value: Any, what: str) -> None:
         if isinstance(value, float) and value.is_integer():
@@ -260,7 +260,8 @@ class GraphAssembler:
         )
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A field's value as compact JSON; ValueError for what is none."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:

@@ -214,7 +214,9 @@ class GraphBuilder:
         if self._once:
             for file in self._extracted.values():
                 file.facts = None
-        graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
+        graph = join_parts(
+            self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics(), consume=self._once
+        )
         if self._once:
             self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
         return graph

@@ -91,7 +91,7 @@ def extract_file(
         text = decode_text(data)
         if text is not None:
             result.facts = FileFacts(path, TEXT, [Definition("Textfile", -1, 0, len(text), {})])
-            _make_part(result, text)
+            _make_part(result, SourceText(text))
         return result
     text, note = decode_source(data)
     if note is not None:
@@ -106,8 +106,9 @@ def _parse(result: ExtractedFile, text: str) -> None:
     front_end = select_front_ends([result.language])[result.language]
     collecting = gc.isenabled()
     gc.disable()  # facts are no garbage; looking for it in them costs up to half of the time
+    source = SourceText(text)
     try:
-        facts = result.facts = front_end.extract(result.path, SourceText(text))
+        facts = result.facts = front_end.extract(result.path, source)
         result.problems += facts.problems
         facts.facts = front_end.shrink(facts.facts)
     except Exception as error:  # a file must never cost the whole graph
@@ -117,11 +118,11 @@ def _parse(result: ExtractedFile, text: str) -> None:
     finally:
         if collecting:
             gc.enable()
-    _make_part(result, text)
+    _make_part(result, source)
 
 
-def _make_part(result: ExtractedFile, text: str) -> None:
-    result.part = file_part(result.facts, text)
+def _make_part(result: ExtractedFile, source: SourceText) -> None:
+    result.part = file_part(result.facts, source)
     result.facts.definitions = []
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codefuse_hf.graph.assembler import NO_NUMBER, GraphArrays, GraphAssembler, unique_edges
+from codefuse_hf.graph.assembler import LANGUAGE_CODES, NO_NUMBER, GraphArrays, spelled_language, unique_edges
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
-from codefuse_hf.graph.records import clean_path, file_records, preorder
-from codefuse_hf.graph.schema import EDGE_CODES, Diagnostic, EdgeType
-from codefuse_hf.graph.text_store import concatenate
+from codefuse_hf.graph.part_writer import NodeTable, write_nodes
+from codefuse_hf.graph.records import clean_path, preorder
+from codefuse_hf.graph.schema import EDGE_CODES, NODE_CODES, Diagnostic, EdgeType, NodeType
+from codefuse_hf.graph.source_text import SourceText
+from codefuse_hf.graph.text_store import TextColumn
 
 
 @dataclass(slots=True)
@@ -25,45 +27,38 @@ class FilePart:
 
     Attributes:
         language, package: as in `FileFacts`.
-        arrays: the n nodes in pre-order, without ids and edges.
+        nodes: the n nodes in pre-order.
         parents: int32 [n], position of each node's container, -1 for the file itself.
         ranks: int32 [n], position of each definition; None where definitions are in pre-order already.
     """
 
     language: str
     package: str | None
-    arrays: GraphArrays
+    nodes: NodeTable
     parents: np.ndarray
     ranks: np.ndarray | None
 
     def same_shape(self, other: FilePart) -> bool:
         """Whether the definitions are of the same types in the same places of the tree, whatever their texts."""
-        mine, theirs = self.arrays.types, other.arrays.types
+        mine, theirs = self.nodes.types, other.nodes.types
         if (self.ranks is None) != (other.ranks is None):
             return False
         same_order = self.ranks is None or np.array_equal(self.ranks, other.ranks)
         return same_order and np.array_equal(mine, theirs) and np.array_equal(self.parents, other.parents)
 
 
-def file_part(facts: FileFacts, text: str) -> FilePart:
+def file_part(facts: FileFacts, source: SourceText) -> FilePart:
     """The part of one file with its text; the facts' definitions are not needed after this."""
     definitions = facts.definitions
     order = preorder(definitions)
-    arrays = _arrays(file_records(facts.path, facts.language, text, definitions, order))
+    nodes = write_nodes(facts.path, facts.language, source, definitions, order)
     parents = np.fromiter((d.parent for d in definitions), np.int32, len(definitions))
     ranks = None
     if order is not None:
         ranks, by_index = np.array(order, np.int32), parents
         parents = np.empty_like(by_index)
         parents[ranks] = np.where(by_index < 0, -1, ranks[by_index])
-    return FilePart(facts.language, facts.package, arrays, parents, ranks)
-
-
-def _arrays(records: Iterable[dict]) -> GraphArrays:
-    assembler = GraphAssembler()
-    for record in records:
-        assembler.add_node(record)
-    return assembler.finish()
+    return FilePart(facts.language, facts.package, nodes, parents, ranks)
 
 
 class EdgeTable:
@@ -107,22 +102,32 @@ class _Layout:
 
 
 def join_parts(
-    name: str, parts: Mapping[str, FilePart], tables: Iterable[EdgeTable], diagnostics: Iterable[Diagnostic] = ()
+    name: str,
+    parts: Mapping[str, FilePart],
+    tables: Iterable[EdgeTable],
+    diagnostics: Iterable[Diagnostic] = (),
+    *,
+    consume: bool = False,
 ) -> CodeGraph:
-    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges."""
+    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges.
+
+    `consume`: the parts are not needed afterwards; their texts are freed while they are copied.
+    """
     layout = _Layout(parts)
-    pieces = list(_pieces(name, parts, layout))
-    sizes = [len(piece.types) for piece in pieces]
     codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
     sources, targets, codes = unique_edges(sources, targets, codes, layout.size)
-    buffer, texts = concatenate([(p.buffer, p.texts, size) for p, size in zip(pieces, sizes, strict=True)])
+    joined = _Joined(layout.size)
+    for nodes in _pieces(name, parts, layout):
+        joined.add(nodes)
+        if consume:
+            nodes.buffer = b""
     arrays = GraphArrays(
         ids=np.arange(layout.size, dtype=np.int64),
-        types=np.concatenate([piece.types for piece in pieces]),
-        languages=np.concatenate([piece.languages for piece in pieces]),
-        buffer=buffer,
-        texts=texts,
-        numbers=_numbers(pieces, sizes, layout.size),
+        types=joined.types,
+        languages=joined.languages,
+        buffer=joined.buffer,
+        texts=joined.texts,
+        numbers=joined.numbers,
         sources=sources,
         targets=targets,
         edge_types=codes,
@@ -130,20 +135,60 @@ def join_parts(
     return CodeGraph(arrays, diagnostics)
 
 
-def _pieces(name: str, parts: Mapping[str, FilePart], layout: _Layout) -> Iterator[GraphArrays]:
-    """Arrays of all nodes in order: folders that follow each other, then a file, and so on."""
+class _Joined:
+    """The columns of all nodes, filled table by table."""
+
+    def __init__(self, size: int):
+        self.size, self.position = size, 0
+        self.types, self.languages = np.empty(size, np.uint8), np.empty(size, np.uint8)
+        self.buffer = bytearray()
+        self.texts: dict[str, TextColumn] = {}
+        self.numbers: dict[str, np.ndarray] = {}
+
+    def add(self, nodes: NodeTable) -> None:
+        """Appends the nodes of a table."""
+        start, stop = self.position, self.position + len(nodes.types)
+        self.types[start:stop], self.languages[start:stop] = nodes.types, nodes.languages
+        rows = iter(nodes.columns)
+        for name in nodes.texts:
+            if name not in self.texts:
+                self.texts[name] = TextColumn.absent(self.size)
+            column, starts, lengths = self.texts[name], next(rows), next(rows)
+            np.add(starts, len(self.buffer), out=column.starts[start:stop])
+            column.lengths[start:stop] = lengths
+        for name in nodes.numbers:
+            if name not in self.numbers:
+                self.numbers[name] = np.full(self.size, NO_NUMBER, np.int32)
+            self.numbers[name][start:stop] = next(rows)
+        self.buffer += nodes.buffer
+        self.position = stop
+
+
+def _pieces(name: str, parts: Mapping[str, FilePart], layout: _Layout) -> Iterator[NodeTable]:
+    """Tables of all nodes in order: folders that follow each other, then a file, and so on."""
     packages = _package_names(parts, layout)
-    waiting: list[dict] = [{"id": 0, "nodeType": "Repo", "repoName": name, "groupName": ""}]
+    yield _folder_table(NodeType.REPO, {"name": name, "group_name": ""})
     for place, is_folder in layout.sequence:
         if is_folder:
-            waiting.append({"id": len(waiting), "nodeType": "Package", "name": packages[place]})
-            continue
-        if waiting:
-            yield _arrays(waiting)
-            waiting = []
-        yield parts[place].arrays
-    if waiting:
-        yield _arrays(waiting)
+            yield _folder_table(NodeType.PACKAGE, {"name": packages[place]})
+        else:
+            yield parts[place].nodes
+
+
+def _folder_table(node_type: NodeType, fields: Mapping[str, str]) -> NodeTable:
+    """A table of one node that has no text."""
+    values = [value.encode("utf-8", "surrogatepass") for value in fields.values()]
+    lengths = [len(value) for value in values]
+    columns = np.array([(sum(lengths[:i]), length) for i, length in enumerate(lengths)], np.int32).reshape(-1, 1)
+    language = LANGUAGE_CODES[spelled_language(node_type, {})]
+    return NodeTable(
+        np.array([NODE_CODES[node_type]], np.uint8),
+        np.array([language], np.uint8),
+        b"".join(values),
+        tuple(fields),
+        (),
+        columns,
+    )
 
 
 def _package_names(parts: Mapping[str, FilePart], layout: _Layout) -> dict[str, str]:
@@ -156,18 +201,6 @@ def _package_names(parts: Mapping[str, FilePart], layout: _Layout) -> dict[str, 
         if folder and len(packages) == 1 and (package := next(iter(packages))):
             names[folder] = package
     return names
-
-
-def _numbers(pieces: list[GraphArrays], sizes: list[int], total: int) -> dict[str, np.ndarray]:
-    columns: dict[str, np.ndarray] = {}
-    position = 0
-    for piece, size in zip(pieces, sizes, strict=True):
-        for name, values in piece.numbers.items():
-            if name not in columns:
-                columns[name] = np.full(total, NO_NUMBER, np.int32)
-            columns[name][position : position + size] = values
-        position += size
-    return columns
 
 
 def _edges(

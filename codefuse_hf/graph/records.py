@@ -1,53 +1,13 @@
-"""The node records of one file, and the texts that its nodes show."""
+"""What the nodes of one file show: their order, and texts without what they contain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-from codefuse_hf.graph.languages.base import TEXT, Definition
-from codefuse_hf.graph.source_text import SourceText
-
-_WITH_CLEAN_TEXT = frozenset({"Class"})
+from codefuse_hf.graph.languages.base import Definition
 
 
 def clean_path(path: str) -> str:
     """A path as text that can be written as UTF-8 (file names on disk may hold any bytes)."""
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def file_records(
-    path: str, language: str, text: str, definitions: list[Definition], order: list[int] | None
-) -> Iterator[dict[str, Any]]:
-    """The records of one file's nodes in pre-order, with ids that count from 0; `order` is that of `preorder`."""
-    folder, _, name = clean_path(path).rpartition("/")
-    if language == TEXT:
-        yield {"id": 0, "nodeType": "Textfile", "name": name, "text": text, "path": folder or "."}
-        return
-    source, cuts = SourceText(text), _cuts(definitions)
-    record = {
-        "id": 0,
-        "nodeType": "File",
-        "fileName": name,
-        "text": text,
-        "clean_text": clean_text(source, definitions[0], cuts.get(0, ())),
-    }
-    if folder:
-        record["filePath"] = folder
-    yield record
-    indices = range(len(definitions)) if order is None else sorted(range(len(definitions)), key=order.__getitem__)
-    for rank, index in enumerate(indices):
-        if not index:
-            continue
-        definition = definitions[index]
-        start, end = definition.start, definition.end
-        record = {"id": rank, "nodeType": definition.node_type, **definition.fields, "text": text[start:end]}
-        line = source.line(start)
-        record["startLoc"], record["col"] = line, start - source.line_starts[line - 1]
-        record["endLoc"] = source.line(end - 1) if end > start else line
-        if definition.node_type in _WITH_CLEAN_TEXT:
-            record["clean_text"] = clean_text(source, definition, cuts.get(index, ()))
-        yield record
 
 
 def preorder(definitions: list[Definition]) -> list[int] | None:
@@ -73,25 +33,18 @@ def preorder(definitions: list[Definition]) -> list[int] | None:
     return ranks
 
 
-def _cuts(definitions: list[Definition]) -> dict[int, list[tuple[int, int]]]:
-    """Per Class and File: the spans that its `clean_text` leaves out."""
+def spans_cut(definitions: list[Definition]) -> dict[int, list[tuple[int, int]]]:
+    """Per container: the spans that its `clean_text` leaves out. What lies inside a function goes with the function's own span."""
     cuts: dict[int, list[tuple[int, int]]] = {}
     for definition in definitions[1:]:
-        if definition.cut_start < 0:
-            continue
-        owner = definition.parent
-        while True:
-            cuts.setdefault(owner, []).append((definition.cut_start, definition.end))
-            # A definition inside a function is part of the body that the function's own cut removes.
-            break
+        if definition.cut_start >= 0:
+            cuts.setdefault(definition.parent, []).append((definition.cut_start, definition.end))
     return cuts
 
 
-def clean_text(source: SourceText, definition: Definition, cuts: list[tuple[int, int]]) -> str:
+def clean_text(text: str, definition: Definition, cuts: list[tuple[int, int]]) -> str:
     """The text of a node without the contained nodes in `cuts`: their lines go, with the blank lines before them."""
-    if not cuts:
-        return source.text[definition.start : definition.end]
-    text, pieces, position = source.text, [], definition.start
+    pieces, position = [], definition.start
     for start, end in sorted(cuts):
         if start < position:
             continue

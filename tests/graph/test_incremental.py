@@ -110,7 +110,7 @@ def test_a_comment_does_not_resolve_anything_again(counted):
 def test_only_the_changed_file_becomes_nodes_again(counted, monkeypatch):
     root, builder, _, _ = counted
     made, real = [], extraction.file_part
-    monkeypatch.setattr(extraction, "file_part", lambda facts, text: made.append(facts.path) or real(facts, text))
+    monkeypatch.setattr(extraction, "file_part", lambda facts, source: made.append(facts.path) or real(facts, source))
     write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
     builder.update()
     assert made == ["pkg/util.py"]

@@ -23,7 +23,7 @@ def graph_of(texts):
     files, parts = {}, {}
     for path in sorted(texts, key=lambda p: p.split("/")):
         facts = FRONT_END.extract(path, SourceText(texts[path]))
-        parts[path] = file_part(facts, texts[path])
+        parts[path] = file_part(facts, SourceText(texts[path]))
         files[path] = facts
     edges = FRONT_END.resolve(Project(files))
     graph = join_parts("repository", parts, [EdgeTable(edges, files)])
