@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
@@ -15,6 +16,21 @@ _LITERAL_TYPES = {
     "list_comprehension": "list", "tuple": "tuple", "expression_list": "tuple", "dictionary": "dict", "dictionary_comprehension": "dict", "set": "set",
     "set_comprehension": "set", "lambda": "Callable", "comparison_operator": "bool", "not_operator": "bool", "generator_expression": "Generator",
 }  # fmt: skip
+
+
+_ESCAPES = re.compile(r"[\\\0\r]")
+"""What makes the value of a string literal differ from what stands between its quotes."""
+
+
+def _between_quotes(literal: str) -> str | None:
+    """The value of a string literal that is written without prefix and escapes, else None."""
+    quote = literal[:3] if literal[:3] in ('"""', "'''") else literal[:1]
+    if not quote or quote[0] not in "\"'" or len(literal) < 2 * len(quote) or not literal.endswith(quote):
+        return None
+    inside = literal[len(quote) : -len(quote)]
+    if quote in inside + quote[1:] or _ESCAPES.search(inside) or (len(quote) == 1 and "\n" in inside):
+        return None
+    return inside
 
 
 class Definitions:
@@ -37,6 +53,9 @@ class Definitions:
 
     def string_value(self, node: Any) -> str:
         raw = self.text_of(node)
+        plain = _between_quotes(raw)
+        if plain is not None:
+            return inspect.cleandoc(plain)
         try:
             value = ast.literal_eval(raw)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -126,7 +145,7 @@ class Definitions:
                 is_async = True
             elif kind == "type":
                 result = child
-        name = self.text_of(name_node) if name_node is not None else ""
+        name = self.name_of(name_node) if name_node is not None else ""
         whole = outer if outer is not None else node
         comment = self.docstring(body) if body is not None else ""
         fields = {"name": name, "header": self.header(node, body), "comment": comment or self.comment_above(whole)}
@@ -190,6 +209,11 @@ class Definitions:
         kind = 1
         for child in node.children:
             shape = child.type
+            if shape == "identifier":
+                parameters.append(self.parameter(scope, outer, self.name_of(child), kind, None, None))
+                continue
+            if shape in "(,)":
+                continue
             if shape == "positional_separator" or (shape == "/" and not child.is_named):
                 parameters = [p._replace(kind=0) for p in parameters]
                 continue
@@ -198,12 +222,7 @@ class Definitions:
                 continue
             if not child.is_named or shape == "comment":
                 continue
-            name_node, annotation, default = child, None, None
-            if shape in ("default_parameter", "typed_default_parameter", "typed_parameter"):
-                parts = [c for c in child.children if c.is_named and c.type != "comment"]
-                name_node = parts[0]
-                annotation = next((c for c in parts[1:] if c.type == "type"), None)
-                default = parts[-1] if shape != "typed_parameter" and len(parts) > 1 else None
+            name_node, annotation, default = self.parameter_parts(child)
             this = kind
             if name_node.type in ("list_splat_pattern", "dictionary_splat_pattern"):
                 this = 2 if name_node.type == "list_splat_pattern" else 4
@@ -211,10 +230,19 @@ class Definitions:
                 name_node = name_node.children[-1]
             if name_node.type != "identifier":
                 continue
-            parameters.append(self.parameter(scope, outer, self.text_of(name_node), this, annotation, default))
+            parameters.append(self.parameter(scope, outer, self.name_of(name_node), this, annotation, default))
         if parameters and scope.owner >= 0 and parameters[0].kind < 2:
             scope.first_parameter = parameters[0].variable
         return parameters
+
+    def parameter_parts(self, node: Any) -> tuple[Any, Any, Any]:
+        """What names a parameter, its annotation and its default; each of the latter two may be None."""
+        shape = node.type
+        if shape not in ("default_parameter", "typed_default_parameter", "typed_parameter"):
+            return node, None, None
+        parts = [c for c in node.children if c.is_named and c.type != "comment"]
+        annotation = next((c for c in parts[1:] if c.type == "type"), None)
+        return parts[0], annotation, parts[-1] if shape != "typed_parameter" and len(parts) > 1 else None
 
     def parameter(self, scope: Scope, outer: Scope, name: str, kind: int, annotation: Any, default: Any) -> Parameter:
         variable = self.variable()
@@ -227,6 +255,19 @@ class Definitions:
 
     def annotation(self, node: Any, outer: Scope, definition: int) -> tuple[int, tuple[str, ...]] | None:
         """What an annotation names: (variable, attributes), with Optional[…] and `… | None` looked through."""
+        children = node.children
+        if len(children) == 1:  # a (dotted) name, most often
+            names, part = [], children[0]
+            while part.type == "attribute":
+                parts = part.children
+                names.append(self.name_of(parts[-1]))
+                part = parts[0]
+            if part.type == "identifier":
+                version = outer.load(self.name_of(part))
+                if type(version) is not int or not version:
+                    return None
+                self.references[(definition, version)] = None
+                return version, tuple(reversed(names))
         saved, self.scope = self.scope, Scope(self, "comprehension", outer, definition)
         path = self.annotation_path(node)
         self.scope.close()
@@ -275,7 +316,7 @@ class Definitions:
         while True:
             kind = node.type
             if kind == "attribute":
-                names.append(self.text_of(node.children[-1]))
+                names.append(self.name_of(node.children[-1]))
                 node = node.children[0]
             elif kind == "identifier":
                 version = self.identifier(node)
@@ -296,7 +337,7 @@ class Definitions:
                 arguments = child
             elif kind == "block":
                 body = child
-        name = self.text_of(name_node) if name_node is not None else ""
+        name = self.name_of(name_node) if name_node is not None else ""
         whole = outer if outer is not None else node
         comment = self.docstring(body) if body is not None else ""
         bases, metaclass = self.base_classes(arguments) if arguments is not None else ((), None)
@@ -378,12 +419,12 @@ class Definitions:
         """Makes an Attribute node for a name bound at the level of a module or a class, and for `self.name` in a method."""
         scope = self.scope
         if target.type == "identifier":
-            name = self.text_of(target)
+            name = self.name_of(target)
             if scope.kind not in ("module", "class") or name in scope.attributes:
                 return
             owner, parent, book = scope, scope.definition, scope.attributes
         else:
-            name = self.text_of(target.children[-1])
+            name = self.name_of(target.children[-1])
             owner = self.class_scopes.get(scope.owner)
             if owner is None or name in owner.attributes:
                 return

@@ -63,9 +63,11 @@ class Expressions:
     # -- names and attributes ------------------------------------------------------------------------------------------------
 
     def identifier(self, node: Any) -> Version:
-        name = self.text_of(node)
+        name = self.name_of(node)
         scope = self.scope
-        version = scope.load(name)
+        version = scope.env.get(name)
+        if version is None or scope.loops or scope.outer_writes:
+            version = scope.load(name)
         # A use of a name that may mean a definition is noted; names of a function's own values cannot.
         if type(version) is int and version and (version in self.origins or name not in scope.env):
             self.references[(scope.definition, version)] = None
@@ -77,7 +79,7 @@ class Expressions:
         base = self.handlers[first.type](self, first)
         if name_node.type != "identifier" or type(base) is not int or not base:
             return 0
-        return self.load_attribute(base, self.text_of(name_node), is_callee)
+        return self.load_attribute(base, self.name_of(name_node), is_callee)
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         scope = self.scope
@@ -471,7 +473,7 @@ class Expressions:
         function, arguments = children[0], children[-1]
         kind = function.type
         if kind == "identifier":
-            return self.call_with(self.scope.load(name := self.text_of(function)), name, arguments)
+            return self.call_with(self.scope.load(name := self.name_of(function)), name, arguments)
         if kind != "attribute":
             return self.call_with(self.handlers[kind](self, function), "", arguments)
         # A chain `a.b().c().d()` nests to the left: read it from its inside out without recursing.
@@ -485,7 +487,7 @@ class Expressions:
             if depth:
                 name_node = function.children[-1]
                 named = name_node.type == "identifier" and type(value) is int and value
-                callee = self.load_attribute(value, self.text_of(name_node), True) if named else 0
+                callee = self.load_attribute(value, self.name_of(name_node), True) if named else 0
             else:
                 callee, name = self.callee(function)
                 value = self.call_with(callee, name, arguments)
@@ -532,7 +534,7 @@ class Expressions:
             if len(parts) != 3:
                 parts = [c for c in parts if c.type != "comment"]
             value = parts[-1]
-            keywords.append((self.text_of(parts[0]), self.handlers[value.type](self, value)))
+            keywords.append((self.name_of(parts[0]), self.handlers[value.type](self, value)))
         elif kind == "list_splat":
             positional.append((1, self.splat_value(child)))
         elif kind == "dictionary_splat":

@@ -6,6 +6,7 @@ The walk recurses; a file nested deeper than Python's recursion limit is read ag
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,10 @@ class Extractor(Expressions, Definitions, Statements):
     def text_of(self, node: Any) -> str:
         text = self._text[node.start_byte : node.end_byte]
         return text if self._ascii or text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+
+    def name_of(self, node: Any) -> str:
+        """The text of an identifier: names come again and again, in one file and in all."""
+        return intern(self.text_of(node))
 
     def variable(self) -> int:
         number = self.next_variable

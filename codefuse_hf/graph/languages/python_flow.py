@@ -128,22 +128,24 @@ class Scope:
 
     def bind(self, name: str, version: Version) -> None:
         """Binds `name`; what it was bound to right before is forgotten if nothing can have seen it."""
-        where = self.declared.get(name)
-        if where is not None:
-            self._bind_outer(where, name, version)
+        if name in self.declared:
+            self._bind_outer(self.declared[name], name, version)
             self.set(name, version)
             return
+        trail, epoch = self.trail, self.epoch
         bound = self.bindings.get(name)
         if bound is None:
-            bound = self.bindings[name] = []
-        last = self.last.get(name)
-        if last is not None and last[0] is self.trail and last[1] == self.epoch and bound:
-            bound.pop()
-        bound.append(version)
-        self.last[name] = (self.trail, self.epoch)
+            self.bindings[name] = [version]
+        elif (last := self.last.get(name)) is not None and last[0] is trail and last[1] == epoch:
+            bound[-1] = version
+        else:
+            bound.append(version)
+        self.last[name] = (trail, epoch)
         for loop in self.loops:
             loop.bound.setdefault(name, []).append(version)
-        self.set(name, version)
+        if trail is not None:
+            trail.append((name, self.env.get(name)))
+        self.env[name] = version
 
     def _bind_outer(self, where: str, name: str, version: Version) -> None:
         scope = self.parent

@@ -21,6 +21,8 @@ def narrow_indentation(data: bytes) -> bytes:
     Python allows 100 levels of any width, the grammar of `tree-sitter-languages` counts columns up to 255. Each width used in the file is replaced by a
     smaller one in the same order, which keeps what is nested in what; a form feed, from where columns are counted anew, stands before it and fills the place.
     """
+    if b"\t" not in data and b" " * (_WIDEST + 1) not in data:
+        return data  # as nearly always
     if not any(_columns(m[0]) > _WIDEST for m in _WIDE_INDENTATION.finditer(data)):
         return data
     shortest: dict[int, int] = {}  # bytes of the shortest way in which each width is written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 from codefuse_hf.graph import syntax
@@ -157,12 +158,12 @@ class Statements:
         """Binds a target (a name, an attribute, an item, or a pattern of them)."""
         kind = target.type
         if kind == "identifier":
-            self.scope.bind(self.text_of(target), version)
+            self.scope.bind(self.name_of(target), version)
         elif kind == "attribute":
             name_node = target.children[-1]
             base = self.visit(target.children[0])
             if name_node.type == "identifier":
-                self.store_attribute(base, self.text_of(name_node), version)
+                self.store_attribute(base, self.name_of(name_node), version)
         elif kind == "subscript":
             self.store_item(target, version)
         elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
@@ -534,9 +535,9 @@ class Statements:
                     elif part.type == "dotted_name":
                         module = self.text_of(part).replace(" ", "")
             elif not seen and kind == "dotted_name":
-                module = self.text_of(child).replace(" ", "")
+                module = intern(self.text_of(child).replace(" ", ""))
             elif seen and kind == "dotted_name":
-                name = self.text_of(child)
+                name = self.name_of(child)
                 self.bind_import(level, module, name, True, name)
             elif seen and kind == "aliased_import":
                 parts = [c for c in child.children if c.is_named]
