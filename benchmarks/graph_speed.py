@@ -1,9 +1,11 @@
 """Speed and memory of the code-graph builder, side by side with the tools a user would pick instead.
 
-Trees are drawn from the packages installed beside this project: nested samples of 30 to 10 000 files (the same seeded
+Trees are drawn from the packages installed beside this project: nested samples of 10 to 10 000 files (the same seeded
 shuffle, so that file sizes are alike), 1 MB of Python, and the whole `transformers` package. Every tool runs in a process
 of its own, the other tools in virtual environments of their own (`--install` makes them); no tool is a dependency of the
-project. Noted are time (after imports), CPU time, and the peak of the resident memory of all its processes together.
+project. Noted are time and CPU time (after a first run on one line, which imports and loads what the tool needs), and the
+peak memory of all its processes together (pages that they share counted once). A tool that fails on one tree, or takes
+longer than `--timeout`, is not run on larger ones.
 
     python benchmarks/graph_speed.py --install          once: the environments of the other tools
     python benchmarks/graph_speed.py                    measure (several minutes); --quick for small trees, --resume to go on
@@ -35,6 +37,13 @@ PEERS = {
     "tree-sitter tags": ["tree-sitter<0.22", "tree-sitter-languages", "networkx"],
     "aider": ["aider-chat"],
 }
+MAKES = {
+    OURS: "whole schema",
+    "PyCG": "calls",
+    "pyan3": "definitions, uses",
+    "tree-sitter tags": "definitions, names called",
+    "aider": "ranked tags",
+}
 LEAVES_OUT = {
     OURS: "nothing of the schema: containment, imports, inheritance, calls, references, texts, locations",
     "PyCG": "everything but calls: no texts, no locations, no inheritance, no import edges; unmaintained",
@@ -42,8 +51,8 @@ LEAVES_OUT = {
     "tree-sitter tags": "resolution: a call leads to every definition of that name; no imports, inheritance, texts",
     "aider": "edges between functions: ranks tags by references between files, for a prompt; no graph to keep",
 }
-SIZES = (30, 100, 300, 1000, 3000, 10_000)
-QUICK_SIZES = (100, 300, 1000)
+SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
+QUICK_SIZES = (10, 100, 300)
 
 
 def peer_python(peers: Path, tool: str) -> Path:
@@ -78,21 +87,32 @@ def versions(peers: Path) -> dict[str, str]:
 
 
 class MemoryWatch(threading.Thread):
-    """Samples the resident memory of a process and its descendants; pages they share count in each of them."""
+    """Samples the memory of a process and its descendants; where there are several, each page is shared out among those that have it."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         super().__init__(daemon=True)
         self.root, self.peak, self.done = psutil.Process(process.pid), 0, threading.Event()
 
     def run(self) -> None:
-        while not self.done.wait(0.03):
-            total = 0
+        while not self.done.wait(0.1):
             try:
-                for item in (self.root, *self.root.children(recursive=True)):
-                    total += item.memory_info().rss
+                processes = [self.root, *self.root.children(recursive=True)]
+                alone = len(processes) == 1  # nothing to share out: the cheaper figure will do
+                total = sum(item.memory_info().rss if alone else proportional_memory(item) for item in processes)
             except psutil.Error:
                 continue
             self.peak = max(self.peak, total)
+
+
+def proportional_memory(process: psutil.Process) -> int:
+    """The process's share of the memory it uses, in bytes; all of it where the system does not tell shares."""
+    try:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    except OSError:
+        pass
+    return process.memory_info().rss
 
 
 def run_tool(python: Path, tool: str, tree: Path, timeout: float, *options: str) -> dict:
@@ -110,17 +130,21 @@ def run_tool(python: Path, tool: str, tree: Path, timeout: float, *options: str)
                 child.kill()
             process.kill()
             process.wait()
-            return {"failure": f"not done after {timeout:.0f} s", "peak_rss_mb": round(watch.peak / 1e6)}
+            return {
+                "failure": f"not done after {timeout:.0f} s",
+                "timeout": timeout,
+                "peak_memory_mb": round(watch.peak / 1e6),
+            }
         finally:
             watch.done.set()
             watch.join()
         if process.returncode:
             errors.seek(0)
             last = (errors.read().strip().splitlines() or ["no message"])[-1]
-            return {"failure": last.split("/")[0][:120], "peak_rss_mb": round(watch.peak / 1e6)}
+            return {"failure": last.split("/")[0][:120], "peak_memory_mb": round(watch.peak / 1e6)}
     result = json.loads(output.strip().splitlines()[-1])
     result["process_seconds"] = time.perf_counter() - start
-    result["peak_rss_mb"] = round(watch.peak / 1e6)
+    result["peak_memory_mb"] = round(watch.peak / 1e6)
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in result.items()}
 
 
@@ -150,6 +174,13 @@ class Trees:
             if total >= 1_000_000:
                 break
         return self._copy("megabyte", chosen)
+
+    def empty(self) -> Path:
+        """One file without a line: what memory is the interpreter's and the libraries'."""
+        tree = self.scratch / "empty"
+        tree.mkdir(exist_ok=True)
+        (tree / "empty.py").touch()
+        return tree
 
     def package(self) -> Path:
         """The whole of `transformers`."""
@@ -199,8 +230,9 @@ def measure(options: argparse.Namespace, trees: Trees) -> dict:
             if tool == OURS or tool not in failed:
                 one(tool, f"{size} files", tree, 600 if tool == OURS else options.timeout)
     one(OURS, "1 MB", trees.megabyte(), 60, "one core", "--workers", "1", "--one-core")
-    for changed in (1, 10, 100):
-        one(OURS, "1000 files", trees.sample(1000), 300, f"update of {changed} files", "--update", str(changed))
+    one(OURS, "empty file", trees.empty(), 60)
+    if not options.quick:
+        one(OURS, "1000 files", trees.sample(1000), 300, "updates", "--update", "1", "10", "100")
     if not options.quick:
         package = trees.package()
         for tool in tools:
@@ -214,23 +246,45 @@ def measure(options: argparse.Namespace, trees: Trees) -> dict:
 def table(result: dict) -> str:
     """The runs as a Markdown table."""
     rows = [
-        "| tool | tree | files | MB | seconds | CPU seconds | ms per file | peak memory, MB | nodes | edges |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| tool | makes | tree | files | MB | seconds | CPU seconds | ms per file | peak memory, MB | nodes | edges |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
+    notes = []
     for run in result["runs"]:
-        head = f"| {run['tool']} | {run['tree']} {run['variant']} | {run['files']:,} | {run['bytes'] / 1e6:.1f} |"
+        tree = f"{run['tree']}, {run['variant']}" if run["variant"] else run["tree"]
+        head = f"| {run['tool']} | {MAKES[run['tool']]} | {tree} | {run['files']:,} | {run['bytes'] / 1e6:.1f} |"
         if "failure" in run:
-            rows.append(f"{head} {run['failure']} | | | {run['peak_rss_mb']:,} | | |")
-        elif "update_seconds" in run:
-            note = f"{run['update_seconds']:.2f} (full build {run['full_seconds']:.2f})"
-            rows.append(f"{head} {note} | | | | | {'same bytes' if run['same_as_full_build'] else 'OTHER BYTES'} |")
+            rows.append(f"{head} {run['failure']} | | | {run['peak_memory_mb']:,} | | |")
+        elif "updates" in run:
+            notes += [update_note(run)]
         else:
             rows.append(
                 f"{head} {run['seconds']:.2f} | {run['cpu_seconds']:.2f} | {1000 * run['seconds'] / run['files']:.1f} "
-                f"| {run['peak_rss_mb']:,} | {run['nodes']:,} | {run['edges'] or 0:,} |"
+                f"| {run['peak_memory_mb']:,} | {run['nodes']:,} | {run['edges'] or 0:,} |"
             )
-    rows += ["", *(f"- **{tool}** leaves out: {text}" for tool, text in result["leaves_out"].items() if tool != OURS)]
-    return "\n".join(rows)
+    notes += memory_notes(result["runs"])
+    rows += ["", *(f"- **{tool}** leaves out {text}" for tool, text in result["leaves_out"].items())]
+    return "\n".join([*rows, *(f"- {note}" for note in notes)])
+
+
+def update_note(run: dict) -> str:
+    """What updates cost after the full build of a tree."""
+    parts = [f"{update['seconds']:.2f} s after changes in {update['changed_files']} files" for update in run["updates"]]
+    same = "the same bytes as a full build" if run["same_as_full_build"] else "OTHER BYTES THAN A FULL BUILD"
+    return f"Updates of {run['files']:,} files ({run['full_seconds']:.2f} s to build): {', '.join(parts)}; {same}."
+
+
+def memory_notes(runs: list[dict]) -> list[str]:
+    """Our memory in multiples of the source, beyond that of a build of an empty file."""
+    ours = {run["tree"]: run for run in runs if run["tool"] == OURS and not run["variant"] and "seconds" in run}
+    if "empty file" not in ours:
+        return []
+    constant = ours["empty file"]["peak_memory_mb"]
+    return [
+        f"Memory of {OURS} on {tree}: {constant} MB + {(run['peak_memory_mb'] - constant) / (run['bytes'] / 1e6):.1f} x the source."
+        for tree, run in ours.items()
+        if run["bytes"] > 10_000_000
+    ]
 
 
 def plot(result: dict, path: Path) -> None:
@@ -242,21 +296,22 @@ def plot(result: dict, path: Path) -> None:
 
     figure, (times, memory) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for tool in (OURS, *PEERS):
-        runs = [
-            run for run in result["runs"] if run["tool"] == tool and "seconds" in run and run["tree"].endswith("files")
-        ]
+        runs = [run for run in result["runs"] if run["tool"] == tool and run["tree"].endswith("files")]
         runs = sorted((run for run in runs if not run["variant"]), key=lambda run: run["files"])
-        if runs:
-            sizes, style = [run["files"] for run in runs], {"marker": "o", "linewidth": 2.5 if tool == OURS else 1.2}
-            times.plot(sizes, [run["seconds"] for run in runs], label=tool, **style)
-            memory.plot(sizes, [run["peak_rss_mb"] for run in runs], label=tool, **style)
+        done = [run for run in runs if "seconds" in run]
+        sizes, style = [run["files"] for run in done], {"marker": "o", "linewidth": 2.5 if tool == OURS else 1.2}
+        line = times.plot(sizes, [run["seconds"] for run in done], label=f"{tool} ({MAKES[tool]})", **style)
+        memory.plot(sizes, [run["peak_memory_mb"] for run in done], label=tool, **style)
+        for run in runs:
+            if "timeout" in run:  # a cross where a tool was stopped
+                times.plot(run["files"], run["timeout"], marker="x", markersize=9, color=line[0].get_color())
     source = sorted({(run["files"], run["bytes"] / 1e6) for run in result["runs"] if run["tree"].endswith("files")})
     memory.plot(*zip(*source, strict=True), linestyle=":", color="grey", label="source")
     for axes, label in ((times, "seconds"), (memory, "peak memory, MB")):
         axes.set(xscale="log", yscale="log", xlabel="Python files", ylabel=label)
         axes.grid(True, which="major", alpha=0.3)
-        axes.legend(frameon=False)
-    figure.suptitle("Code graph of a tree of Python files")
+        axes.legend(frameon=False, fontsize=8)
+    figure.suptitle("Code graph of a tree of Python files (x: stopped, took too long)")
     figure.savefig(path, dpi=130)
 
 
