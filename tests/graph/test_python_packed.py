@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from codefuse_hf.graph.languages.python import FRONT_END
 from codefuse_hf.graph.languages.python_facts import Constant
-from codefuse_hf.graph.languages.python_packed import PackedCalls, PackedItems, PackedLoads, Pool
+from codefuse_hf.graph.languages.python_packed import (
+    PackedCalls,
+    PackedItems,
+    PackedLoads,
+    PackedReferences,
+    PackedSeeds,
+    Pool,
+)
 from codefuse_hf.graph.source_text import SourceText
 
 variables = st.integers(0, 2**20)
@@ -35,6 +42,25 @@ def test_items(items):
     same(PackedItems(items, Pool()), items)
 
 
+@given(st.lists(st.tuples(variables, variables)))
+def test_references(items):
+    same(PackedReferences(items, Pool()), items)
+    packed = PackedReferences(items, Pool())
+    assert [packed[index] for index in range(len(packed))] == items
+
+
+seeds = st.tuples(variables, st.sampled_from(["function", "class", "object"]), variables) | st.tuples(
+    variables, st.just("constant"), st.integers() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=3)
+)
+
+
+@given(st.lists(seeds))
+def test_seeds(items):
+    packed = PackedSeeds(items, Pool())
+    same(packed, items)
+    assert [repr(packed[index]) for index in range(len(packed))] == [repr(item) for item in items]
+
+
 arguments = st.lists(st.tuples(st.sampled_from([0, 1]), values), max_size=3).map(tuple)
 keywords = st.lists(st.tuples(st.none() | names, values), max_size=3).map(tuple)
 
@@ -52,7 +78,7 @@ def test_packing_keeps_what_a_file_says_and_notices_changes():
 
     text = "import os\n@d\ndef f(a, *b, k=1):\n    a[0] = b[1:].x\n    return f(*b, k=True, **a)\nf(1, 's', k=a.b)\n"
     plain, packed = facts(text)
-    for name in ("loads", "items", "calls"):
+    for name in ("loads", "items", "calls", "seeds", "references"):
         same(getattr(packed, name), getattr(plain, name))
     assert packed == facts(text)[1]
     assert packed != facts(text.replace("a.b", "a.c"))[1]

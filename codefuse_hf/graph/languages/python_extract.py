@@ -223,6 +223,8 @@ class Extractor(Expressions, Definitions, Statements):
         ]
         facts.sites = [
             (kind, {n: at(v, v) for n, v in fields.items()}, at(rest, rest), at(keys, keys), length)
+            if fields or rest or keys
+            else _EMPTY_DISPLAYS.setdefault((kind, length), (kind, fields, rest, keys, length))
             for kind, fields, rest, keys, length in self.sites
         ]
         facts.origins = {
@@ -304,6 +306,9 @@ class Extractor(Expressions, Definitions, Statements):
                         pending.append(source)
         return frozenset(wanted)
 
+
+_EMPTY_DISPLAYS: dict[tuple[str, int], tuple] = {}
+"""The displays without known contents, by kind and length: most are, and one of each will do. They are read only."""
 
 _TAKES_KEY = frozenset({"get", "pop", "setdefault", "__getitem__", "import_module"})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from codefuse_hf.graph.languages.python_facts import PythonFacts
@@ -92,6 +92,56 @@ class PackedItems(_Packed):
         return self._pool.objects[~key] if key < 0 else key, data[at + 1], data[at + 2]
 
 
+class PackedReferences(_Packed):
+    """`PythonFacts.references`."""
+
+    __slots__ = ()
+
+    def _pack(self, items: Sequence[tuple]) -> None:
+        for pair in items:
+            self._data.extend(pair)
+
+    def __len__(self) -> int:
+        return len(self._data) // 2
+
+    def __getitem__(self, index: int) -> tuple:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._data[2 * index], self._data[2 * index + 1]
+
+    def __iter__(self) -> Iterator[tuple]:
+        return zip(self._data[::2], self._data[1::2], strict=True)
+
+
+class PackedSeeds(_Packed):
+    """`PythonFacts.seeds`; what is no number of a definition or a display is in the pool."""
+
+    __slots__ = ()
+
+    def _pack(self, items: Sequence[tuple]) -> None:
+        number, extend = self._pool.number, self._data.extend
+        for variable, kind, payload in items:
+            extend((variable, _SEED_KINDS.index(kind), number(payload) if kind == "constant" else payload))
+
+    def __len__(self) -> int:
+        return len(self._data) // 3
+
+    def __getitem__(self, index: int) -> tuple:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        variable, kind, payload = self._data[3 * index : 3 * index + 3]
+        return variable, _SEED_KINDS[kind], self._pool.objects[payload] if kind == _CONSTANT else payload
+
+    def __iter__(self) -> Iterator[tuple]:
+        objects = self._pool.objects
+        for variable, kind, payload in zip(self._data[::3], self._data[1::3], self._data[2::3], strict=True):
+            yield variable, _SEED_KINDS[kind], objects[payload] if kind == _CONSTANT else payload
+
+
+_SEED_KINDS = ("function", "class", "object", "constant")
+_CONSTANT = _SEED_KINDS.index("constant")
+
+
 class PackedCalls(_Packed):
     """`PythonFacts.calls`: four numbers, then one per positional argument and two per keyword; `_starts` says where."""
 
@@ -141,4 +191,6 @@ def pack(facts: PythonFacts) -> None:
     facts.loads = PackedLoads(facts.loads, pool)
     facts.items = PackedItems(facts.items, pool)
     facts.calls = PackedCalls(facts.calls, pool)
+    facts.seeds = PackedSeeds(facts.seeds, pool)
+    facts.references = PackedReferences(facts.references, pool)
     pool.close()
