@@ -1,11 +1,14 @@
 """Source that no one would write on purpose: a graph comes out, the problem is reported, nothing else is lost."""
 
+import gc
 import time
 
 import pytest
 from graph_checks import check_graph
 
 from codefuse_hf.graph import build_code_graph
+from codefuse_hf.graph.languages.python_extract import extract_python
+from codefuse_hf.graph.source_text import SourceText
 
 
 def build(root, files):
@@ -132,3 +135,14 @@ def test_generated_file_of_a_megabyte_takes_seconds(tmp_path):
     graph = build_code_graph(tmp_path, progress=False, workers=0)
     assert time.process_time() - start < 10 * len(source) / 1e6
     assert len(calls(graph)) >= 4_999
+
+
+def test_reading_a_file_leaves_no_circles_behind():
+    source = SourceText("class A:\n" + "    def f(self, a: int = 1):\n        return [x for x in self.f(a)]\n" * 200)
+    gc.collect()
+    gc.disable()
+    try:
+        extract_python("a.py", source)
+        assert gc.collect() < 100  # what only the collector can free; each scope that stayed would count
+    finally:
+        gc.enable()

@@ -34,6 +34,7 @@ COMPARE_METHODS = {
 UNARY_METHODS = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
 _LONG_LITERAL = 64
 _PUNCTUATION = frozenset("(),")
+_NO_ITEM = frozenset(["[", "]", "(", ")", "{", "}", ",", "comment"])
 _PLAIN_ARGUMENTS = frozenset(
     {"identifier", "attribute", "call", "string", "integer", "subscript", "none", "true", "false"}
 )
@@ -95,9 +96,13 @@ class Expressions:
 
     def subscript(self, node: Any) -> Version:
         children = node.children
-        base = self.visit(children[0])
-        keys = [self.subscript_key(c) for c in children[2:] if c.is_named and c.type != "comment"]
-        key = keys[0] if len(keys) == 1 else 0
+        first = children[0]
+        base = self.handlers[first.type](self, first)
+        if len(children) == 4:
+            key = self.subscript_key(children[2])
+        else:
+            keys = [self.subscript_key(c) for c in children[2:] if c.is_named and c.type != "comment"]
+            key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return 0
         known = self.scope.paths.get((base, key)) if isinstance(key, Constant) else None
@@ -107,8 +112,9 @@ class Expressions:
         return target if known is None else known
 
     def subscript_key(self, node: Any) -> Any:
-        if node.type != "slice":
-            return self.visit(node)
+        kind = node.type
+        if kind != "slice":
+            return self.handlers[kind](self, node)
         parts: list[Any] = [None]
         for child in node.children:
             if child.type == ":":
@@ -213,17 +219,19 @@ class Expressions:
             return 0 if kind == "tuple" else self.site(kind, {})
         fields: dict[Any, int] = {}
         rest, index, exact = 0, 0, True
+        handlers = self.handlers
         for child in children:
-            if not child.is_named or child.type == "comment":
+            shape = child.type
+            if shape in _NO_ITEM or not child.is_named:
                 continue
-            if child.type in ("list_splat", "parenthesized_list_splat"):
+            if shape in ("list_splat", "parenthesized_list_splat"):
                 value = self.splat_value(child)
                 exact = False
                 if value:
                     rest = rest or self.variable()
                     self.operation(value, ITERATE, rest, self.scope.definition)
                 continue
-            value = self.visit(child)
+            value = handlers[shape](self, child)
             if value != 0 and not (isinstance(value, Constant) and len(children) > 24):
                 if exact and kind != "set":
                     fields[index] = self.as_variable(value)
@@ -245,7 +253,8 @@ class Expressions:
         rest = keys = 0
         many = len(children) > 4 * _LONG_LITERAL
         for child in children:
-            if child.type == "pair":
+            shape = child.type
+            if shape == "pair":
                 parts = [c for c in child.children if c.is_named and c.type != "comment"]
                 if len(parts) < 2:
                     continue
@@ -259,7 +268,7 @@ class Expressions:
                     if key:
                         keys = keys or self.variable()
                         self.flow(key, keys)
-            elif child.type == "dictionary_splat":
+            elif shape == "dictionary_splat":
                 value = self.splat_value(child)
                 if value:
                     rest = rest or self.variable()
@@ -285,7 +294,8 @@ class Expressions:
         left = self.visit(node)
         for children in reversed(chain):
             parts = children if len(children) == 3 else [c for c in children if c.type != "comment"]
-            right = self.visit(parts[-1])
+            last = parts[-1]
+            right = self.handlers[last.type](self, last)
             left = self.operator(left, right, BINARY_METHODS.get(parts[1].type, "")) if len(parts) > 2 else 0
         return left
 
@@ -355,12 +365,12 @@ class Expressions:
         left: Version = 0
         operator = ""
         for child in children:
-            if not child.is_named or child.type in ("is not", "not in"):
-                kind = child.type
+            kind = child.type
+            if kind in ("is not", "not in") or not child.is_named:
                 if kind != operator:  # one grammar has a node per word of "not in", all of them of the whole's type
                     operator = f"{operator} {kind}" if operator else kind
                 continue
-            value = self.visit(child)
+            value = self.handlers[kind](self, child)
             if operator in ("in", "not in"):
                 if type(value) is int and value:
                     self.implicit_call(value, "__contains__")

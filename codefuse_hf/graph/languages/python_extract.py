@@ -111,7 +111,8 @@ class Extractor(Expressions, Definitions, Statements):
 
     def name_of(self, node: Any) -> str:
         """The text of an identifier: names come again and again, in one file and in all."""
-        return intern(self.text_of(node))
+        text = self._text[node.start_byte : node.end_byte]
+        return intern(text if self._ascii or text.isascii() else self.text_of(node))
 
     def variable(self) -> int:
         number = self.next_variable

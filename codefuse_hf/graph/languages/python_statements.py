@@ -59,7 +59,7 @@ class Statements:
         direct = len(targets) == 1 and value is not None and first.type in _PATTERNS and self.pairwise(first, value)
         version: Version = 0
         if not direct and value is not None:
-            version = self.visit(value)
+            version = self.handlers[value.type](self, value)
         self.leading, self.following = leading, following
         if value is None:
             self.declare(first, statement, annotation, meaning)
