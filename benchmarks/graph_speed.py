@@ -269,7 +269,7 @@ def table(result: dict) -> str:
 
 def update_note(run: dict) -> str:
     """What updates cost after the full build of a tree."""
-    parts = [f"{update['seconds']:.2f} s after changes in {update['changed_files']} files" for update in run["updates"]]
+    parts = [f"{update['seconds']:.2f} s ({update['changed_files']} changed)" for update in run["updates"]]
     same = "the same bytes as a full build" if run["same_as_full_build"] else "OTHER BYTES THAN A FULL BUILD"
     return f"Updates of {run['files']:,} files ({run['full_seconds']:.2f} s to build): {', '.join(parts)}; {same}."
 
@@ -322,7 +322,7 @@ def main() -> None:
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--quick", action="store_true", help="small trees only")
     parser.add_argument("--resume", action="store_true", help="keep the runs that the output already has")
-    parser.add_argument("--timeout", type=float, default=30, help="seconds for each run of another tool")
+    parser.add_argument("--timeout", type=float, default=20, help="seconds for each run of another tool")
     parser.add_argument("--output", type=Path, default=RESULTS / "graph_speed.json")
     options = parser.parse_args()
     if options.install:
