@@ -146,3 +146,19 @@ def test_reading_a_file_leaves_no_circles_behind():
         assert gc.collect() < 100  # what only the collector can free; each scope that stayed would count
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("coding", "value", "column"),
+    [("utf-8", "é😀", 10), ("unicode_escape", "\\ud800", 9)],
+    ids=["wide characters", "a lone surrogate"],
+)
+def test_texts_and_places_are_exact_behind_characters_of_several_bytes(tmp_path, coding, value, column):
+    source = f'# coding: {coding}\nx = "{value}"; y = 1\nclass A:\n    def f(self): pass\n'
+    graph = build(tmp_path, {"a.py": source})
+    nodes = [node for node in graph.nodes() if node.name in ("y", "A", "f")]
+    assert {node.name: (node.text, node.start_line, node.column) for node in nodes} == {
+        "y": ("y = 1", 2, column),
+        "A": ("class A:\n    def f(self): pass", 3, 0),
+        "f": ("def f(self): pass", 4, 4),
+    }
