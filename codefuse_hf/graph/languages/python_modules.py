@@ -125,7 +125,7 @@ class Names:
     """Follows names to definitions over the facts of all files."""
 
     def __init__(self, facts: Mapping[str, PythonFacts], root_name: str = ""):
-        self.facts = facts
+        self.facts = dict(facts)
         self.modules = Modules(list(facts), root_name)
         self._memo: dict[tuple[str, int], tuple[Entity, ...]] = {}
         self._open: set[tuple] = set()
@@ -138,6 +138,25 @@ class Names:
         self._starred: dict[str, dict[str, tuple[str, int]]] = {}
         for path in facts:
             self._stars[path] = tuple(self._star_targets(path))
+
+    def replace(self, path: str, facts: PythonFacts, moved: Mapping[int, int]) -> None:
+        """Takes in another version of a file in which names mean the same; `moved` tells where each definition is now."""
+        self.facts[path] = facts
+        self._builtin.pop(path, None)
+        for key, found in list(self._memo.items()):
+            if key[0] == path:
+                del self._memo[key]
+            elif any(entity.kind == "attribute" and entity.place == path for entity in found):
+                self._memo[key] = tuple(
+                    [
+                        e._replace(index=moved[e.index]) if e.kind == "attribute" and e.place == path else e
+                        for e in found
+                    ]
+                )
+        for place, names in self._starred.items():
+            for name, (owner, _) in names.items():
+                if owner == path:
+                    self._starred[place][name] = path, facts.exports[name]
 
     # -- variables and names ---------------------------------------------------------------------------------------------------
 
