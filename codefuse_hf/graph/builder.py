@@ -119,7 +119,7 @@ class GraphBuilder:
         with _no_collection():
             for file in found:
                 self._keep(file)
-        return self._assemble()
+            return self._assemble()
 
     def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
         """Reads the graph from a cache folder if nothing has changed since it was kept there, else builds and keeps it."""

@@ -15,7 +15,7 @@ from typing import Any
 from codefuse_hf.graph.languages.python_builtins import Builtins
 from codefuse_hf.graph.languages.python_facts import FunctionFacts, Op
 from codefuse_hf.graph.languages.python_flows import FileState
-from codefuse_hf.graph.languages.python_structure import Structure, in_order
+from codefuse_hf.graph.languages.python_structure import in_order
 from codefuse_hf.graph.languages.python_values import (
     BIND,
     CALLBACK,
@@ -58,10 +58,6 @@ _COMMON_METHODS = frozenset(
 
 class Solver(Builtins):
     """Runs files over `structure`."""
-
-    def __init__(self, structure: Structure):
-        super().__init__(structure)
-        self._static = [getattr(self, f"_on_{op.name.lower()}", None) for op in Op]
 
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
@@ -170,7 +166,7 @@ class Solver(Builtins):
 
     def _run(self) -> None:
         work, queued, dynamic, copies = self.work, self.queued, self.dynamic, self.copies
-        apply, add, static, subscribers = self.apply, self.add, self._static, self.subscribers
+        apply, add, static, subscribers = self.apply, self.add, _OPERATIONS, self.subscribers
         facts, base, own = self.facts, self.base, self.slot
         starts, operations, variables = facts.starts, facts.operations, facts.variables
         while work or queued:
@@ -188,7 +184,7 @@ class Solver(Builtins):
                         if code == 0:
                             add(base | operations[i + 1], value)
                         else:
-                            static[code](base, operations[i + 1], operations[i + 2], value)
+                            static[code](self, base, operations[i + 1], operations[i + 2], value)
             targets = copies.get(variable)
             if targets:
                 for target in targets:
@@ -351,3 +347,7 @@ class Solver(Builtins):
     def _add_instances(self, variable: int, annotation: tuple) -> None:
         for place in self.ask("annotated", self.slot, annotation):
             self.add(variable, self.value(Kind.INSTANCE, *place))
+
+
+_OPERATIONS = [getattr(Solver, f"_on_{op.name.lower()}", None) for op in Op]
+"""The method for each operation of a file's program, by its code."""
