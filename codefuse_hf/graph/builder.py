@@ -16,7 +16,7 @@ from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, Resolution
 from codefuse_hf.graph.parts import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.records import clean_path
 from codefuse_hf.graph.schema import Diagnostic
@@ -107,13 +107,15 @@ class GraphBuilder:
         self._once = False
         self._parts: dict[str, FilePart] = {}
         self._resolved: dict[str, EdgeTable] = {}
+        self._resolutions: dict[str, Resolution] = {}
+        self._changed: set[str] = set()
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
         self._tree = tree = self._list()
         ordered = sorted(tree.paths, key=_path_order)
         found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
-        self._extracted, self._parts, self._resolved = {}, {}, {}
+        self._extracted, self._parts, self._resolved, self._resolutions = {}, {}, {}, {}
         with _no_collection():
             for file in found:
                 self._keep(file)
@@ -184,6 +186,7 @@ class GraphBuilder:
                 or not now.same_shape(part)
             ):
                 self._resolved.pop(file.language, None)
+                self._changed.add(file.path)
         self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
         self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
         return self._assemble()
@@ -219,6 +222,7 @@ class GraphBuilder:
         )
         if self._once:
             self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
+        self._changed.clear()
         return graph
 
     def _diagnostics(self) -> list[Diagnostic]:
@@ -234,17 +238,25 @@ class GraphBuilder:
             if file.language != TEXT and file.facts is not None and file.facts.facts is not None:
                 by_language.setdefault(file.language, {})[path] = file.facts
         self._resolved = {language: edges for language, edges in self._resolved.items() if language in by_language}
+        self._resolutions = {language: each for language, each in self._resolutions.items() if language in by_language}
         for language, files in by_language.items():
             if language not in self._resolved:
                 self._resolved[language] = self._resolve(language, Project(files, root_name))
 
     def _resolve(self, language: str, project: Project) -> EdgeTable:
-        edges = self._front_ends[language].resolve(project)
-        with (
-            _no_collection(),
-            tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar,
-        ):
-            return EdgeTable(bar, project)
+        with _no_collection():
+            resolution = self._resolutions.get(language)
+            if resolution is None:
+                resolution = self._front_ends[language].resolution(project, keep=not self._once)
+            else:
+                resolution.update(project, self._changed)
+            if resolution is not None:
+                if not self._once:
+                    self._resolutions[language] = resolution
+                return EdgeTable.of_numbers(*resolution.numbers())
+            edges = self._front_ends[language].resolve(project)
+            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+                return EdgeTable(bar, project)
 
 
 @contextlib.contextmanager

@@ -75,6 +75,13 @@ class EdgeTable:
         self.codes = np.array(codes, np.uint8)
         self.ends = np.array(ends, np.int32).reshape(-1, 4)
 
+    @classmethod
+    def of_numbers(cls, paths: Iterable[str], codes: np.ndarray, ends: np.ndarray) -> EdgeTable:
+        """From arrays: edge codes, uint8 [n]; int32 [n, 4] with file, definition, file, definition, files by their places in `paths`."""
+        table = cls((), paths)
+        table.codes, table.ends = codes, ends
+        return table
+
 
 class _Layout:
     """Where each folder and file of a repository lies in the order of nodes; files in order of their paths' parts."""

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from codefuse_hf.graph.source_text import SourceText
 
 TEXT = "text"
@@ -96,6 +98,28 @@ class LanguageFrontEnd(ABC):
 
         The edges may come in any order and repeat; the builder sorts them and drops duplicates.
         """
+
+    def resolution(self, project: Mapping[str, FileFacts], keep: bool) -> Resolution | None:
+        """The same edges as something that can be updated (if `keep`); None where every change has the whole language resolved anew."""
+        return None
+
+
+class Resolution(ABC):
+    """A resolved language that takes in changes."""
+
+    @abstractmethod
+    def update(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> None:
+        """Resolves again what the changes affect.
+
+        Args:
+            project: all files of the language now, sorted by path.
+            changed: paths of the files whose facts are others than before; new and removed files need not be among them.
+        """
+
+    @abstractmethod
+    def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Every edge but `contains`: the files' paths; edge codes, uint8 [n]; int32 [n, 4] of file, definition, file, definition, where a file is a
+        place among the paths. In any order, and repeatedly, as in `LanguageFrontEnd.resolve`."""
 
 
 class Project(dict[str, FileFacts]):

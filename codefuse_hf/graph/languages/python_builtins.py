@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from codefuse_hf.graph.languages.python_calls import Calls
 from codefuse_hf.graph.languages.python_facts import Constant
 from codefuse_hf.graph.languages.python_values import (
     CALLBACK,
     MASK,
     NEXT,
     NO_ARGUMENTS,
-    SHIFT,
     TRANSFER,
     Kind,
     arguments_of,
@@ -54,7 +54,13 @@ _PASS_THROUGH = frozenset(
 _CALLBACK_KEYWORDS = {"threading.Thread": "target", "multiprocessing.Process": "target", "threading.Timer": "function"}
 
 
-class Builtins:
+def _plain_key(key: Any) -> Any:
+    """A key in the form in which equal keys look alike: 1 for True and 1.0."""
+    kind = type(key)
+    return int(key) if kind is bool or (kind is float and key.is_integer()) else key
+
+
+class Builtins(Calls):
     """Mixin of `Solver`: containers, iteration and built-in functions."""
 
     builtin_names = frozenset(
@@ -79,91 +85,110 @@ class Builtins:
 
     def site_of(self, value: int) -> tuple:
         """(kind, fields, rest, keys, length) of a container."""
-        slot, site = self.first[value], self.second[value]
-        sites = self.facts[slot].sites
-        return sites[site] if site < len(sites) else self.site_facts[slot, site]
+        site = self.second[value]
+        if site.__class__ is tuple:
+            return site[1], {}, 0, 0, site[2]
+        slot = self.first[value]
+        return self.facts.sites[site] if slot == self.slot else self.ask("site", slot, site)
 
-    def new_site(self, slot: int, key: Any, kind: str, length: int = -1) -> int:
+    def static_site(self, site: Any) -> tuple:
+        """The same of a container of this file by its number."""
+        return ("", {}, 0, 0, -1) if site.__class__ is tuple else self.facts.sites[site]
+
+    def new_site(self, key: Any, kind: str, length: int = -1) -> int:
         """A container that a call at `key` makes."""
-        known = self.sites[slot].get(key)
+        sites = self.state.sites
+        known = sites.get(key)
         if known is None:
-            known = self.sites[slot][key] = len(self.facts[slot].sites) + len(self.sites[slot])
-            self.site_facts[slot, known] = (kind, {}, 0, 0, length)
-        return self.value(Kind.OBJECT, slot, known)
+            known = sites[key] = self.value(Kind.OBJECT, self.slot, (len(sites), kind, length))
+        return known
 
     def fields_of(self, value: int) -> dict[Any, int]:
         """The known items of a container: key to variable."""
-        base = self.first[value] << SHIFT
-        fields = {key: base | variable for key, variable in self.site_of(value)[1].items()}
-        fields.update(self.site_fields.get(value, ()))
+        fields = {key: self.field(value, key) for key in self.site_of(value)[1]}
+        fields.update(self.state.site_fields.get(value, ()))
         return fields
 
     def field(self, value: int, key: Any) -> int:
         """The variable of item `key`."""
-        slot = self.first[value]
-        known = self.site_of(value)[1].get(key)
-        if known is not None:
-            return slot << SHIFT | known
-        made = self.site_fields.setdefault(value, {})
-        if key not in made:
-            made[key] = self.new(slot, ("field", self.second[value], key))
-            for watcher in list(self.watchers.get(value, ())):
-                self._inform(watcher, key, made[key])
-        return made[key]
+        if type(key) is not str:
+            key = _plain_key(key)
+        slot, site = self.first[value], self.second[value]
+        if slot == self.slot and site.__class__ is not tuple:
+            known = self.facts.sites[site][1].get(key)
+            if known is not None:
+                return self.base | known
+        return self.shared(slot, "field", site, key)
+
+    def follow_field(self, number: int, site: Any, key: Any) -> None:
+        """An item of a container of this file has come into being."""
+        value = self.value(Kind.OBJECT, self.slot, site)
+        self.state.site_fields.setdefault(value, {})[key] = number
+        for watcher in list(self.state.watchers.get(value, ())):
+            self._inform(watcher, key, number)
+        for receiver, fields in self.state.site_watchers.get(value, ()):
+            self.send(receiver, fields, self.constant(key))
 
     def watch(self, value: int, watcher: tuple) -> None:
         """Lets every item of a container, known now or later, flow where `watcher` says."""
-        watchers = self.watchers.setdefault(value, [])
+        watchers = self.state.watchers.setdefault(value, [])
         if watcher in watchers:
             return
         watchers.append(watcher)
+        if self.first[value] != self.slot:
+            self.subscribe(self.shared(self.first[value], "fields", self.second[value]))
         for key, variable in list(self.fields_of(value).items()):
             self._inform(watcher, key, variable)
+
+    def watch_from(self, sender: int, fields: int, site: Any) -> None:
+        value = self.value(Kind.OBJECT, self.slot, site)
+        self.state.site_watchers.setdefault(value, []).append((sender, fields))
+        for key in self.state.site_fields.get(value, ()):
+            self.send(sender, fields, self.constant(key))
+
+    def note_field(self, fields: int, key: int) -> None:
+        """Another file's container, which is watched here, has a new item."""
+        slot, _, site = self.names[fields]
+        value, name = self.value(Kind.OBJECT, slot, site), self.first[key]
+        known = self.state.site_fields.setdefault(value, {})
+        if name not in known:
+            known[name] = self.field(value, name)
+            for watcher in list(self.state.watchers.get(value, ())):
+                self._inform(watcher, name, known[name])
 
     def _inform(self, watcher: tuple, key: Any, variable: int) -> None:
         if watcher[0] == "all":
             self.flow(variable, watcher[1])
-        elif watcher[0] == "fields":
-            if key not in watcher[2]:
-                self.flow(variable, self.field(watcher[1], key))
-        elif watcher[0] == "slice":
-            moved = watcher[2](key)
-            if moved is not None:
-                self.flow(variable, self.field(watcher[1], moved))
+        elif watcher[0] == "fields" and key not in watcher[2]:
+            self.flow(variable, self.field(watcher[1], key))
 
     def rest(self, value: int) -> int:
         """The variable of items at unknown keys."""
-        known = self.site_of(value)[2]
-        slot = self.first[value]
-        return slot << SHIFT | known if known else self.new(slot, ("rest", self.second[value]))
+        return self.shared(self.first[value], "rest", self.second[value])
 
     def keys(self, value: int) -> int:
-        known = self.site_of(value)[3]
-        slot = self.first[value]
-        return slot << SHIFT | known if known else self.new(slot, ("keys", self.second[value]))
+        return self.shared(self.first[value], "keys", self.second[value])
 
     def all_items(self, value: int) -> int:
         """The variable of all items."""
-        slot = self.first[value]
-        key = ("all", self.second[value])
-        if key not in self.extra[slot]:
-            variable = self.new(slot, key)
-            self.flow(self.rest(value), variable)
-            self.watch(value, ("all", variable))
-        return self.new(slot, key)
+        return self.shared(self.first[value], "all", self.second[value])
 
-    def get_item(self, slot: int, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
+    def follow_all(self, number: int, site: Any) -> None:
+        value = self.value(Kind.OBJECT, self.slot, site)
+        self.flow(self.rest(value), number)
+        self.watch(value, ("all", number))
+
+    def get_item(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
         """`value[key]` reaches `target`."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
-            self._get_from_object(slot, place, caller, value, key, target)
+            self._get_from_object(place, caller, value, key, target)
         elif kind == Kind.INSTANCE:
             arguments = arguments_of(key)
-            self.call_method(slot, place, caller, value, "__getitem__", arguments, target)
+            self.call_method(place, caller, value, "__getitem__", arguments, target)
         elif kind == Kind.CLASS:
             if self.find_member(self.first[value], self.second[value], "__class_getitem__") is not None:
                 self.member_of_class(
-                    slot,
                     place,
                     caller,
                     (self.first[value], self.second[value]),
@@ -175,8 +200,8 @@ class Builtins:
             else:
                 meta = self.metaclass(self.first[value], self.second[value])
                 if meta is not None and self.find_member(*meta, "__getitem__") is not None:
-                    self.member_of_class(slot, place, caller, meta, "__getitem__", value, arguments_of(key), target)
-                elif self.is_enum(self.first[value], self.second[value]):
+                    self.member_of_class(place, caller, meta, "__getitem__", value, arguments_of(key), target)
+                elif self.ask("is_enum", self.first[value], self.second[value]):
                     self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
                 elif meta is None:
                     self.add(target, value)  # Generic[T]
@@ -193,13 +218,9 @@ class Builtins:
             )
 
     def _from_namespace(self, value: int, name: Any, target: int) -> None:
-        slot = self.first[value]
-        variable = self.facts[slot].exports.get(name)
-        if variable is not None:
-            self.flow(slot << SHIFT | variable, target)
-        self.flow(self.new(slot, ("global", name)), target)
+        self.flow(self.shared(self.first[value], "attribute", name), target)
 
-    def _get_from_object(self, slot: int, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
+    def _get_from_object(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
         kind, _, _, _, length = self.site_of(value)
         if isinstance(key, Constant):
             number = key.value
@@ -211,11 +232,11 @@ class Builtins:
             self.flow(self.field(value, number), target)
             self.flow(self.rest(value), target)
         elif isinstance(key, tuple):
-            self.add(target, self._slice(slot, place, value, key[1:]))
+            self.add(target, self._slice(place, value, key[1:]))
         elif type(key) is int and key:
             self._with_keys(
                 key,
-                lambda k: self._get_from_object(slot, place, caller, value, k, target),
+                lambda k: self._get_from_object(place, caller, value, k, target),
                 lambda: self.flow(self.all_items(value), target),
             )
         else:
@@ -235,12 +256,12 @@ class Builtins:
                 unknown()
 
         if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(key, ())):
-            self.later.append(("key", 0, late, 0))
+            self.later.append(("key", late, 0))
 
-    def _slice(self, slot: int, place: tuple, value: int, bounds: tuple) -> int:
+    def _slice(self, place: tuple, value: int, bounds: tuple) -> int:
         """A new sequence with the items of a slice; exact when the bounds and the length are known."""
         kind, _, _, _, length = self.site_of(value)
-        result = self.new_site(slot, (*place, "slice", value), kind if kind in ("list", "tuple") else "list")
+        result = self.new_site((*place, "slice", value), kind if kind in ("list", "tuple") else "list")
         if "?" in bounds or length < 0:
             self.flow(self.all_items(value), self.rest(result))
             return result
@@ -254,18 +275,16 @@ class Builtins:
         self.flow(self.rest(value), self.rest(result))
         return result
 
-    def set_item(self, slot: int, place: tuple, caller: int, value: int, key: Any, source: int) -> None:
+    def set_item(self, place: tuple, caller: int, value: int, key: Any, source: int) -> None:
         """`value[key] = source`."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
             self._set_in_object(value, key, source)
         elif kind == Kind.INSTANCE:
             arguments = arguments_of(key, source)
-            self.call_method(
-                slot, place, caller, value, "__setitem__", arguments, self.new(slot, ("ignored", "__setitem__"))
-            )
+            self.call_method(place, caller, value, "__setitem__", arguments, self.new(("ignored", "__setitem__")))
         elif kind == Kind.NAMESPACE and isinstance(key, Constant):
-            self.flow(source, self.new(self.first[value], ("global", key.value)))
+            self.flow(source, self.shared(self.first[value], "global", key.value))
 
     def _set_in_object(self, value: int, key: Any, source: int) -> None:
         kind, _, _, _, length = self.site_of(value)
@@ -303,11 +322,13 @@ class Builtins:
         if kind == Kind.OBJECT:
             return self.keys(value) if self.site_of(value)[0] == "dict" else self.all_items(value)
         if kind == Kind.GENERATOR:
-            slot = self.first[value]
-            return slot << SHIFT | self.facts[slot].functions[self.second[value]].yielded
+            slot, function = self.first[value], self.second[value]
+            if slot == self.slot:
+                return self.base | self.facts.functions[function].yielded
+            return self.shared(slot, "yielded", function)
         return None
 
-    def iterate(self, slot: int, caller: int, value: int, target: int) -> None:
+    def iterate(self, caller: int, value: int, target: int) -> None:
         """`for target in value`."""
         elements = self.elements_of(value)
         if elements is not None:
@@ -318,38 +339,36 @@ class Builtins:
             where = self.first[value], self.second[value]
             for start in ("__iter__", "__aiter__"):
                 if self.find_member(*where, start) is not None:
-                    iterator = self.new(slot, (start, caller, value, target))
+                    iterator = self.new((start, caller, value, target))
                     if iterator not in self.dynamic:
-                        self.on(iterator, (NEXT, (slot, caller, target), 0))
-                        self.call_method(slot, (start, caller, target), caller, value, start, NO_ARGUMENTS, iterator)
+                        self.on(iterator, (NEXT, (caller, target), 0))
+                        self.call_method((start, caller, target), caller, value, start, NO_ARGUMENTS, iterator)
                     return
-            self.call_method(slot, ("iterate", caller, target), caller, value, "__getitem__", NO_ARGUMENTS, target)
+            self.call_method(("iterate", caller, target), caller, value, "__getitem__", NO_ARGUMENTS, target)
         elif kind == Kind.CLASS:
             meta = self.metaclass(self.first[value], self.second[value])
             if meta is not None and self.find_member(*meta, "__iter__") is not None:
-                self.member_of_class(
-                    slot, ("iterate", caller, target), caller, meta, "__iter__", value, NO_ARGUMENTS, target
-                )
+                self.member_of_class(("iterate", caller, target), caller, meta, "__iter__", value, NO_ARGUMENTS, target)
 
-    def advance(self, slot: int, caller: int, value: int, target: int) -> None:
+    def advance(self, caller: int, value: int, target: int) -> None:
         """`next(value)` reaches `target`."""
         if self.kinds[value] == Kind.INSTANCE:
             where = self.first[value], self.second[value]
             for step in ("__next__", "__anext__", "next"):
                 if self.find_member(*where, step) is not None:
-                    self.call_method(slot, (step, caller, target), caller, value, step, NO_ARGUMENTS, target)
+                    self.call_method((step, caller, target), caller, value, step, NO_ARGUMENTS, target)
                     return
         else:
-            self.iterate(slot, caller, value, target)
+            self.iterate(caller, value, target)
 
-    def unpack(self, slot: int, place: int, caller: int, value: int, key: tuple, target: int) -> None:
+    def unpack(self, place: int, caller: int, value: int, key: tuple, target: int) -> None:
         """One target of `a, *b, c = value`."""
         if self.kinds[value] != Kind.OBJECT or self.site_of(value)[0] not in ("list", "tuple"):
             if key[0] == "rest":
-                made = self.new_site(slot, ("unpack", place), "list")
+                made = self.new_site(("unpack", place), "list")
                 self.add(target, made)
                 target = self.rest(made)
-            self.iterate(slot, caller, value, target)
+            self.iterate(caller, value, target)
             return
         length = self.site_of(value)[4]
         if key[0] == "at":
@@ -362,7 +381,7 @@ class Builtins:
             else:
                 self.flow(self.all_items(value), target)
         else:
-            made = self.new_site(slot, ("unpack", place), "list")
+            made = self.new_site(("unpack", place), "list")
             self.add(target, made)
             if length >= 0:
                 for index in range(key[1], length - key[2]):
@@ -371,45 +390,45 @@ class Builtins:
             else:
                 self.flow(self.all_items(value), self.rest(made))
 
-    def enter(self, slot: int, caller: int, value: int, target: int) -> None:
+    def enter(self, caller: int, value: int, target: int) -> None:
         """`with value as target`."""
         if self.kinds[value] == Kind.INSTANCE:
-            ignored = self.new(slot, ("ignored", "with"))
+            ignored = self.new(("ignored", "with"))
             for start, stop in (("__enter__", "__exit__"), ("__aenter__", "__aexit__")):
                 if self.find_member(self.first[value], self.second[value], start) is not None:
-                    self.call_method(slot, (start, caller, target), caller, value, start, NO_ARGUMENTS, target)
-                    self.call_method(slot, (stop, caller, target), caller, value, stop, NO_ARGUMENTS, ignored)
+                    self.call_method((start, caller, target), caller, value, start, NO_ARGUMENTS, target)
+                    self.call_method((stop, caller, target), caller, value, stop, NO_ARGUMENTS, ignored)
                     return
             self.add(target, value)
         elif self.kinds[value] == Kind.GENERATOR:
-            self.iterate(slot, caller, value, target)
+            self.iterate(caller, value, target)
         else:
             self.add(target, value)
 
-    def catch(self, slot: int, value: int, target: int) -> None:
+    def catch(self, value: int, target: int) -> None:
         """`except value as target`."""
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
-        elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.caught:
-            self.caught.add((value, target))  # a tuple of classes; a container may hold itself
-            self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(slot, v, target), 0))
+        elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.state.caught:
+            self.state.caught.add((value, target))  # a tuple of classes; a container may hold itself
+            self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(v, target), 0))
 
-    def operator(self, slot: int, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
+    def operator(self, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
         """`value ∘ right`; for sequences, `+` makes a longer one."""
         kind = self.kinds[value]
         if method.__class__ is tuple:
             if kind == Kind.CONSTANT and isinstance(self.first[value], str):
-                self.add(target, self.value(Kind.CONSTANT, f"{method[1]}{self.first[value]}{method[2]}"))
+                self.add(target, self.constant(f"{method[1]}{self.first[value]}{method[2]}"))
             return
         if kind == Kind.INSTANCE:
             arguments = arguments_of(right) if right else NO_ARGUMENTS
-            self.call_method(slot, (*place, method), caller, value, method, arguments, target)
+            self.call_method((*place, method), caller, value, method, arguments, target)
         elif kind == Kind.OBJECT and method in ("__add__", "__mul__", "__or__"):
-            self._combine(slot, place, value, right if method != "__mul__" else 0, target, method)
+            self._combine(place, value, right if method != "__mul__" else 0, target, method)
 
-    def _combine(self, slot: int, place: tuple, left: int, right: int, target: int, method: str) -> None:
+    def _combine(self, place: tuple, left: int, right: int, target: int, method: str) -> None:
         kind, _, _, _, length = self.site_of(left)
-        made = self.new_site(slot, (*place, left), kind)
+        made = self.new_site((*place, left), kind)
         self.add(target, made)
         self.watch(left, ("fields", made, frozenset()))
         self.flow(self.rest(left), self.rest(made))
@@ -436,26 +455,26 @@ class Builtins:
     # -- methods of containers -----------------------------------------------------------------------------------------------------
 
     def call_container_method(
-        self, slot: int, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int
+        self, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int
     ) -> None:
         kind = self.kinds[receiver]
         given = [a for _, a in arguments.positional]
         first = given[0] if given else 0
         if kind == Kind.GENERATOR:
             if name in ("send", "__next__", "throw", "__anext__", "asend"):
-                self.iterate(slot, caller, receiver, target)
+                self.iterate(caller, receiver, target)
             elif name in ("__iter__", "__aiter__"):
                 self.add(target, receiver)
         elif kind == Kind.PROPERTY:
             self._extend_property(receiver, name, first, target)
         elif kind == Kind.NAMESPACE:
             if name == "get":
-                self.get_item(slot, key, caller, receiver, first, target)
+                self.get_item(key, caller, receiver, first, target)
         elif kind == Kind.OBJECT:
             if self.site_of(receiver)[0] == "dict":
-                self._dict_method(slot, key, caller, receiver, name, given, arguments, target)
+                self._dict_method(key, caller, receiver, name, given, arguments, target)
             else:
-                self._list_method(slot, key, caller, receiver, name, given, arguments, target)
+                self._list_method(key, caller, receiver, name, given, arguments, target)
 
     def _extend_property(self, receiver: int, name: str, function: Any, target: int) -> None:
         """`@x.setter`, `@x.getter` and `@x.deleter`."""
@@ -472,7 +491,7 @@ class Builtins:
             self.on(function, (TRANSFER, extend, 0))
 
     def _list_method(
-        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+        self, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
     ) -> None:
         if name in ("append", "add", "appendleft", "push") and given:
             self.give(given[0], self.rest(value))
@@ -485,43 +504,43 @@ class Builtins:
             and type(given[0]) is int
             and given[0] & MASK
         ):
-            self.on(given[0], (TRANSFER, lambda v: self.iterate(slot, caller, v, self.rest(value)), 0))
+            self.on(given[0], (TRANSFER, lambda v: self.iterate(caller, v, self.rest(value)), 0))
         elif name in ("pop", "popleft", "__next__", "__getitem__"):
             if given and isinstance(given[0], Constant):
-                self.get_item(slot, key, caller, value, given[0], target)
+                self.get_item(key, caller, value, given[0], target)
             elif name == "pop" and not given and self.site_of(value)[4] > 0 and self.site_of(value)[0] == "list":
-                self.get_item(slot, key, caller, value, Constant(-1), target)
+                self.get_item(key, caller, value, Constant(-1), target)
             else:
                 self.flow(self.all_items(value), target)
         elif name in ("copy", "__iter__", "union", "intersection", "difference", "symmetric_difference"):
             self.add(target, value)
         elif name == "sort":
-            self._key_calls(slot, key, caller, arguments, self.all_items(value))
+            self._key_calls(key, caller, arguments, self.all_items(value))
         elif name == "__setitem__" and len(given) > 1:
-            self.set_item(slot, key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
+            self.set_item(key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
 
     def _dict_method(
-        self, slot: int, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
+        self, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
     ) -> None:
         if name in ("get", "pop", "setdefault", "__getitem__") and given:
-            self.get_item(slot, key, caller, value, given[0], target)
+            self.get_item(key, caller, value, given[0], target)
             if len(given) > 1:
                 self.give(given[1], target)
                 if name == "setdefault":
-                    made = self.new(slot, (*key, "default"))
+                    made = self.new((*key, "default"))
                     self.give(given[1], made)
-                    self.set_item(slot, key, caller, value, given[0], made)
+                    self.set_item(key, caller, value, given[0], made)
         elif name == "values":
-            made = self.new_site(slot, (*key, "values", value), "iterator")
+            made = self.new_site((*key, "values", value), "iterator")
             self.add(target, made)
             self.flow(self.all_items(value), self.rest(made))
         elif name == "keys":
-            made = self.new_site(slot, (*key, "keys", value), "iterator")
+            made = self.new_site((*key, "keys", value), "iterator")
             self.add(target, made)
             self.flow(self.keys(value), self.rest(made))
         elif name in ("items", "popitem"):
             pair = self._pairs(
-                slot, (*key, value), [self.keys(value), self.all_items(value)], target if name == "items" else 0
+                (*key, value), [self.keys(value), self.all_items(value)], target if name == "items" else 0
             )
             if name == "popitem":
                 self.add(target, pair)
@@ -531,11 +550,11 @@ class Builtins:
                     self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
             self._keyword_items(value, arguments)
         elif name == "copy":
-            made = self.new_site(slot, (*key, "copy", value), "dict")
+            made = self.new_site((*key, "copy", value), "dict")
             self.add(target, made)
             self._merge_into(made, value)
         elif name == "__setitem__" and len(given) > 1:
-            self.set_item(slot, key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
+            self.set_item(key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
 
     def _keyword_items(self, value: int, arguments: Any) -> None:
         for name, argument in arguments.keywords:
@@ -560,55 +579,53 @@ class Builtins:
 
             self.on(self.all_items(other), (TRANSFER, take, 0))
 
-    def _pairs(self, slot: int, key: tuple, parts: list[int], target: int) -> int:
+    def _pairs(self, key: tuple, parts: list[int], target: int) -> int:
         """An iterator of tuples of which item i holds `parts[i]`."""
-        pair = self.new_site(slot, (*key, "pair"), "tuple", len(parts))
+        pair = self.new_site((*key, "pair"), "tuple", len(parts))
         for index, part in enumerate(parts):
             if part & MASK:
                 self.flow(part, self.field(pair, index))
         if target:
-            made = self.new_site(slot, (*key, "pairs"), "iterator")
+            made = self.new_site((*key, "pairs"), "iterator")
             self.add(self.rest(made), pair)
             self.add(target, made)
         return pair
 
-    def _key_calls(self, slot: int, key: tuple, caller: int, arguments: Any, items: int) -> None:
+    def _key_calls(self, key: tuple, caller: int, arguments: Any, items: int) -> None:
         """`key=` of sorted, min, max and list.sort is called with the items."""
         for name, argument in arguments.keywords:
             if name == "key" and type(argument) is int and argument & MASK:
-                ignored = self.new(slot, (*key, "key"))
-                self.on(
-                    argument, (CALLBACK, (slot, (*key, "key"), caller, variables_as_arguments((items,)), ignored), 0)
-                )
+                ignored = self.new((*key, "key"))
+                self.on(argument, (CALLBACK, ((*key, "key"), caller, variables_as_arguments((items,)), ignored), 0))
 
     # -- built-in functions ----------------------------------------------------------------------------------------------------------
 
-    def _items(self, slot: int, key: tuple, caller: int, argument: Any) -> int:
+    def _items(self, key: tuple, caller: int, argument: Any) -> int:
         """A variable of what iterating over an argument yields."""
         if type(argument) is not int or not argument & MASK:
             return 0
-        variable = self.new(slot, (*key, "items", argument))
+        variable = self.new((*key, "items", argument))
         if variable not in self.copies:
             self.copies[variable] = []
-            self.on(argument, (TRANSFER, lambda v: self.iterate(slot, caller, v, variable), 0))
+            self.on(argument, (TRANSFER, lambda v: self.iterate(caller, v, variable), 0))
         return variable
 
-    def call_builtin(self, slot: int, key: tuple, caller: int, name: str, arguments: Any, target: int) -> None:
+    def call_builtin(self, key: tuple, caller: int, name: str, arguments: Any, target: int) -> None:
         given = [a for _, a in arguments.positional]
         if arguments.prefix:
             made = []
             for index, value in enumerate(arguments.prefix):
-                variable = self.new(slot, (*key, "prefix", index))
+                variable = self.new((*key, "prefix", index))
                 self.add(variable, value)
                 made.append(variable)
             given = [*made, *given]
         handler = _HANDLERS.get(name)
         if handler is not None:
-            handler(self, slot, key, caller, given, arguments, target)
+            handler(self, key, caller, given, arguments, target)
         elif name in _SPECIAL_METHODS:
             for argument in given if name == "print" else given[:1]:
                 if type(argument) is int and argument & MASK:
-                    self.on(argument, (TRANSFER, lambda v: self.implicit(slot, caller, v, _SPECIAL_METHODS[name]), 0))
+                    self.on(argument, (TRANSFER, lambda v: self.implicit(caller, v, _SPECIAL_METHODS[name]), 0))
         if name in _PASS_THROUGH:
             for argument in given[1:2] if name == "typing.cast" else given[:1]:
                 self.give(argument, target)
@@ -617,32 +634,30 @@ class Builtins:
         elif name in _CALLBACK_KEYWORDS:
             for keyword, argument in arguments.keywords:
                 if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument & MASK:
-                    ignored = self.new(slot, (*key, "thread"))
-                    self.on(argument, (CALLBACK, (slot, (*key, "thread"), caller, NO_ARGUMENTS, ignored), 0))
+                    ignored = self.new((*key, "thread"))
+                    self.on(argument, (CALLBACK, ((*key, "thread"), caller, NO_ARGUMENTS, ignored), 0))
 
-    def _map(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        made = self.new_site(slot, (*key, "map"), "iterator")
+    def _map(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "map"), "iterator")
         self.add(target, made)
         if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
-            items = tuple(self._items(slot, (*key, i), caller, argument) for i, argument in enumerate(given[1:]))
-            self.on(
-                given[0], (CALLBACK, (slot, (*key, "map"), caller, variables_as_arguments(items), self.rest(made)), 0)
-            )
+            items = tuple(self._items((*key, i), caller, argument) for i, argument in enumerate(given[1:]))
+            self.on(given[0], (CALLBACK, ((*key, "map"), caller, variables_as_arguments(items), self.rest(made)), 0))
 
-    def _starmap(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        made = self.new_site(slot, (*key, "map"), "iterator")
+    def _starmap(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "map"), "iterator")
         self.add(target, made)
         if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
-            items = self._items(slot, key, caller, given[1])
+            items = self._items(key, caller, given[1])
             starred = variables_as_arguments(())
             starred.positional = ((1, items),)
-            self.on(given[0], (CALLBACK, (slot, (*key, "map"), caller, starred, self.rest(made)), 0))
+            self.on(given[0], (CALLBACK, ((*key, "map"), caller, starred, self.rest(made)), 0))
 
-    def _filter(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        made = self.new_site(slot, (*key, "filter"), "iterator")
+    def _filter(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "filter"), "iterator")
         self.add(target, made)
         if len(given) > 1:
-            items = self._items(slot, key, caller, given[1])
+            items = self._items(key, caller, given[1])
             if items:
                 self.flow(items, self.rest(made))
             if type(given[0]) is int and given[0] & MASK:
@@ -651,33 +666,30 @@ class Builtins:
                     (
                         CALLBACK,
                         (
-                            slot,
                             (*key, "filter"),
                             caller,
                             variables_as_arguments((items,)),
-                            self.new(slot, (*key, "ignored")),
+                            self.new((*key, "ignored")),
                         ),
                         0,
                     ),
                 )
 
-    def _reduce(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _reduce(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 2 or type(given[0]) is not int:
             return
-        items = self._items(slot, key, caller, given[1])
-        total = self.new(slot, (*key, "total"))
+        items = self._items(key, caller, given[1])
+        total = self.new((*key, "total"))
         if items:
             self.flow(items, total)
         if len(given) > 2:
             self.give(given[2], total)
         self.flow(total, target)
-        self.on(
-            given[0], (CALLBACK, (slot, (*key, "reduce"), caller, variables_as_arguments((total, items)), total), 0)
-        )
+        self.on(given[0], (CALLBACK, ((*key, "reduce"), caller, variables_as_arguments((total, items)), total), 0))
 
-    def _sequence(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _sequence(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """sorted, list, tuple, set, reversed, iter, …: a new container with the items of the old one."""
-        made = self.new_site(slot, (*key, "sequence"), "list")
+        made = self.new_site((*key, "sequence"), "list")
         self.add(target, made)
         if not given or type(given[0]) is not int or not given[0] & MASK:
             return
@@ -693,15 +705,15 @@ class Builtins:
                 self.watch(value, ("fields", made, frozenset()))
                 self.flow(self.rest(value), self.rest(made))
             else:
-                self.iterate(slot, caller, value, self.rest(made))
+                self.iterate(caller, value, self.rest(made))
 
         self.on(given[0], (TRANSFER, copy, 0))
-        self._key_calls(slot, key, caller, arguments, self.rest(made))
+        self._key_calls(key, caller, arguments, self.rest(made))
 
     def _keeps_order(self, key: tuple) -> bool:
         return False
 
-    def _iter(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _iter(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if not given or type(given[0]) is not int or not given[0] & MASK:
             return
 
@@ -709,69 +721,69 @@ class Builtins:
             if self.kinds[value] == Kind.INSTANCE:
                 for name in ("__iter__", "__aiter__"):
                     if self.find_member(self.first[value], self.second[value], name) is not None:
-                        self.call_method(slot, (*key, name), caller, value, name, NO_ARGUMENTS, target)
+                        self.call_method((*key, name), caller, value, name, NO_ARGUMENTS, target)
                         return
             self.add(target, value)
 
         if len(given) > 1:
-            made = self.new_site(slot, (*key, "iter"), "iterator")
+            made = self.new_site((*key, "iter"), "iterator")
             self.add(target, made)
-            self.on(given[0], (CALLBACK, (slot, (*key, "iter"), caller, NO_ARGUMENTS, self.rest(made)), 0))
+            self.on(given[0], (CALLBACK, ((*key, "iter"), caller, NO_ARGUMENTS, self.rest(made)), 0))
         else:
             self.on(given[0], (TRANSFER, start, 0))
 
-    def _next(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _next(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (NEXT, (slot, caller, target), 0))
+            self.on(given[0], (NEXT, (caller, target), 0))
         if len(given) > 1:
             self.give(given[1], target)
 
-    def _enumerate(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _enumerate(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given:
-            self._pairs(slot, key, [0, self._items(slot, key, caller, given[0])], target)
+            self._pairs(key, [0, self._items(key, caller, given[0])], target)
 
-    def _zip(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        self._pairs(slot, key, [self._items(slot, (*key, i), caller, a) for i, a in enumerate(given)], target)
+    def _zip(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._pairs(key, [self._items((*key, i), caller, a) for i, a in enumerate(given)], target)
 
-    def _extreme(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        items = self.new(slot, (*key, "candidates"))
+    def _extreme(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        items = self.new((*key, "candidates"))
         if len(given) == 1:
-            source = self._items(slot, key, caller, given[0])
+            source = self._items(key, caller, given[0])
             if source:
                 self.flow(source, items)
         else:
             for argument in given:
                 self.give(argument, items)
         self.flow(items, target)
-        self._key_calls(slot, key, caller, arguments, items)
+        self._key_calls(key, caller, arguments, items)
 
-    def _consume(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _consume(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given:
-            self._items(slot, key, caller, given[0])
+            self._items(key, caller, given[0])
 
-    def _chain(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        made = self.new_site(slot, (*key, "chain"), "iterator")
+    def _chain(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "chain"), "iterator")
         self.add(target, made)
         for index, argument in enumerate(given):
-            items = self._items(slot, (*key, index), caller, argument)
+            items = self._items((*key, index), caller, argument)
             if items:
                 self.flow(items, self.rest(made))
 
-    def _dict(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        made = self.new_site(slot, (*key, "dict"), "dict")
+    def _dict(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "dict"), "dict")
         self.add(target, made)
         for argument in given[-1:]:
             if type(argument) is int and argument & MASK:
                 self.on(argument, (TRANSFER, lambda v: self._merge_into(made, v), 0))
         self._keyword_items(made, arguments)
 
-    def _defaultdict(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        self._dict(slot, key, caller, given[1:], arguments, target)
-        made = self.new_site(slot, (*key, "dict"), "dict")
+    def _defaultdict(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._dict(key, caller, given[1:], arguments, target)
+        made = self.new_site((*key, "dict"), "dict")
         if given and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (CALLBACK, (slot, (*key, "factory"), caller, NO_ARGUMENTS, self.rest(made)), 0))
+            self.on(given[0], (CALLBACK, ((*key, "factory"), caller, NO_ARGUMENTS, self.rest(made)), 0))
 
-    def _getattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _getattr(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) > 2:
             self.give(given[2], target)
         if len(given) < 2 or type(given[0]) is not int:
@@ -779,30 +791,36 @@ class Builtins:
 
         def load(name: Any) -> None:
             if isinstance(name, str):
-                self.on(given[0], (TRANSFER, lambda v: self.load_attribute(slot, caller, v, name, target, False), 0))
+                self.on(given[0], (TRANSFER, lambda v: self.load_attribute(caller, v, name, target, False), 0))
 
         self._each_constant(given[1], load)
-        prefix = self.prefixes.get(given[1]) if type(given[1]) is int else None
+        prefix = self._prefixes().get(given[1]) if type(given[1]) is int else None
         if prefix:
 
             def late() -> None:
                 if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(given[1], ())):
-                    self.on(given[0], (TRANSFER, lambda v: self._load_prefixed(slot, caller, v, prefix, target), 0))
+                    self.on(given[0], (TRANSFER, lambda v: self._load_prefixed(caller, v, prefix, target), 0))
 
-            self.later.append(("key", slot, late, 0))
+            self.later.append(("key", late, 0))
 
-    def _load_prefixed(self, slot: int, caller: int, value: int, prefix: str, target: int) -> None:
+    def _prefixes(self) -> dict[int, str]:
+        """Variables of this file that hold a literal beginning and an unknown end."""
+        if self.state.prefixes is None:
+            self.state.prefixes = {
+                self.base | target: method[1]
+                for method, target, _ in self.facts.items
+                if method.__class__ is tuple and method[0] == "concat"
+            }
+        return self.state.prefixes
+
+    def _load_prefixed(self, caller: int, value: int, prefix: str, target: int) -> None:
         """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
         if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
             return
-        found: dict[str, None] = {}
-        for path, number in self.names.mro(self.paths[self.first[value]], self.second[value]):
-            found.update(
-                (name, None) for name in self.names.facts[path].classes[number].plain if name.startswith(prefix)
-            )
+        found = self.ask("methods_with_prefix", self.first[value], self.second[value], prefix)
         if len(found) <= MAX_PREFIXED:
             for name in found:
-                self.load_attribute(slot, caller, value, name, target, True)
+                self.load_attribute(caller, value, name, target, True)
 
     def _each_constant(self, argument: Any, act: Callable[[Any], None]) -> None:
         if isinstance(argument, Constant):
@@ -810,19 +828,19 @@ class Builtins:
         elif type(argument) is int and argument & MASK:
             self.on(argument, (TRANSFER, lambda v: self.kinds[v] == Kind.CONSTANT and act(self.first[v]), 0))
 
-    def _setattr(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _setattr(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 3 or type(given[0]) is not int:
             return
-        source = self.new(slot, (*key, "value"))
+        source = self.new((*key, "value"))
         self.give(given[2], source)
 
         def store(name: Any) -> None:
             if isinstance(name, str):
-                self.on(given[0], (TRANSFER, lambda v: self.store_attribute(slot, caller, v, name, source), 0))
+                self.on(given[0], (TRANSFER, lambda v: self.store_attribute(caller, v, name, source), 0))
 
         self._each_constant(given[1], store)
 
-    def _type(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _type(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         def class_of(value: int) -> None:
             if self.kinds[value] == Kind.INSTANCE:
                 self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
@@ -830,7 +848,7 @@ class Builtins:
         if len(given) == 1 and type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, class_of, 0))
 
-    def _super(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _super(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 2 or type(given[0]) is not int or type(given[1]) is not int:
             return
 
@@ -841,13 +859,13 @@ class Builtins:
         self.on(given[0], (TRANSFER, pair, 0))
 
     def _wrap(self, kind: Kind) -> Callable:
-        def wrap(self: Any, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        def wrap(self: Any, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
             if given and type(given[0]) is int:
                 self.on(given[0], (TRANSFER, lambda v: self.add(target, self.value(kind, v)), 0))
 
         return wrap
 
-    def _property(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _property(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         named = dict(arguments.keywords)
         getter = given[0] if given else named.get("fget", 0)
         setter = given[1] if len(given) > 1 else named.get("fset", 0)
@@ -861,18 +879,14 @@ class Builtins:
         if type(getter) is int and getter & MASK:
             self.on(getter, (TRANSFER, make, 0))
 
-    def _partial(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _partial(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if not given or type(given[0]) is not int or not given[0] & MASK:
             return
-        early = variables_as_arguments(())
-        early.positional = tuple(arguments.positional[1:])
-        early.keywords = arguments.keywords
-        callee = given[0]
-        self.add(target, self.value(Kind.PARTIAL, callee, (slot, key, early)))
+        self.add(target, self.make_partial(key, given[0], tuple(arguments.positional[1:]), tuple(arguments.keywords)))
 
-    def _globals(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _globals(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if not given:
-            self.add(target, self.value(Kind.NAMESPACE, slot))
+            self.add(target, self.value(Kind.NAMESPACE, self.slot))
             return
 
         def names_of(value: int) -> None:
@@ -882,30 +896,30 @@ class Builtins:
         if type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, names_of, 0))
 
-    def _factory(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _factory(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""
         self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         for argument in given[:1]:
             if type(argument) is int and argument & MASK:
-                self.give(argument, self.new(slot, (*key, "decorated")))
+                self.give(argument, self.new((*key, "decorated")))
 
-    def _lru_cache(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _lru_cache(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         for argument in given[:1]:
             if type(argument) is int:
                 self.give(argument, target)
 
-    def _import_module(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _import_module(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         def load(name: Any) -> None:
             if isinstance(name, str) and name and not name.startswith("."):
-                entity = self.names.modules.resolve(self.paths[slot], 0, name)
+                entity = self.ask("resolved", self.slot, name)
                 if entity is not None:
-                    self._add_entity(target, entity)
+                    self.add_entity(target, entity)
 
         if given:
             self._each_constant(given[0], load)
 
-    def _object_new(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _object_new(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         def make(value: int) -> None:
             if self.kinds[value] == Kind.CLASS:
                 self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
@@ -913,12 +927,10 @@ class Builtins:
         if given and type(given[0]) is int and given[0] & MASK:
             self.on(given[0], (TRANSFER, make, 0))
 
-    def _register(self, slot: int, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _register(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given and type(given[0]) is int and given[0] & MASK:
             self.give(given[0], target)
-            self.on(
-                given[0], (CALLBACK, (slot, (*key, "exit"), caller, NO_ARGUMENTS, self.new(slot, (*key, "exit"))), 0)
-            )
+            self.on(given[0], (CALLBACK, ((*key, "exit"), caller, NO_ARGUMENTS, self.new((*key, "exit"))), 0))
 
 
 def _wrapper(kind: Kind) -> Callable:

@@ -122,14 +122,21 @@ def _join(folder: str, name: str) -> str:
 
 
 class Names:
-    """Follows names to definitions over the facts of all files."""
+    """Follows names to definitions over the facts of all files.
+
+    Answers do not depend on which questions came before, circles of imports, star imports and base classes included: an answer found from inside a
+    circle is kept for the question that it was found for only, and never built upon.
+    """
 
     def __init__(self, facts: Mapping[str, PythonFacts], root_name: str = ""):
-        self.facts = facts
+        self.facts = dict(facts)
         self.modules = Modules(list(facts), root_name)
         self._memo: dict[tuple[str, int], tuple[Entity, ...]] = {}
         self._open: set[tuple] = set()
-        self._cut = 0
+        self._cut = self._circular_reads = 0
+        self._circular: set[tuple[str, int]] = set()
+        self._circular_classes: set[tuple[str, int]] = set()
+        self._circular_stars: set[str] = set()
         self._imports: dict[tuple[str, int], Entity | None] = {}
         self._mro: dict[tuple[str, int], tuple[tuple[str, int], ...]] = {}
         self._external: dict[tuple[str, int], tuple[str, ...]] = {}
@@ -139,6 +146,26 @@ class Names:
         for path in facts:
             self._stars[path] = tuple(self._star_targets(path))
 
+    def replace(self, path: str, facts: PythonFacts, moved: Mapping[int, int]) -> None:
+        """Takes in another version of a file in which names mean the same; `moved` tells where each definition is now."""
+        self.facts[path] = facts
+        self._builtin.pop(path, None)
+        self._circular = {key for key in self._circular if key[0] != path}
+        for key, found in list(self._memo.items()):
+            if key[0] == path:
+                del self._memo[key]
+            elif any(entity.kind == "attribute" and entity.place == path for entity in found):
+                self._memo[key] = tuple(
+                    [
+                        e._replace(index=moved[e.index]) if e.kind == "attribute" and e.place == path else e
+                        for e in found
+                    ]
+                )
+        for place, names in self._starred.items():
+            for name, (owner, _) in names.items():
+                if owner == path:
+                    self._starred[place][name] = path, facts.exports[name]
+
     # -- variables and names ---------------------------------------------------------------------------------------------------
 
     def entities(self, path: str, variable: int) -> tuple[Entity, ...]:
@@ -146,20 +173,36 @@ class Names:
         key = (path, variable)
         known = self._memo.get(key)
         if known is not None:
+            self._circular_reads += key in self._circular
             return known
         if key in self._open:
             self._cut += 1
+            self._circular_reads += 1
             return ()
         self._open.add(key)
-        cut = self._cut
+        cut, reads = self._cut, self._circular_reads
         found = tuple(dict.fromkeys(self._entities(path, variable)))
         self._open.discard(key)
+        if self._circular_reads != reads:
+            # The order depends on where the circle was entered.
+            found = tuple(sorted(found, key=self._definition))
         # What was found while a cycle was cut short may be incomplete; only the outermost question keeps its answer.
         if self._cut == cut or not self._open:
             self._memo[key] = found
+            if self._circular_reads != reads:
+                self._circular.add(key)
         if not self._open:
             self._cut = 0
         return found
+
+    def _definition(self, entity: Entity) -> tuple[str, str, int]:
+        """Where an entity is defined, whatever number it goes by."""
+        index = entity.index
+        if entity.kind == "class":
+            index = self.facts[entity.place].classes[index].definition
+        elif entity.kind == "function":
+            index = self.facts[entity.place].functions[index].definition
+        return entity.kind, entity.place, index
 
     def _entities(self, path: str, variable: int) -> list[Entity]:
         facts = self.facts[path]
@@ -247,24 +290,41 @@ class Names:
         known = self._starred.get(path)
         if known is not None:
             return known
-        # Modules that star-import each other in a circle are gone through until nothing new turns up.
-        reached, pending = {path: None}, [path]
-        while pending:
-            for target in self._stars[pending.pop()]:
-                if target not in reached and target not in self._starred:
-                    reached[target] = None
-                    pending.append(target)
-        tables: dict[str, dict[str, tuple[str, int]]] = {place: {} for place in reached}
-        order = list(reversed(reached))
-        for _ in range(len(order) + 1):
-            sizes = sum(map(len, tables.values()))
+        order, is_circular = self._star_order(path)
+        tables: dict[str, dict[str, tuple[str, int]]] = {place: {} for place in order}
+        for _ in range(len(order) if is_circular else 1):
+            before = {place: dict(table) for place, table in tables.items()} if is_circular else None
             for place in order:
                 for target in self._stars[place]:
                     tables[place].update(self._public_names(target, tables.get(target)))
-            if sum(map(len, tables.values())) == sizes:
+            if tables == before:
                 break
-        self._starred.update(tables)
+        if is_circular:
+            self._starred[path] = tables[path]
+            self._circular_stars.add(path)
+        else:
+            self._starred.update(tables)
         return tables[path]
+
+    def _star_order(self, path: str) -> tuple[list[str], bool]:
+        """The modules that a module's star imports need, targets first, and whether some of them form a circle."""
+        order: list[str] = []
+        is_circular, open_paths, seen = False, {path}, {path}
+        stack = [(path, iter(self._stars[path]))]
+        while stack:
+            place, targets = stack[-1]
+            target = next(targets, None)
+            if target is None:
+                stack.pop()
+                open_paths.discard(place)
+                order.append(place)
+            elif target in open_paths:
+                is_circular = True
+            elif target not in seen and (target not in self._starred or target in self._circular_stars):
+                seen.add(target)
+                open_paths.add(target)
+                stack.append((target, iter(self._stars[target])))
+        return order, is_circular
 
     def _public_names(self, path: str, starred: dict[str, tuple[str, int]] | None) -> dict[str, tuple[str, int]]:
         facts = self.facts[path]
@@ -316,20 +376,32 @@ class Names:
         # Iterative: post-order over bases, so that a chain of thousands of classes does not recurse.
         stack: list[tuple[tuple[str, int], list[tuple[str, int]] | None]] = [(key, None)]
         open_classes: set[tuple[str, int]] = set()
+        orders: dict[tuple[str, int], tuple[tuple[str, int], ...]] = {}
+        is_circular = False
+
+        def order(place: tuple[str, int]) -> tuple[tuple[str, int], ...] | None:
+            return orders.get(place) or (None if place in self._circular_classes else self._mro.get(place))
+
         while stack:
             current, parents = stack.pop()
-            if current in self._mro:
-                continue
             if parents is None:
+                if order(current) is not None:
+                    continue
                 open_classes.add(current)
                 entities = self.bases(*current)
                 self._external[current] = tuple(e.place for e in entities if e.kind == "external")
                 parents = [(e.place, e.index) for e in entities if e.kind == "class"]
                 stack.append((current, parents))
-                stack.extend((p, None) for p in parents if p not in self._mro and p not in open_classes)
+                is_circular = is_circular or any(p in open_classes for p in parents)
+                stack.extend((p, None) for p in parents if p not in open_classes)
                 continue
             open_classes.discard(current)
-            self._mro[current] = _linearize(current, [self._mro.get(p, (p,)) for p in parents], parents)
+            orders[current] = _linearize(current, [order(p) or (p,) for p in parents], parents)
+        if is_circular:
+            self._mro[key] = orders[key]
+            self._circular_classes.add(key)
+        else:
+            self._mro.update(orders)
         return self._mro[key]
 
     def external_bases(self, path: str, index: int) -> tuple[str, ...]:

@@ -1,0 +1,80 @@
+"""Edges that names alone tell: imports, base classes, and uses of classes, functions and attributes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.python_modules import Entity, Names
+
+Edge = tuple[str, Ref, Ref]
+
+
+def name_edges(names: Names, path: str) -> Iterator[Edge]:
+    """All of them that begin in one file."""
+    yield from import_edges(names, path)
+    yield from class_edges(names, path)
+    yield from reference_edges(names, path)
+
+
+def entity_ref(names: Names, entity: Entity) -> Ref | None:
+    """The node of an entity; None for what has none (namespace packages, things outside the project)."""
+    if entity.kind == "module":
+        return Ref(entity.place, 0)
+    if entity.kind == "class":
+        return Ref(entity.place, names.facts[entity.place].classes[entity.index].definition)
+    if entity.kind == "function":
+        return Ref(entity.place, names.facts[entity.place].functions[entity.index].definition)
+    return Ref(entity.place, entity.index) if entity.kind == "attribute" else None
+
+
+def import_edges(names: Names, path: str) -> Iterator[Edge]:
+    """File to the module it imports from, and to each class, function or attribute it imports by name."""
+    source = Ref(path, 0)
+    for statement in names.facts[path].imports:
+        module = names.module_of(path, statement)
+        if module is None:
+            continue
+        targets = [module]
+        if statement.name == "*":
+            if module.kind == "module":
+                public = names.facts[module.place].public
+                exported = (
+                    public
+                    if public is not None
+                    else [n for n in names.facts[module.place].exports if not n.startswith("_")]
+                )
+                targets += [entity for name in exported for entity in names.exported(module.place, name)]
+        elif statement.name is not None:
+            targets += names.member(module, statement.name)
+        for entity in targets:
+            target = entity_ref(names, entity)
+            if target is None or target == source:
+                continue
+            if entity.kind != "attribute":
+                yield "imports", source, target
+                continue
+            yield "references", source, target  # the schema lets files import files, classes and functions
+            if target.path != path:
+                yield "imports", source, Ref(target.path, 0)
+
+
+def class_edges(names: Names, path: str) -> Iterator[Edge]:
+    """Class to each base class of the project."""
+    for index, facts in enumerate(names.facts[path].classes):
+        if facts is None:
+            continue
+        for base in names.bases(path, index):
+            target = entity_ref(names, base)
+            if target is not None:
+                yield "extends", Ref(path, facts.definition), target
+
+
+def reference_edges(names: Names, path: str) -> Iterator[Edge]:
+    """Uses of names that mean a class, a function or an attribute."""
+    for caller, variable in names.facts[path].references:
+        for entity in names.entities(path, variable):
+            if entity.kind in ("class", "function", "attribute"):
+                target = entity_ref(names, entity)
+                if target is not None and target != (path, caller):
+                    yield "references", Ref(path, caller), target

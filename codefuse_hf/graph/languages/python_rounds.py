@@ -1,0 +1,198 @@
+"""When which file runs: in rounds. What a file sends in one round is delivered in the next, in order of the senders; a phase ends when nothing is sent.
+
+So what happens to a file is a function of its facts, the answers it gets from the Structure and the messages it receives, in their order. An update
+uses this: it runs the files again that have changed or that get other answers; and a file whose messages of some round are not those of the run before is
+run again from its start, up to that round with the messages that it had then. All others stay as they were.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from codefuse_hf.graph.languages.python_flows import FileState
+from codefuse_hf.graph.languages.python_solver import Solver
+
+Time = tuple[int, int]
+"""Phase and round; round 0 of a phase is its start, where no messages arrive."""
+
+
+class FileLog:
+    """What is kept of a file's run.
+
+    Attributes:
+        inbox: by time, the messages it received, by sender.
+        receivers: the files that it ever sent something to.
+        calls, uses: its edges (definition, target file, target definition).
+        asked: the questions it put to the Structure.
+        unknown: (caller, name) of its method calls on unknown objects.
+    """
+
+    __slots__ = ("asked", "calls", "inbox", "receivers", "unknown", "uses")
+
+    def __init__(self) -> None:
+        self.inbox: dict[Time, dict[int, array]] = {}
+        self.receivers: set[int] = set()
+
+
+class Rounds:
+    """Runs files over `solver`; with `keep`, keeps what running some of them again needs."""
+
+    def __init__(self, solver: Solver, keep: bool):
+        self.solver, self.keep = solver, keep
+        self.logs: dict[int, FileLog] = {}
+        self.ranks: dict[int, int] = {}
+        self.last_rounds: list[int] = []
+
+    def run(self, order: Iterable[int], changed: Iterable[int], removed: Iterable[int] = ()) -> dict[int, FileLog]:
+        """Runs the files `changed`, and whatever they affect.
+
+        Args:
+            order: the files, in the order in which they take turns.
+            changed: those of them that are new, have other facts or get other answers than in the run before.
+            removed: files of the run before that are no more.
+
+        Returns:
+            The logs of the files that were run; they are in `logs`, too.
+        """
+        removed = list(removed)
+        self.ranks = {slot: rank for rank, slot in enumerate(order)}
+        logs = _Run(self, changed, removed).finish()
+        for slot in removed:
+            self.logs.pop(slot, None)
+        if self.keep:
+            self.logs.update(logs)
+        return logs
+
+
+class _Run:
+    """One pass over all phases and rounds, for the files that are run (again): the live ones."""
+
+    def __init__(self, rounds: Rounds, changed: Iterable[int], removed: Iterable[int]):
+        self.rounds, self.solver, self.ranks, self.keep = rounds, rounds.solver, rounds.ranks, rounds.keep
+        self.old = rounds.logs
+        self.states: dict[int, FileState] = {}
+        self.logs: dict[int, FileLog] = {}
+        # From when on a file is live (or gone), so that what it sends takes the place of what it sent then.
+        self.since: dict[int, Time] = dict.fromkeys(removed, (0, 0))
+        # What live and removed files sent in the run before, by time of delivery and receiver.
+        self.sent: dict[int, dict[Time, dict[int, array]]] = {slot: self._sent(slot) for slot in self.since}
+        self.pending: dict[int, dict[int, Any]] = {}
+        for slot in self._in_order(changed):
+            self._make_live(slot, (0, 0))
+            self._post(slot)
+
+    def finish(self) -> dict[int, FileLog]:
+        """Goes through all phases; the logs of the live files."""
+        rounds, phase, lengths = self.rounds, 0, []
+        while True:
+            expected = rounds.last_rounds[phase] if phase < len(rounds.last_rounds) else 0
+            number = 1
+            while self.pending or number <= expected:
+                self._step((phase, number))
+                number += 1
+            lengths.append(number - 1)
+            phase += 1
+            waiting = [slot for slot in self._in_order(self.states) if phase == 1 or self.states[slot].later]
+            if not waiting and phase >= len(rounds.last_rounds):
+                break
+            for slot in waiting:
+                self.solver.fall_back(self.states[slot], phase == 1)
+                self._post(slot)
+        rounds.last_rounds = lengths
+        while self.states:
+            slot, state = self.states.popitem()
+            log = self.logs[slot]
+            log.calls, log.uses, log.asked = state.calls, state.uses, state.asked
+            log.unknown = self.solver.unknown_calls(state)
+            state.dynamic.clear()  # operations that wait may know their state: without the circle it goes at once
+        return self.logs
+
+    def _in_order(self, slots: Iterable[int]) -> list[int]:
+        return sorted(slots, key=self.ranks.__getitem__)
+
+    def _make_live(self, slot: int, time: Time) -> None:
+        self.states[slot] = self.solver.start(slot)
+        self.logs[slot] = FileLog()
+        self.since[slot] = time
+        if self.old:
+            self.sent[slot] = self._sent(slot)
+
+    def _sent(self, slot: int) -> dict[Time, dict[int, array]]:
+        found: dict[Time, dict[int, array]] = {}
+        log = self.old.get(slot)
+        for receiver in () if log is None else log.receivers:
+            if receiver in self.old:
+                for time, messages in self.old[receiver].inbox.items():
+                    if slot in messages:
+                        found.setdefault(time, {})[receiver] = messages[slot]
+        return found
+
+    def _step(self, time: Time) -> None:
+        """Delivers what was sent the round before, and runs the receivers."""
+        pending, self.pending = self.pending, {}
+        if self.old:
+            for slot in self._in_order(self._affected(pending, time)):
+                self._repeat(slot, time)
+            receivers = [s for s in self.states if s in pending or (s in self.old and time in self.old[s].inbox)]
+        else:
+            receivers = list(pending)
+        for slot in self._in_order(receivers):
+            messages = pending.get(slot, {})
+            if self.old:
+                messages = {**self._expected(slot, time), **messages}
+            if not messages:
+                continue
+            if len(messages) > 1:
+                messages = {sender: messages[sender] for sender in self._in_order(messages)}
+            if self.keep:
+                self.logs[slot].inbox[time] = messages
+            self.solver.receive(self.states[slot], messages)
+            self._post(slot)
+
+    def _expected(self, slot: int, time: Time) -> dict[int, array]:
+        """What files that were not live when they sent it sent to this one in the run before."""
+        log = self.old.get(slot)
+        if log is None or time not in log.inbox:
+            return {}
+        since = self.since
+        return {s: m for s, m in log.inbox[time].items() if s not in since or since[s] >= time}
+
+    def _affected(self, pending: Mapping[int, Mapping[int, array]], time: Time) -> set[int]:
+        """Files that are not live yet and get other messages now than in the run before."""
+        found: set[int] = set()
+        for receiver, messages in pending.items():
+            if receiver not in self.states:
+                for sender, now in messages.items():
+                    if self.sent[sender].get(time, {}).get(receiver) != now:
+                        found.add(receiver)
+        for sender, since in self.since.items():
+            if since < time:
+                for receiver in self.sent[sender].get(time, ()):
+                    if receiver not in self.since and sender not in pending.get(receiver, ()):
+                        found.add(receiver)
+        return found
+
+    def _repeat(self, slot: int, time: Time) -> None:
+        """Runs a file again up to `time`, with the messages of the run before."""
+        self._make_live(slot, time)
+        state, log, solver = self.states[slot], self.logs[slot], self.solver
+        log.receivers.update(solver.out)
+        phase = 0
+        for moment in [*sorted(t for t in self.old[slot].inbox if t < time), time]:
+            while phase < moment[0]:
+                phase += 1
+                if phase == 1 or state.later:
+                    solver.fall_back(state, phase == 1)
+                    log.receivers.update(solver.out)
+            if moment != time:
+                log.inbox[moment] = self.old[slot].inbox[moment]
+                solver.receive(state, log.inbox[moment])
+                log.receivers.update(solver.out)
+
+    def _post(self, sender: int) -> None:
+        """Takes the messages of the file that has just run."""
+        for receiver, messages in self.solver.out.items():
+            self.pending.setdefault(receiver, {})[sender] = array("q", messages) if self.keep else messages
+        self.logs[sender].receivers.update(self.solver.out)
