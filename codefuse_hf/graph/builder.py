@@ -183,6 +183,8 @@ class GraphBuilder:
                 or not now.same_shape(part)
             ):
                 self._resolved.pop(file.language, None)
+                if old is not None:
+                    self._resolved.pop(old.language, None)
                 self._changed.add(file.path)
         self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
         self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
