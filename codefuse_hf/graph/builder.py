@@ -142,12 +142,12 @@ class GraphBuilder:
     def update(self, changed: Iterable[str | os.PathLike] | None = None) -> CodeGraph:
         """Builds the graph again after changes on disk; the same bytes as `build()` would give.
 
-        Only changed files are read, parsed and turned into nodes; the other files' nodes and the edges are copied, as
-        arrays. While only comments, docstrings and layout change, that is all. As soon as a change touches
-        what resolution sees (a definition, a call, an assignment, an import), the edges of that language are found anew
-        over all its files, from their kept facts: values flow through the whole project, and how many are kept per
-        variable depends on the order in which they arrive, so that nothing less is sure to give the bytes of a full
-        build. That part of the cost is in the size of the language's code, not in the number of changed files.
+        Only changed files are read, parsed and turned into nodes; the other files' nodes are copied, as arrays. While only
+        comments, docstrings and layout change, so are all edges. Otherwise, for Python, the changed files are resolved
+        again, and of the others those which receive other values from them, or for which some name, class or signature
+        has another meaning now; the edges of the rest are copied. Whether names mean the same is looked up in a time that
+        grows with the project, but only when a change touches what a file defines or imports. Other languages are resolved
+        as a whole.
 
         Args:
             changed: paths of the files that were changed, made or removed, relative to the folder or absolute; None looks
@@ -186,6 +186,8 @@ class GraphBuilder:
                 or not now.same_shape(part)
             ):
                 self._resolved.pop(file.language, None)
+                if old is not None:
+                    self._resolved.pop(old.language, None)
                 self._changed.add(file.path)
         self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
         self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}

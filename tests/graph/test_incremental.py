@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
+from codefuse_hf.graph import builder as builder_module
+from codefuse_hf.graph.languages.python_solver import Solver
 
 VERSIONS = {
     "main.py": [
@@ -38,6 +40,63 @@ VERSIONS = {
     ],
     "notes.txt": ["a\n", "b\n"],
 }
+
+# Every version of every file goes with every version of the others, whatever they then import in vain.
+PROGRAM = {
+    "app/__init__.py": [
+        "from .models import Base, make\nfrom .hooks import *\n",
+        "from .models import *\n__all__ = ['Base', 'fire']\n",
+        "def __getattr__(name):\n    return make\ndef make(): pass\n",
+    ],
+    "app/models.py": [
+        "class Base:\n    def run(self): return self.step(self.handler)\n    def step(self, f): return f()\n"
+        "def make(kind): return kind()\n",
+        "def first(): pass\nclass Mixin:\n    def step(self, f): return [f, lambda: f()]\n"
+        "class Base(Mixin):\n    def run(self):\n        for g in self.step(self.handler): g()\n    def handler(self): pass\n"
+        "def make(kind, *rest, **named): return kind(*rest, **named)\n",
+        "class Meta(type):\n    def __call__(cls, *a): return super().__call__(*a)\n"
+        "class Base(metaclass=Meta):\n    def run(self): self.handler()\nmake = Base\n",
+    ],
+    "app/hooks.py": [
+        "from functools import partial\nregistry = {}\ndef register(f):\n    registry[f.__name__] = f\n    return f\n"
+        "def fire(name, *args): return registry[name](*args)\nlater = partial(fire, 'go')\n",
+        "def register(f):\n    def wrapper(*args, **named):\n        return f(*args, **named)\n    return wrapper\n"
+        "def _hidden(): pass\ndef fire(f): return f()\nlater = [fire, _hidden]\n",
+        "class register:\n    def __init__(self, f): self.f = f\n    def __call__(self, *args): return self.f(*args)\n"
+        "    def __get__(self, owner, kind=None): return self.f\n",
+    ],
+    "app/tasks.py": [
+        "from app import Base, make\nfrom app.hooks import register\n@register\ndef go(): pass\n"
+        "class Task(Base):\n    @register\n    def handler(self): return go()\ntask = make(Task)\ntask.run()\n",
+        "import app\nfrom . import hooks, models\nclass Task(models.Base):\n    handler = hooks.register(lambda self: self.extra())\n"
+        "    @property\n    def extra(self): return hooks.fire\ntask = app.make(Task)\ntask.callback = hooks.later\ntask.run()\n",
+        "from app.models import *\nclass Task(Base):\n    pass\nTask.handler = make\nsetattr(Task, 'step', lambda self, f: f)\n",
+    ],
+    "main.py": [
+        "from app.tasks import task, Task\ndef done(): pass\ntask.callback = done\ntask.callback()\nTask.run(task)\n",
+        "from app import *\nimport app.tasks as t\ndef done(x=None): return x\nt.task.handler = done\nt.task.run()\nfire('go')\n",
+    ],
+    "other/use.py": [
+        "from app.hooks import fire, later\nfrom main import done\nfire(done)\nlater()\nfor f in later: f()\n",
+        "import main\ndef work(items): return sorted(items, key=main.done)\nwork([main.Task])[0]().run()\n",
+    ],
+}
+
+
+def edited(text, edit):
+    """A text with something new in front, behind or inside, so that the numbers of everything else move."""
+    place, added = edit
+    if place == "inside":
+        return text.replace("\ndef ", f"\n{added}def ")
+    return added + text if place == "before" else text + added
+
+
+edits = st.tuples(
+    st.sampled_from(["before", "behind", "inside"]),
+    st.sampled_from(
+        ["", "# comment\n", "def added(f): return f()\n", "class Added:\n    items = [{}]\n    def run(self): pass\n", "table = {1: [2, (3, 4)]}\n"]
+    ),
+)  # fmt: skip
 
 
 def fresh(path):
@@ -75,6 +134,57 @@ def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
             write(root, name, text)
         graph = builder.update([name for name, _ in step] if told else None)
         assert graph.to_json() == fresh(root)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.lists(
+            st.sampled_from(sorted(PROGRAM)).flatmap(
+                lambda n: st.tuples(st.just(n), st.none() | st.tuples(st.sampled_from(PROGRAM[n]), edits))
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, steps):
+    root = tmp_path_factory.mktemp("repository")
+    for name, versions in PROGRAM.items():
+        write(root, name, versions[0])
+    builder = GraphBuilder(root, progress=False, workers=0)
+    builder.build()
+    for step in steps:
+        for name, version in step:
+            write(root, name, None if version is None else edited(*version))
+        assert builder.update().to_json() == fresh(root)
+
+
+def test_an_edit_runs_the_files_it_reaches_and_no_others(tmp_path, monkeypatch):
+    names = [f"part{i}" for i in range(200)]
+    for i, name in enumerate(names):
+        users = "".join(f"from pkg.{n} import {n}_make\n{n}_make({name}_leaf)\n" for n in names[i + 1 : i + 3])
+        body = f"def {name}_leaf(x): return x\ndef {name}_make(f): return {name}_leaf(f)\n"
+        write(tmp_path, f"pkg/{name}.py", users + body)
+    builder = GraphBuilder(tmp_path, progress=False, workers=0)
+    builder.build()
+    started, start = [], Solver.start
+    monkeypatch.setattr(Solver, "start", lambda self, slot: started.append(slot) or start(self, slot))
+    path = tmp_path / "pkg" / "part100.py"
+    text = path.read_text()
+    for new in ("    for y in [x]: y.close()\n    return x\n", "    def inner(): return x\n    return inner()\n"):
+        path.write_text(text.replace("part100_leaf(x): return x\n", f"part100_leaf(x):\n{new}"))
+        graph = builder.update(["pkg/part100.py"])
+        assert 1 <= len(started) <= 8
+        started.clear()
+        assert graph.to_json() == fresh(tmp_path)
+        started.clear()
+    path.write_text("def part100_new(): return part100_leaf\n" + path.read_text())
+    graph = builder.update(["pkg/part100.py"])
+    assert 1 <= len(started) <= 8
+    assert graph.to_json() == fresh(tmp_path)
 
 
 @pytest.fixture

@@ -14,14 +14,11 @@ from codefuse_hf.graph.languages.python_modules import Names
 from codefuse_hf.graph.languages.python_name_edges import Edge, name_edges
 from codefuse_hf.graph.languages.python_rounds import FileLog, Rounds
 from codefuse_hf.graph.languages.python_solver import Solver
-from codefuse_hf.graph.languages.python_structure import Structure
+from codefuse_hf.graph.languages.python_structure import LOCAL_QUESTIONS, Structure
 from codefuse_hf.graph.schema import EDGE_CODES, EdgeType
 
 _CODES = {str(kind): EDGE_CODES[kind] for kind in EdgeType}
 _CALLS, _REFERENCES = EDGE_CODES[EdgeType.CALLS], EDGE_CODES[EdgeType.REFERENCES]
-_LOCAL_QUESTIONS = frozenset(("signature", "is_decorated", "site", "has_cell", "has_getattr", "has_attribute"))
-"""Questions about one file that its functions, displays and names alone decide."""
-
 Edges = tuple[np.ndarray, np.ndarray]
 """Edges of one file: codes, uint8 [n]; int32 [n, 3] of definition, target file, target definition."""
 
@@ -133,21 +130,22 @@ class PythonResolution(Resolution):
             structure.replace(slot, self.facts[path], moved[slot])
             self.name_edges[self.slots[path]] = self._name_edges(path)
         questions = [
-            key for key in structure.memo if key[1] in slots and (key[0] in _LOCAL_QUESTIONS or key[0] == "annotated")
+            key for key in structure.memo if key[1] in slots and (key[0] in LOCAL_QUESTIONS or key[0] == "annotated")
         ]
         before = {key: structure.memo.pop(key) for key in questions}
-        other = {key for key, answer in before.items() if key[0] in _LOCAL_QUESTIONS and structure.ask(key) != answer}
+        other = {key for key, answer in before.items() if key[0] in LOCAL_QUESTIONS and structure.ask(key) != answer}
         return self._askers(other, slots)
 
     def _renew(self, slots: set[int], moved: Mapping[int, Mapping[int, int]]) -> set[int]:
         """Follows all names anew; the files (but `slots`) that get other answers."""
-        before = self.structure.memo
+        old, before = self.structure, self.structure.memo
         self.names = Names(self.facts, self.root_name)
         self.structure = Structure(self.names, {path: self.slots[path] for path in self.facts}, len(self.paths))
         self.rounds.solver.structure = self.structure
         self.name_edges = {self.slots[path]: self._name_edges(path) for path in self.facts}
         logs = {slot: log for slot, log in self.rounds.logs.items() if slot not in slots}
         asked = set().union(*(log.asked for log in logs.values()))
+        asked = self.structure.take_over(old, slots, asked)
         other = {key for key in asked if _moved_answer(key, before[key], moved) != self.structure.ask(key)}
         named = {("methods", name) for log in logs.values() for _, name in log.unknown}
         for key in named:

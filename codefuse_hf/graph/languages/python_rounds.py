@@ -195,4 +195,7 @@ class _Run:
         """Takes the messages of the file that has just run."""
         for receiver, messages in self.solver.out.items():
             self.pending.setdefault(receiver, {})[sender] = array("q", messages) if self.keep else messages
-        self.logs[sender].receivers.update(self.solver.out)
+        if self.keep:
+            self.logs[sender].receivers.update(self.solver.out)
+        else:
+            self.solver.asked.clear()

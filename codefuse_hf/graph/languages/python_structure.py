@@ -6,7 +6,7 @@ they speak of stay as they are. A file's run may depend on other files through t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, ImportFacts, PythonFacts
@@ -16,6 +16,13 @@ MAX_BY_NAME = 8
 """A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
 MAX_SUBCLASSES = 12
 """`self` of a method that nobody calls may be an instance of a subclass, as long as there are fewer subclasses than this."""
+
+LOCAL_QUESTIONS = frozenset(("signature", "is_decorated", "site", "has_cell", "has_getattr", "has_attribute"))
+"""Questions about one file that its functions, displays and names alone decide."""
+_CLASS_QUESTIONS = frozenset(
+    ("mro", "member", "member_after", "attribute", "external_bases", "is_enum", "fields", "methods_with_prefix")
+)
+"""Questions about one class that its bodies and those of its bases decide."""
 
 Place = tuple[int, int]
 """A class or function: file, label."""
@@ -74,6 +81,40 @@ class Structure:
                 self.memo[key] = tuple(
                     [(k, p, moved[i] if k == "attribute" and p == slot else i) for k, p, i in answer]
                 )
+
+    def take_over(self, before: Structure, changed: set[int], keys: Iterable[tuple]) -> list[tuple]:
+        """Takes the answers of an earlier version of the project to those of the questions `keys` that are clearly the same; the others.
+
+        Args:
+            changed: files that are new, gone or have other facts.
+        """
+        kept: dict[Place, bool] = {}
+        rest: list[tuple] = []
+        memo, known = self.memo, before.memo
+        for key in keys:
+            if key[0] in _CLASS_QUESTIONS:
+                place = key[1], key[2]
+                same = kept.get(place)
+                if same is None:
+                    same = kept[place] = self._same_class(before, changed, place)
+            else:
+                same = key[0] in LOCAL_QUESTIONS and key[1] not in changed
+            if same:
+                memo[key] = known[key]
+            else:
+                rest.append(key)
+        return rest
+
+    def _same_class(self, before: Structure, changed: set[int], place: Place) -> bool:
+        """Whether a class has the bases that it had, in files that have not changed."""
+        if place[0] in changed:
+            return False
+        order = self.ask(("mro", *place))
+        return (
+            not any(slot in changed for slot, _ in order)
+            and order == before.ask(("mro", *place))
+            and self._external_bases(*place) == before._external_bases(*place)
+        )
 
     # -- what is known of one file -------------------------------------------------------------------------------------------------
 
