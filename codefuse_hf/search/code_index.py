@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from codefuse_hf.search.fusion import reciprocal_rank_fusion
 from codefuse_hf.search.units import KINDS, Unit, iter_units
 
 FORMAT = "codefuse-hf code index, version 1"
@@ -29,7 +30,6 @@ DEFAULT_FOLDER = ".codefuse-index"
 MODES = ("hybrid", "vectors", "words")
 _BLOCK = 512
 _PROBE = "def read_lines(path):\n    with open(path) as file:\n        return file.readlines()\n"
-_FUSION = 60  # reciprocal rank fusion: Σ 1 / (60 + rank) (Cormack et al., SIGIR 2009)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
@@ -167,7 +167,8 @@ class CodeIndex:
         wanted = np.array([unit["kind"] in kinds for unit in self.units])
         if mode == "hybrid":
             depth = max(100, 10 * k)
-            found = _fuse([self._by_vectors(query, depth, wanted), self._by_words(query, depth, wanted)])
+            rankings = (self._by_vectors(query, depth, wanted), self._by_words(query, depth, wanted))
+            found = reciprocal_rank_fusion([[i for i, _ in ranking] for ranking in rankings])
         else:
             found = self._by_vectors(query, k, wanted) if mode == "vectors" else self._by_words(query, k, wanted)
         return [self._result(i, score) for i, score in found[:k]]
@@ -309,14 +310,6 @@ class _Building:
 def split_words(text: str) -> Iterator[str]:
     """Words and the parts of identifiers, in lower case: `getFileName` and `get_file_name` give get, file, name."""
     return (match.lower() for match in _WORD.findall(text) if len(match) > 1)
-
-
-def _fuse(rankings: list[list[tuple[int, float]]]) -> list[tuple[int, float]]:
-    scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, (i, _) in enumerate(ranking, start=1):
-            scores[i] = scores.get(i, 0.0) + 1 / (_FUSION + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _unit_vectors(vectors: np.ndarray) -> np.ndarray:
