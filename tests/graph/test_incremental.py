@@ -5,7 +5,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
-from codefuse_hf.graph import builder as builder_module
 from codefuse_hf.graph.languages.python_solver import Solver
 
 VERSIONS = {
