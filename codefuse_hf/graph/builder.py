@@ -249,7 +249,9 @@ class GraphBuilder:
         with _no_collection():
             resolution = self._resolutions.get(language)
             if resolution is None:
-                resolution = self._front_ends[language].resolution(project, keep=not self._once)
+                resolution = self._front_ends[language].resolution(
+                    project, keep=not self._once, progress=self._progress
+                )
             else:
                 resolution.update(project, self._changed)
             if resolution is not None:

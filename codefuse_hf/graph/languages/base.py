@@ -99,7 +99,7 @@ class LanguageFrontEnd(ABC):
         The edges may come in any order and repeat; the builder sorts them and drops duplicates.
         """
 
-    def resolution(self, project: Mapping[str, FileFacts], keep: bool) -> Resolution | None:
+    def resolution(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False) -> Resolution | None:
         """The same edges as something that can be updated (if `keep`); None where every change has the whole language resolved anew."""
         return None
 

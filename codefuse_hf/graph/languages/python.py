@@ -34,8 +34,8 @@ class PythonFrontEnd(LanguageFrontEnd):
         for code, (source, first, target, second) in zip(codes.tolist(), ends.tolist(), strict=True):
             yield str(EDGE_TYPES[code]), Ref(paths[source], first), Ref(paths[target], second)
 
-    def resolution(self, project: Mapping[str, FileFacts], keep: bool) -> PythonResolution:
-        return PythonResolution(project, keep)
+    def resolution(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False) -> PythonResolution:
+        return PythonResolution(project, keep, progress)
 
 
 FRONT_END = PythonFrontEnd()

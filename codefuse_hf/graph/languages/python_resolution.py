@@ -33,8 +33,8 @@ class PythonResolution(Resolution):
         replayed: paths of the files that the last update ran.
     """
 
-    def __init__(self, project: Mapping[str, FileFacts], keep: bool):
-        self.keep = keep
+    def __init__(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False):
+        self.keep, self.progress = keep, progress
         self._build(project)
 
     def _build(self, project: Mapping[str, FileFacts]) -> None:
@@ -44,7 +44,7 @@ class PythonResolution(Resolution):
         self.paths = list(self.facts)
         self.names = Names(self.facts, self.root_name)
         self.structure = Structure(self.names, self.slots, len(self.paths))
-        self.rounds = Rounds(Solver(self.structure), self.keep)
+        self.rounds = Rounds(Solver(self.structure), self.keep, self.progress)
         self.name_edges = {self.slots[path]: self._name_edges(path) for path in self.facts}
         order = range(len(self.paths))
         logs = self.rounds.run(order, order)

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tqdm.auto import tqdm
+
 from codefuse_hf.graph.languages.python_flows import FileState
 from codefuse_hf.graph.languages.python_solver import Solver
 
@@ -37,10 +39,10 @@ class FileLog:
 
 
 class Rounds:
-    """Runs files over `solver`; with `keep`, keeps what running some of them again needs."""
+    """Runs files over `solver`; with `keep`, keeps what running some of them again needs; with `progress`, shows a bar."""
 
-    def __init__(self, solver: Solver, keep: bool):
-        self.solver, self.keep = solver, keep
+    def __init__(self, solver: Solver, keep: bool, progress: bool = False):
+        self.solver, self.keep, self.progress = solver, keep, progress
         self.logs: dict[int, FileLog] = {}
         self.ranks: dict[int, int] = {}
         self.last_rounds: list[int] = []
@@ -79,9 +81,14 @@ class _Run:
         # What live and removed files sent in the run before, by time of delivery and receiver.
         self.sent: dict[int, dict[Time, dict[int, array]]] = {slot: self._sent(slot) for slot in self.since}
         self.pending: dict[int, dict[int, Any]] = {}
-        for slot in self._in_order(changed):
+        slots = self._in_order(changed)
+        self.bar = tqdm(
+            total=len(slots), desc="Resolving python", unit="file", disable=not rounds.progress, leave=False
+        )
+        for slot in slots:
             self._make_live(slot, (0, 0))
             self._post(slot)
+            self.bar.update()
 
     def finish(self) -> dict[int, FileLog]:
         """Goes through all phases; the logs of the live files."""
@@ -90,6 +97,7 @@ class _Run:
             expected = rounds.last_rounds[phase] if phase < len(rounds.last_rounds) else 0
             number = 1
             while self.pending or number <= expected:
+                self.bar.set_postfix_str(f"phase {phase + 1}, round {number}")
                 self._step((phase, number))
                 number += 1
             lengths.append(number - 1)
@@ -100,6 +108,7 @@ class _Run:
             for slot in waiting:
                 self.solver.fall_back(self.states[slot], phase == 1)
                 self._post(slot)
+        self.bar.close()
         rounds.last_rounds = lengths
         while self.states:
             slot, state = self.states.popitem()
