@@ -4,14 +4,21 @@
 turns them into vectors (FAISS) and words (BM25) and answers queries. Everything is kept in safe formats: JSON, FAISS's own,
 NumPy arrays without pickle, safetensors.
 
-    >>> from codefuse_hf.search import CodeIndex
-    >>> index = CodeIndex.build("path/to/repository", model="path/or/name/of/a/sentence-transformers-model")
+    >>> from codefuse_hf.search import DEFAULT_MODEL, CodeIndex
+    >>> index = CodeIndex.build("path/to/repository", model=DEFAULT_MODEL)  # or any sentence-transformers model
     >>> index.search("where is the retry logic")[0]
 """
 
 import importlib
 
-_NAMES = {"CodeIndex": "code_index", "SearchResult": "code_index", "Unit": "units", "iter_units": "units"}
+_NAMES = {
+    "CodeIndex": "code_index",
+    "DEFAULT_MODEL": "default_model",
+    "SearchResult": "code_index",
+    "Unit": "units",
+    "iter_units": "units",
+    "load_default_model": "default_model",
+}
 
 __all__ = list(_NAMES)
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from codefuse_hf.search.default_model import DEFAULT_MODEL, load_default_model
 from codefuse_hf.search.fusion import reciprocal_rank_fusion
 from codefuse_hf.search.units import KINDS, Unit, iter_units
 
@@ -72,7 +73,8 @@ class CodeIndex:
 
         Args:
             root: the repository.
-            model: a sentence-transformers model, or the name or folder of one; None: words only.
+            model: a sentence-transformers model, or the name or folder of one (`DEFAULT_MODEL`: the small one that is part
+                of this package); None: words only.
             folder: where the index is kept (default: `.codefuse-index` in `root`).
             kinds: what to index, some of "function", "class", "file".
             batch_size: units embedded at once.
@@ -194,6 +196,14 @@ class CodeIndex:
         return SearchResult(score, *(unit[name] for name in ("kind", "name", "path", "line", "end_line", "snippet")))
 
 
+def _load_model(model: str | os.PathLike, trust_remote_code: bool) -> Any:
+    if model == DEFAULT_MODEL:
+        return load_default_model()
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(os.fspath(model), trust_remote_code=trust_remote_code)
+
+
 class _Encoder:
     """An embedding model and how it is called."""
 
@@ -201,10 +211,8 @@ class _Encoder:
         self.name, self.trust_remote_code, self.batch_size = str(model), trust_remote_code, batch_size
         self.model = model
         if isinstance(model, str | os.PathLike):
-            from sentence_transformers import SentenceTransformer
-
-            self.model = SentenceTransformer(os.fspath(model), trust_remote_code=trust_remote_code)
-            if Path(model).exists():
+            self.model = _load_model(model, trust_remote_code)
+            if model != DEFAULT_MODEL and Path(model).exists():
                 self.name = os.fspath(Path(model).resolve())
         elif not hasattr(model, "encode_document"):
             raise TypeError(

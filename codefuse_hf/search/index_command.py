@@ -4,12 +4,18 @@ import argparse
 import json
 import time
 
+from .default_model import DEFAULT_MODEL
 from .units_kinds import add_kinds_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", help="the repository")
-    parser.add_argument("--model", help="a sentence-transformers model, by name or folder (default: words only, BM25)")
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help="a sentence-transformers model, by name or folder (default: a small one that is part of this package)",
+    )
+    parser.add_argument("--words-only", action="store_true", help="no model: search by words (BM25) only")
     parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
     parser.add_argument("--index", help="folder of the index (default: PATH/.codefuse-index)")
     parser.add_argument("--batch-size", type=int, default=32, help="units embedded at once")
@@ -23,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     index = CodeIndex.build(
         args.path,
-        model=args.model,
+        model=None if args.words_only else args.model,
         folder=args.index,
         kinds=tuple(args.kinds),
         batch_size=args.batch_size,
@@ -40,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(summary))
     else:
-        vectors = f"{summary['embedded']} embedded anew with {summary['model']}" if args.model else "words only"
+        vectors = f"{summary['embedded']} embedded anew with {summary['model']}" if summary["model"] else "words only"
         print(f"{summary['units']} units ({vectors}) in {summary['seconds']} s: {summary['index']}")
     return 0
