@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from codefuse_hf.graph.languages.python_facts import Constant
 from codefuse_hf.graph.languages.python_flows import EXISTS, Flows
 from codefuse_hf.graph.languages.python_structure import Member, Place
-from codefuse_hf.graph.languages.python_values import BIND, CALLBACK, MASK, TRANSFER, VIEW, Arguments, Kind
+from codefuse_hf.graph.languages.python_values import NO_ARGUMENTS, Arguments, Kind, call_back
 
 _IMPLICIT_STATIC = frozenset({"__new__"})
 _STAND_INS = {"__str__": "__repr__", "__contains__": "__iter__", "__ne__": "__eq__"}
@@ -21,100 +20,101 @@ class Attributes(Flows):
 
     # -- the variables that other files know by name -------------------------------------------------------------------------------
 
-    def open(self, number: int, name: tuple) -> int:
+    def open(self, name: tuple) -> int:
         kind = name[1]
         maker = _OPENERS.get(kind)
-        variable = number if maker is None else maker(self, *name[2:]) or number
-        self.opened[number] = variable
+        variable = 0 if maker is None else maker(self, *name[2:])
+        if variable:
+            self.named[name] = variable
+            return variable
+        variable = self.named[name] = self.fresh()
         follow = _FOLLOWERS.get(kind)
-        if follow is not None and variable == number:
-            follow(self, number, *name[2:])
+        if follow is not None:
+            follow(self, variable, *name[2:])
         return variable
 
     def _open_parameter(self, function: int, position: int) -> int:
-        return self.base | self.facts.functions[function].parameters[position].variable
+        return self.facts.functions[function].parameters[position].variable
 
     def _open_returned(self, function: int) -> int:
-        return self.base | self.facts.functions[function].returned
+        return self.facts.functions[function].returned
 
     def _open_yielded(self, function: int) -> int:
-        return self.base | self.facts.functions[function].yielded
+        return self.facts.functions[function].yielded
 
     def _open_cell(self, name: str) -> int:
-        return self.base | self.facts.cells[name]
+        return self.facts.cells[name]
 
     def _open_member(self, index: int, name: str) -> int:
-        return self.base | self.facts.classes[index].namespace[name]
+        return self.facts.classes[index].namespace[name]
 
     def _open_field(self, site: Any, key: Any) -> int:
-        known = self.static_site(site)[1].get(key)
-        return 0 if known is None else self.base | known
+        return self.static_site(site)[1].get(key, 0)
 
     def _open_rest(self, site: Any) -> int:
-        known = self.static_site(site)[2]
-        return self.base | known if known else 0
+        return self.static_site(site)[2]
 
     def _open_keys(self, site: Any) -> int:
-        known = self.static_site(site)[3]
-        return self.base | known if known else 0
+        return self.static_site(site)[3]
 
     def _open_partial(self, number: int, position: int) -> int:
         return self.partial_variables(number)[position]
 
-    def _follow_attribute(self, number: int, name: str) -> None:
+    def _follow_attribute(self, variable: int, name: str) -> None:
         """`module.name`: what the file binds to the name, and what others store there."""
         if name in self.facts.exports:
-            self.flow(self.base | self.facts.exports[name], number)
-        stored = self.numbers.get((self.slot, "global", name))
-        if stored in self.opened:
-            self.flow(stored, number)
+            self.flow(self.facts.exports[name], variable)
+        stored = self.named.get((self.slot, "global", name))
+        if stored is not None:
+            self.flow(stored, variable)
 
-    def _follow_global(self, number: int, name: str) -> None:
-        seen = self.numbers.get((self.slot, "attribute", name))
-        if seen in self.opened:
-            self.flow(number, seen)
+    def _follow_global(self, variable: int, name: str) -> None:
+        seen = self.named.get((self.slot, "attribute", name))
+        if seen is not None:
+            self.flow(variable, seen)
 
-    def _follow_instance(self, number: int, index: int, name: str) -> None:
-        view = self.numbers.get((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
-        if view in self.opened:
-            self.flow(number, view)
+    def _follow_instance(self, variable: int, index: int, name: str) -> None:
+        view = self.named.get((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
+        if view is not None:
+            self.flow(variable, view)
 
-    def _follow_class(self, number: int, index: int, name: str) -> None:
-        self.note_store(number)
-        for watcher in self.state.store_watchers.get(index, ()):
-            self.send(watcher, number, EXISTS)
+    def _follow_class(self, variable: int, index: int, name: str) -> None:
+        self.note_store((self.slot, index), name, variable)
+        watchers = self.state.store_watchers.get(index)
+        if watchers:
+            number = self.number((self.slot, "class", index, name))
+            for watcher in watchers:
+                self.send(watcher, number, EXISTS)
 
-    def _follow_view(self, number: int, receiver: int, name: str) -> None:
+    def _follow_view(self, variable: int, receiver: int, name: str) -> None:
         """Lets what the class defines, and what is stored in the instance and its classes, reach a view."""
         index = self.second[receiver]
         state = self.state
-        state.views_by_name.setdefault(name, []).append((receiver, number))
+        state.views_by_name.setdefault(name, []).append((receiver, variable))
         if self.kinds[receiver] == Kind.INSTANCE:
-            stored = self.numbers.get((self.slot, "instance", index, name))
-            if stored in self.opened:
-                self.flow(stored, number)
+            stored = self.named.get((self.slot, "instance", index, name))
+            if stored is not None:
+                self.flow(stored, variable)
         order = self.ask("mro", self.slot, index)
         for owner, place in order:
             if owner != self.slot:
-                self.subscribe(self.shared(owner, "stores", place))
+                self.follow_table(self.shared(owner, "stores", place))
         for where, stored in state.stores.get(name, ()):
             if where in order:
-                self.flow(stored, number)
+                self.flow(stored, variable)
         found = self.find_member(self.slot, index, name)
         if found is None:
             return
-        self.member(found, name, receiver, number)
+        self.member(found, name, receiver, variable)
         if (
             self.kinds[receiver] == Kind.CLASS
             and self.ask("has_attribute", found[0], found[1], name)
             and self.ask("is_enum", self.slot, index)
         ):
-            self.add(number, self.value(Kind.INSTANCE, self.slot, index))
+            self.add(variable, self.value(Kind.INSTANCE, self.slot, index))
 
-    def note_store(self, variable: int) -> None:
+    def note_store(self, where: Place, name: str, variable: int) -> None:
         """A class variable has come into being: it shows in every view that the class is part of."""
-        owner, _, index, name = self.names[variable]
-        where = owner, index
         self.state.stores.setdefault(name, []).append((where, variable))
         for receiver, view in list(self.state.views_by_name.get(name, ())):
             if where in self.ask("mro", self.slot, self.second[receiver]):
@@ -122,25 +122,25 @@ class Attributes(Flows):
 
     def watch_stores(self, sender: int, index: int) -> None:
         self.state.store_watchers.setdefault(index, []).append(sender)
-        for stores in self.state.stores.values():
-            for where, variable in stores:
+        for name, stores in self.state.stores.items():
+            for where, _ in stores:
                 if where == (self.slot, index):
-                    self.send(sender, variable, EXISTS)
+                    self.send(sender, self.number((self.slot, "class", index, name)), EXISTS)
 
     def member_variable(self, found: Member, name: str) -> int:
         """The variable of a name at the end of a class's body."""
         if found[0] == self.slot:
-            return self.base | self.facts.classes[found[1]].namespace[name]
+            return self.facts.classes[found[1]].namespace[name]
         return self.shared(found[0], "member", found[1], name)
 
     def returned(self, owner: int, function: int) -> int:
         if owner == self.slot:
-            return self.base | self.facts.functions[function].returned
+            return self.facts.functions[function].returned
         return self.shared(owner, "returned", function)
 
     def parameter(self, owner: int, function: int, position: int) -> int:
         if owner == self.slot:
-            return self.base | self.facts.functions[function].parameters[position].variable
+            return self.facts.functions[function].parameters[position].variable
         return self.shared(owner, "parameter", function, position)
 
     def instance_variable(self, instance: int, name: str) -> int:
@@ -195,7 +195,7 @@ class Attributes(Flows):
         if found[2] >= 0:
             self.add(target, self.bind(self.value(Kind.FUNCTION, found[0], found[2]), name, receiver))
         else:
-            self.on(self.member_variable(found, name), (BIND, (receiver, name, target), 0))
+            self.on(self.member_variable(found, name), ("bind_member", receiver, name, target))
 
     def call_method(self, key: tuple, caller: int, value: int, name: str, arguments: Arguments, target: int) -> None:
         """Calls a special method, which is looked up in the class and not in the instance."""
@@ -227,10 +227,10 @@ class Attributes(Flows):
             self.invoke(key, caller, function, arguments.after(receiver), target)
             return
         callee = self.new(("method", *key, receiver, name))
-        if callee not in self.dynamic and callee not in self.copies:
+        if callee not in self.steps and callee not in self.copies:
             given = arguments if name != "__new__" else arguments.after(receiver)
-            self.on(callee, (CALLBACK, (key, caller, given, target), 0))
-            self.on(self.member_variable(found, name), (BIND, (receiver, name, callee), 0))
+            self.on(callee, call_back(key, caller, given, target))
+            self.on(self.member_variable(found, name), ("bind_member", receiver, name, callee))
 
     def implicit(self, caller: int, value: int, name: str) -> None:
         """A special method that an operator or a built-in calls without interest in its arguments or result."""
@@ -291,7 +291,7 @@ class Attributes(Flows):
             self.add(target, self.value(Kind.CLASS, owner, index))
             return
         view, attribute, unknown = self.view(value, name)
-        self.on(view, (VIEW, (caller, name, target, is_callee), 0))
+        self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
@@ -329,7 +329,7 @@ class Attributes(Flows):
 
     def _load_from_class(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
         view, attribute, unknown = self.view(value, name)
-        self.on(view, (VIEW, (caller, name, target, is_callee), 0))
+        self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown:
@@ -364,11 +364,11 @@ class Attributes(Flows):
             if found >= 0:
                 if found != place:
                     self.flow(self.shared(found, "attribute", name), target)
-                if found != self.slot or self.base | self.facts.exports[name] != target:
+                if found != self.slot or self.facts.exports[name] != target:
                     return  # otherwise a package imports its own submodule by its own name
             elif self.ask("has_getattr", place) and self.ask("child", kind, place, name) is None:
                 getter = self.shared(place, "attribute", "__getattr__")
-                self.on(getter, (CALLBACK, (("module getattr", target), 0, Arguments((), ()), target), 0))
+                self.on(getter, call_back(("module getattr", target), 0, NO_ARGUMENTS, target))
         child = self.ask("child", kind, place, name)
         if child is not None:
             self.add_entity(target, child)
@@ -399,7 +399,7 @@ class Attributes(Flows):
         view = self.new(key)
         if not is_known:
             self.member(found, name, receiver, view)
-        self.on(view, (VIEW, (caller, name, target, True), 0))
+        self.on(view, ("see", caller, name, target, True))
 
     # -- storing -------------------------------------------------------------------------------------------------------------------
 
@@ -407,7 +407,7 @@ class Attributes(Flows):
         kind = self.kinds[value]
         if kind == Kind.INSTANCE:
             self._store_in_instance(caller, value, name, source)
-        elif not source & MASK:
+        elif not source:
             return
         elif kind == Kind.CLASS:
             self.flow(source, self.class_variable(self.first[value], self.second[value], name))
@@ -423,23 +423,20 @@ class Attributes(Flows):
         owner, index = self.first[value], self.second[value]
         found = self.find_member(owner, index, name)
         if found is not None and found[2] < 0:
-            setter = self._setter(caller, value, name, source)
-            self.on(self.member_variable(found, name), (TRANSFER, setter, 0))
+            self.on(self.member_variable(found, name), ("set_property", caller, value, name, source))
         if self.find_member(owner, index, "__setattr__") is not None:
             arguments = Arguments(((0, Constant(name)), (0, source)))
             ignored = self.new(("ignored", name))
             self.call_method(("setattr", name, source), caller, value, "__setattr__", arguments, ignored)
-        if source & MASK:
+        if source:
             self.flow(source, self.instance_variable(value, name))
 
-    def _setter(self, caller: int, receiver: int, name: str, source: int) -> Callable[[int], None]:
-        def call(found: int) -> None:
-            if self.kinds[found] == Kind.PROPERTY and self.second[found] >= 0:
-                ignored = self.new(("ignored", name))
-                arguments = Arguments(((0, source),), (), (receiver,))
-                self.invoke(("setter", name, source), caller, self.second[found], arguments, ignored)
-
-        return call
+    def set_property(self, found: int, caller: int, receiver: int, name: str, source: int) -> None:
+        """`receiver.name = source`, where the class holds `found` under that name."""
+        if self.kinds[found] == Kind.PROPERTY and self.second[found] >= 0:
+            ignored = self.new(("ignored", name))
+            arguments = Arguments(((0, source),), (), (receiver,))
+            self.invoke(("setter", name, source), caller, self.second[found], arguments, ignored)
 
     # -- edges ---------------------------------------------------------------------------------------------------------------------
 
@@ -475,7 +472,7 @@ _FOLLOWERS = {
     "instance": Attributes._follow_instance,
     "class": Attributes._follow_class,
     "view": Attributes._follow_view,
-    "field": lambda solver, number, site, key: solver.follow_field(number, site, key),
-    "all": lambda solver, number, site: solver.follow_all(number, site),
+    "field": lambda solver, variable, site, key: solver.follow_field(variable, site, key),
+    "all": lambda solver, variable, site: solver.follow_all(variable, site),
 }
 """What happens when a shared variable comes into being."""

@@ -11,13 +11,11 @@ from typing import Any
 from codefuse_hf.graph.languages.python_calls import Calls
 from codefuse_hf.graph.languages.python_facts import Constant
 from codefuse_hf.graph.languages.python_values import (
-    CALLBACK,
-    MASK,
-    NEXT,
     NO_ARGUMENTS,
-    TRANSFER,
+    Arguments,
     Kind,
     arguments_of,
+    call_back,
     variables_as_arguments,
 )
 
@@ -117,15 +115,15 @@ class Builtins(Calls):
         if slot == self.slot and site.__class__ is not tuple:
             known = self.facts.sites[site][1].get(key)
             if known is not None:
-                return self.base | known
+                return known
         return self.shared(slot, "field", site, key)
 
-    def follow_field(self, number: int, site: Any, key: Any) -> None:
+    def follow_field(self, variable: int, site: Any, key: Any) -> None:
         """An item of a container of this file has come into being."""
         value = self.value(Kind.OBJECT, self.slot, site)
-        self.state.site_fields.setdefault(value, {})[key] = number
+        self.state.site_fields.setdefault(value, {})[key] = variable
         for watcher in list(self.state.watchers.get(value, ())):
-            self._inform(watcher, key, number)
+            self._inform(watcher, key, variable)
         for receiver, fields in self.state.site_watchers.get(value, ()):
             self.send(receiver, fields, self.constant(key))
 
@@ -136,7 +134,7 @@ class Builtins(Calls):
             return
         watchers.append(watcher)
         if self.first[value] != self.slot:
-            self.subscribe(self.shared(self.first[value], "fields", self.second[value]))
+            self.follow_table(self.shared(self.first[value], "fields", self.second[value]))
         for key, variable in list(self.fields_of(value).items()):
             self._inform(watcher, key, variable)
 
@@ -146,10 +144,9 @@ class Builtins(Calls):
         for key in self.state.site_fields.get(value, ()):
             self.send(sender, fields, self.constant(key))
 
-    def note_field(self, fields: int, key: int) -> None:
+    def note_field(self, owner: int, site: Any, key: int) -> None:
         """Another file's container, which is watched here, has a new item."""
-        slot, _, site = self.names[fields]
-        value, name = self.value(Kind.OBJECT, slot, site), self.first[key]
+        value, name = self.value(Kind.OBJECT, owner, site), self.first[key]
         known = self.state.site_fields.setdefault(value, {})
         if name not in known:
             known[name] = self.field(value, name)
@@ -173,10 +170,10 @@ class Builtins(Calls):
         """The variable of all items."""
         return self.shared(self.first[value], "all", self.second[value])
 
-    def follow_all(self, number: int, site: Any) -> None:
+    def follow_all(self, variable: int, site: Any) -> None:
         value = self.value(Kind.OBJECT, self.slot, site)
-        self.flow(self.rest(value), number)
-        self.watch(value, ("all", number))
+        self.flow(self.rest(value), variable)
+        self.watch(value, ("all", variable))
 
     def get_item(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
         """`value[key]` reaches `target`."""
@@ -208,14 +205,12 @@ class Builtins(Calls):
         elif kind == Kind.NAMESPACE and isinstance(key, Constant) and isinstance(key.value, str):
             self._from_namespace(value, key.value, target)
         elif kind == Kind.NAMESPACE and type(key) is int and key:
-            self.on(
-                key,
-                (
-                    TRANSFER,
-                    lambda k: self.kinds[k] == Kind.CONSTANT and self._from_namespace(value, self.first[k], target),
-                    0,
-                ),
-            )
+            self.on(key, ("get_global", value, target))
+
+    def get_global(self, key: int, namespace: int, target: int) -> None:
+        """`globals()[key]` reaches `target`."""
+        if self.kinds[key] == Kind.CONSTANT:
+            self._from_namespace(namespace, self.first[key], target)
 
     def _from_namespace(self, value: int, name: Any, target: int) -> None:
         self.flow(self.shared(self.first[value], "attribute", name), target)
@@ -234,29 +229,32 @@ class Builtins(Calls):
         elif isinstance(key, tuple):
             self.add(target, self._slice(place, value, key[1:]))
         elif type(key) is int and key:
-            self._with_keys(
-                key,
-                lambda k: self._get_from_object(place, caller, value, k, target),
-                lambda: self.flow(self.all_items(value), target),
-            )
+            self._with_keys(key, "get_by_key", "get_any", place, caller, value, target)
         else:
             self.flow(self.all_items(value), target)
 
-    def _with_keys(self, key: int, known: Callable[[Constant], None], unknown: Callable[[], None]) -> None:
-        """Runs `known` for each literal that a key may be; when there is none at the end of a phase, `unknown`."""
+    def get_by_key(self, key: int, place: tuple, caller: int, value: int, target: int) -> None:
+        """`value[key]` reaches `target`, for a key that is a literal."""
+        if self.kinds[key] == Kind.CONSTANT:
+            self._get_from_object(place, caller, value, Constant(self.first[key]), target)
 
-        def act(value: int) -> None:
-            if self.kinds[value] == Kind.CONSTANT:
-                known(Constant(self.first[value]))
+    def get_any(self, place: tuple, caller: int, value: int, target: int) -> None:
+        """The same for an unknown key."""
+        self.flow(self.all_items(value), target)
 
-        self.on(key, (TRANSFER, act, 0))
+    def _with_keys(self, key: int, known: str, unknown: str, *arguments: Any) -> None:
+        """Takes step `known` with each literal that a key may be; when there is none at the end of a phase, does `unknown`."""
+        self.on(key, (known, *arguments))
+        if not self._has_constant(key):
+            self.later.append(("key", "without_keys", (key, unknown, arguments)))
 
-        def late() -> None:
-            if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(key, ())):
-                unknown()
+    def without_keys(self, key: int, unknown: str, arguments: tuple) -> None:
+        """The fall-back of `_with_keys`."""
+        if not self._has_constant(key):
+            getattr(self, unknown)(*arguments)
 
-        if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(key, ())):
-            self.later.append(("key", late, 0))
+    def _has_constant(self, variable: int) -> bool:
+        return any(self.kinds[value] == Kind.CONSTANT for value in self.held(variable))
 
     def _slice(self, place: tuple, value: int, bounds: tuple) -> int:
         """A new sequence with the items of a slice; exact when the bounds and the length are known."""
@@ -295,24 +293,29 @@ class Builtins(Calls):
                     self.flow(source, self.rest(value))
                     return
                 number += length
-            if source & MASK:
+            if source:
                 self.flow(source, self.field(value, number))
         elif isinstance(key, tuple):
-            self.on(
-                source,
-                (
-                    TRANSFER,
-                    lambda v: self.kinds[v] == Kind.OBJECT and self.flow(self.all_items(v), self.rest(value)),
-                    0,
-                ),
-            )
+            self.on(source, ("take_items", self.rest(value)))
         elif type(key) is int and key:
             self.flow(key, self.keys(value))
-            self._with_keys(
-                key, lambda k: self._set_in_object(value, k, source), lambda: self.flow(source, self.rest(value))
-            )
-        elif source & MASK:
+            self._with_keys(key, "set_by_key", "set_any", value, source)
+        elif source:
             self.flow(source, self.rest(value))
+
+    def set_by_key(self, key: int, value: int, source: int) -> None:
+        """`value[key] = source`, for a key that is a literal."""
+        if self.kinds[key] == Kind.CONSTANT:
+            self._set_in_object(value, Constant(self.first[key]), source)
+
+    def set_any(self, value: int, source: int) -> None:
+        """The same for an unknown key."""
+        self.flow(source, self.rest(value))
+
+    def take_items(self, value: int, target: int) -> None:
+        """All items of a container reach `target`."""
+        if self.kinds[value] == Kind.OBJECT:
+            self.flow(self.all_items(value), target)
 
     # -- iteration -------------------------------------------------------------------------------------------------------------------
 
@@ -324,7 +327,7 @@ class Builtins(Calls):
         if kind == Kind.GENERATOR:
             slot, function = self.first[value], self.second[value]
             if slot == self.slot:
-                return self.base | self.facts.functions[function].yielded
+                return self.facts.functions[function].yielded
             return self.shared(slot, "yielded", function)
         return None
 
@@ -340,8 +343,8 @@ class Builtins(Calls):
             for start in ("__iter__", "__aiter__"):
                 if self.find_member(*where, start) is not None:
                     iterator = self.new((start, caller, value, target))
-                    if iterator not in self.dynamic:
-                        self.on(iterator, (NEXT, (caller, target), 0))
+                    if iterator not in self.steps:
+                        self.on(iterator, ("advance", caller, target))
                         self.call_method((start, caller, target), caller, value, start, NO_ARGUMENTS, iterator)
                     return
             self.call_method(("iterate", caller, target), caller, value, "__getitem__", NO_ARGUMENTS, target)
@@ -350,7 +353,11 @@ class Builtins(Calls):
             if meta is not None and self.find_member(*meta, "__iter__") is not None:
                 self.member_of_class(("iterate", caller, target), caller, meta, "__iter__", value, NO_ARGUMENTS, target)
 
-    def advance(self, caller: int, value: int, target: int) -> None:
+    def take_each(self, value: int, caller: int, target: int) -> None:
+        """`iterate` as a step."""
+        self.iterate(caller, value, target)
+
+    def advance(self, value: int, caller: int, target: int) -> None:
         """`next(value)` reaches `target`."""
         if self.kinds[value] == Kind.INSTANCE:
             where = self.first[value], self.second[value]
@@ -411,7 +418,7 @@ class Builtins(Calls):
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
         elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.state.caught:
             self.state.caught.add((value, target))  # a tuple of classes; a container may hold itself
-            self.on(self.all_items(value), (TRANSFER, lambda v: self.catch(v, target), 0))
+            self.on(self.all_items(value), ("catch", target))
 
     def operator(self, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
         """`value ∘ right`; for sequences, `+` makes a longer one."""
@@ -436,21 +443,21 @@ class Builtins(Calls):
             self.flow(self.all_items(left), self.rest(made))
         if not right:
             return
+        self.on(right, ("append_items", kind, length, made))
 
-        def append(value: int) -> None:
-            if self.kinds[value] != Kind.OBJECT:
-                return
-            if kind == "dict":
-                self.watch(value, ("fields", made, frozenset()))
-                self.flow(self.rest(value), self.rest(made))
-            elif length >= 0 and self.site_of(value)[4] >= 0:
-                for index in range(self.site_of(value)[4]):
-                    self.flow(self.field(value, index), self.field(made, index + length))
-                self.flow(self.rest(value), self.rest(made))
-            else:
-                self.flow(self.all_items(value), self.rest(made))
-
-        self.on(right, (TRANSFER, append, 0))
+    def append_items(self, value: int, kind: str, length: int, made: int) -> None:
+        """The right operand of `+` or `|`, behind a left one of known length (or -1)."""
+        if self.kinds[value] != Kind.OBJECT:
+            return
+        if kind == "dict":
+            self.watch(value, ("fields", made, frozenset()))
+            self.flow(self.rest(value), self.rest(made))
+        elif length >= 0 and self.site_of(value)[4] >= 0:
+            for index in range(self.site_of(value)[4]):
+                self.flow(self.field(value, index), self.field(made, index + length))
+            self.flow(self.rest(value), self.rest(made))
+        else:
+            self.flow(self.all_items(value), self.rest(made))
 
     # -- methods of containers -----------------------------------------------------------------------------------------------------
 
@@ -478,17 +485,17 @@ class Builtins(Calls):
 
     def _extend_property(self, receiver: int, name: str, function: Any, target: int) -> None:
         """`@x.setter`, `@x.getter` and `@x.deleter`."""
-
-        def extend(value: int) -> None:
-            getter, setter = self.first[receiver], self.second[receiver]
-            if name == "setter":
-                setter = value
-            elif name == "getter":
-                getter = value
-            self.add(target, self.value(Kind.PROPERTY, getter, setter))
-
         if type(function) is int and function:
-            self.on(function, (TRANSFER, extend, 0))
+            self.on(function, ("extend_property", receiver, name, target))
+
+    def extend_property(self, value: int, receiver: int, name: str, target: int) -> None:
+        """A property with `value` for its `name`."""
+        getter, setter = self.first[receiver], self.second[receiver]
+        if name == "setter":
+            setter = value
+        elif name == "getter":
+            getter = value
+        self.add(target, self.value(Kind.PROPERTY, getter, setter))
 
     def _list_method(
         self, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
@@ -498,13 +505,8 @@ class Builtins(Calls):
         elif name == "insert" and len(given) > 1:
             self.give(given[1], self.rest(value))
             self.flow(self.all_items(value), self.rest(value))
-        elif (
-            name in ("extend", "update", "extendleft", "__iadd__")
-            and given
-            and type(given[0]) is int
-            and given[0] & MASK
-        ):
-            self.on(given[0], (TRANSFER, lambda v: self.iterate(caller, v, self.rest(value)), 0))
+        elif name in ("extend", "update", "extendleft", "__iadd__") and given and type(given[0]) is int and given[0]:
+            self.on(given[0], ("take_each", caller, self.rest(value)))
         elif name in ("pop", "popleft", "__next__", "__getitem__"):
             if given and isinstance(given[0], Constant):
                 self.get_item(key, caller, value, given[0], target)
@@ -546,13 +548,13 @@ class Builtins(Calls):
                 self.add(target, pair)
         elif name in ("update", "__ior__"):
             for argument in given:
-                if type(argument) is int and argument & MASK:
-                    self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
+                if type(argument) is int and argument:
+                    self.on(argument, ("merge", value))
             self._keyword_items(value, arguments)
         elif name == "copy":
             made = self.new_site((*key, "copy", value), "dict")
             self.add(target, made)
-            self._merge_into(made, value)
+            self.merge(value, made)
         elif name == "__setitem__" and len(given) > 1:
             self.set_item(key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
 
@@ -560,30 +562,31 @@ class Builtins(Calls):
         for name, argument in arguments.keywords:
             if name is not None:
                 self.give(argument, self.field(value, name))
-            elif type(argument) is int and argument & MASK:
-                self.on(argument, (TRANSFER, lambda v: self._merge_into(value, v), 0))
+            elif type(argument) is int and argument:
+                self.on(argument, ("merge", value))
 
-    def _merge_into(self, value: int, other: int) -> None:
+    def merge(self, other: int, value: int) -> None:
+        """`value.update(other)`."""
         if self.kinds[other] != Kind.OBJECT or other == value:
             return
         if self.site_of(other)[0] == "dict":
             self.watch(other, ("fields", value, frozenset()))
             self.flow(self.rest(other), self.rest(value))
             self.flow(self.keys(other), self.keys(value))
-        else:  # pairs
+        else:
+            self.on(self.all_items(other), ("take_pair", value))
 
-            def take(pair: int) -> None:
-                if self.kinds[pair] == Kind.OBJECT:
-                    self.flow(self.field(pair, 1), self.rest(value))
-                    self.flow(self.rest(pair), self.rest(value))
-
-            self.on(self.all_items(other), (TRANSFER, take, 0))
+    def take_pair(self, pair: int, value: int) -> None:
+        """An item of `dict(pairs)`."""
+        if self.kinds[pair] == Kind.OBJECT:
+            self.flow(self.field(pair, 1), self.rest(value))
+            self.flow(self.rest(pair), self.rest(value))
 
     def _pairs(self, key: tuple, parts: list[int], target: int) -> int:
         """An iterator of tuples of which item i holds `parts[i]`."""
         pair = self.new_site((*key, "pair"), "tuple", len(parts))
         for index, part in enumerate(parts):
-            if part & MASK:
+            if part:
                 self.flow(part, self.field(pair, index))
         if target:
             made = self.new_site((*key, "pairs"), "iterator")
@@ -594,20 +597,21 @@ class Builtins(Calls):
     def _key_calls(self, key: tuple, caller: int, arguments: Any, items: int) -> None:
         """`key=` of sorted, min, max and list.sort is called with the items."""
         for name, argument in arguments.keywords:
-            if name == "key" and type(argument) is int and argument & MASK:
+            if name == "key" and type(argument) is int and argument:
                 ignored = self.new((*key, "key"))
-                self.on(argument, (CALLBACK, ((*key, "key"), caller, variables_as_arguments((items,)), ignored), 0))
+                self.on(argument, call_back((*key, "key"), caller, variables_as_arguments((items,)), ignored))
 
     # -- built-in functions ----------------------------------------------------------------------------------------------------------
 
     def _items(self, key: tuple, caller: int, argument: Any) -> int:
         """A variable of what iterating over an argument yields."""
-        if type(argument) is not int or not argument & MASK:
+        if type(argument) is not int or not argument:
             return 0
         variable = self.new((*key, "items", argument))
-        if variable not in self.copies:
-            self.copies[variable] = []
-            self.on(argument, (TRANSFER, lambda v: self.iterate(caller, v, variable), 0))
+        mark = "items", variable
+        if mark not in self.bound:
+            self.bound.add(mark)
+            self.on(argument, ("take_each", caller, variable))
         return variable
 
     def call_builtin(self, key: tuple, caller: int, name: str, arguments: Any, target: int) -> None:
@@ -624,8 +628,8 @@ class Builtins(Calls):
             handler(self, key, caller, given, arguments, target)
         elif name in _SPECIAL_METHODS:
             for argument in given if name == "print" else given[:1]:
-                if type(argument) is int and argument & MASK:
-                    self.on(argument, (TRANSFER, lambda v: self.implicit(caller, v, _SPECIAL_METHODS[name]), 0))
+                if type(argument) is int and argument:
+                    self.on(argument, ("call_special", caller, _SPECIAL_METHODS[name]))
         if name in _PASS_THROUGH:
             for argument in given[1:2] if name == "typing.cast" else given[:1]:
                 self.give(argument, target)
@@ -633,25 +637,27 @@ class Builtins(Calls):
                 self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         elif name in _CALLBACK_KEYWORDS:
             for keyword, argument in arguments.keywords:
-                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument & MASK:
+                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument:
                     ignored = self.new((*key, "thread"))
-                    self.on(argument, (CALLBACK, ((*key, "thread"), caller, NO_ARGUMENTS, ignored), 0))
+                    self.on(argument, call_back((*key, "thread"), caller, NO_ARGUMENTS, ignored))
+
+    def call_special(self, value: int, caller: int, name: str) -> None:
+        """`implicit` as a step."""
+        self.implicit(caller, value, name)
 
     def _map(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site((*key, "map"), "iterator")
         self.add(target, made)
-        if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
+        if len(given) > 1 and type(given[0]) is int and given[0]:
             items = tuple(self._items((*key, i), caller, argument) for i, argument in enumerate(given[1:]))
-            self.on(given[0], (CALLBACK, ((*key, "map"), caller, variables_as_arguments(items), self.rest(made)), 0))
+            self.on(given[0], call_back((*key, "map"), caller, variables_as_arguments(items), self.rest(made)))
 
     def _starmap(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site((*key, "map"), "iterator")
         self.add(target, made)
-        if len(given) > 1 and type(given[0]) is int and given[0] & MASK:
+        if len(given) > 1 and type(given[0]) is int and given[0]:
             items = self._items(key, caller, given[1])
-            starred = variables_as_arguments(())
-            starred.positional = ((1, items),)
-            self.on(given[0], (CALLBACK, ((*key, "map"), caller, starred, self.rest(made)), 0))
+            self.on(given[0], call_back((*key, "map"), caller, Arguments(((1, items),)), self.rest(made)))
 
     def _filter(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site((*key, "filter"), "iterator")
@@ -660,20 +666,9 @@ class Builtins(Calls):
             items = self._items(key, caller, given[1])
             if items:
                 self.flow(items, self.rest(made))
-            if type(given[0]) is int and given[0] & MASK:
-                self.on(
-                    given[0],
-                    (
-                        CALLBACK,
-                        (
-                            (*key, "filter"),
-                            caller,
-                            variables_as_arguments((items,)),
-                            self.new((*key, "ignored")),
-                        ),
-                        0,
-                    ),
-                )
+            if type(given[0]) is int and given[0]:
+                ignored = self.new((*key, "ignored"))
+                self.on(given[0], call_back((*key, "filter"), caller, variables_as_arguments((items,)), ignored))
 
     def _reduce(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 2 or type(given[0]) is not int:
@@ -685,56 +680,39 @@ class Builtins(Calls):
         if len(given) > 2:
             self.give(given[2], total)
         self.flow(total, target)
-        self.on(given[0], (CALLBACK, ((*key, "reduce"), caller, variables_as_arguments((total, items)), total), 0))
+        self.on(given[0], call_back((*key, "reduce"), caller, variables_as_arguments((total, items)), total))
 
     def _sequence(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """sorted, list, tuple, set, reversed, iter, …: a new container with the items of the old one."""
         made = self.new_site((*key, "sequence"), "list")
         self.add(target, made)
-        if not given or type(given[0]) is not int or not given[0] & MASK:
+        if not given or type(given[0]) is not int or not given[0]:
             return
-
-        def copy(value: int) -> None:
-            kind = self.kinds[value]
-            if (
-                kind == Kind.OBJECT
-                and self.site_of(value)[0] in ("list", "tuple")
-                and not arguments.keywords
-                and self._keeps_order(key)
-            ):
-                self.watch(value, ("fields", made, frozenset()))
-                self.flow(self.rest(value), self.rest(made))
-            else:
-                self.iterate(caller, value, self.rest(made))
-
-        self.on(given[0], (TRANSFER, copy, 0))
+        self.on(given[0], ("take_each", caller, self.rest(made)))
         self._key_calls(key, caller, arguments, self.rest(made))
 
-    def _keeps_order(self, key: tuple) -> bool:
-        return False
-
     def _iter(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if not given or type(given[0]) is not int or not given[0] & MASK:
+        if not given or type(given[0]) is not int or not given[0]:
             return
-
-        def start(value: int) -> None:
-            if self.kinds[value] == Kind.INSTANCE:
-                for name in ("__iter__", "__aiter__"):
-                    if self.find_member(self.first[value], self.second[value], name) is not None:
-                        self.call_method((*key, name), caller, value, name, NO_ARGUMENTS, target)
-                        return
-            self.add(target, value)
-
         if len(given) > 1:
             made = self.new_site((*key, "iter"), "iterator")
             self.add(target, made)
-            self.on(given[0], (CALLBACK, ((*key, "iter"), caller, NO_ARGUMENTS, self.rest(made)), 0))
+            self.on(given[0], call_back((*key, "iter"), caller, NO_ARGUMENTS, self.rest(made)))
         else:
-            self.on(given[0], (TRANSFER, start, 0))
+            self.on(given[0], ("start_iteration", key, caller, target))
+
+    def start_iteration(self, value: int, key: tuple, caller: int, target: int) -> None:
+        """`iter(value)`."""
+        if self.kinds[value] == Kind.INSTANCE:
+            for name in ("__iter__", "__aiter__"):
+                if self.find_member(self.first[value], self.second[value], name) is not None:
+                    self.call_method((*key, name), caller, value, name, NO_ARGUMENTS, target)
+                    return
+        self.add(target, value)
 
     def _next(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if given and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (NEXT, (caller, target), 0))
+        if given and type(given[0]) is int and given[0]:
+            self.on(given[0], ("advance", caller, target))
         if len(given) > 1:
             self.give(given[1], target)
 
@@ -773,47 +751,50 @@ class Builtins(Calls):
         made = self.new_site((*key, "dict"), "dict")
         self.add(target, made)
         for argument in given[-1:]:
-            if type(argument) is int and argument & MASK:
-                self.on(argument, (TRANSFER, lambda v: self._merge_into(made, v), 0))
+            if type(argument) is int and argument:
+                self.on(argument, ("merge", made))
         self._keyword_items(made, arguments)
 
     def _defaultdict(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         self._dict(key, caller, given[1:], arguments, target)
         made = self.new_site((*key, "dict"), "dict")
-        if given and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (CALLBACK, ((*key, "factory"), caller, NO_ARGUMENTS, self.rest(made)), 0))
+        if given and type(given[0]) is int and given[0]:
+            self.on(given[0], call_back((*key, "factory"), caller, NO_ARGUMENTS, self.rest(made)))
 
     def _getattr(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) > 2:
             self.give(given[2], target)
         if len(given) < 2 or type(given[0]) is not int:
             return
-
-        def load(name: Any) -> None:
-            if isinstance(name, str):
-                self.on(given[0], (TRANSFER, lambda v: self.load_attribute(caller, v, name, target, False), 0))
-
-        self._each_constant(given[1], load)
+        self._each_constant(given[1], "load_named", given[0], caller, target)
         prefix = self._prefixes().get(given[1]) if type(given[1]) is int else None
         if prefix:
+            self.later.append(("key", "without_keys", (given[1], "get_prefixed", (given[0], caller, prefix, target))))
 
-            def late() -> None:
-                if not any(self.kinds[v] == Kind.CONSTANT for v in self.points.get(given[1], ())):
-                    self.on(given[0], (TRANSFER, lambda v: self._load_prefixed(caller, v, prefix, target), 0))
+    def load_named(self, name: int, source: int, caller: int, target: int) -> None:
+        """`getattr(source, name)` reaches `target`."""
+        if isinstance(self.first[name], str):
+            self.on(source, ("load_step", caller, self.first[name], target))
 
-            self.later.append(("key", late, 0))
+    def load_step(self, value: int, caller: int, name: str, target: int) -> None:
+        """`load_attribute` as a step."""
+        self.load_attribute(caller, value, name, target, False)
+
+    def get_prefixed(self, source: int, caller: int, prefix: str, target: int) -> None:
+        """`getattr(source, prefix + unknown)` reaches `target`."""
+        self.on(source, ("load_prefixed", caller, prefix, target))
 
     def _prefixes(self) -> dict[int, str]:
         """Variables of this file that hold a literal beginning and an unknown end."""
         if self.state.prefixes is None:
             self.state.prefixes = {
-                self.base | target: method[1]
+                target: method[1]
                 for method, target, _ in self.facts.items
                 if method.__class__ is tuple and method[0] == "concat"
             }
         return self.state.prefixes
 
-    def _load_prefixed(self, caller: int, value: int, prefix: str, target: int) -> None:
+    def load_prefixed(self, value: int, caller: int, prefix: str, target: int) -> None:
         """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
         if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
             return
@@ -822,65 +803,85 @@ class Builtins(Calls):
             for name in found:
                 self.load_attribute(caller, value, name, target, True)
 
-    def _each_constant(self, argument: Any, act: Callable[[Any], None]) -> None:
+    def _each_constant(self, argument: Any, method: str, *arguments: Any) -> None:
+        """Takes a step with every literal that an argument may be."""
         if isinstance(argument, Constant):
-            act(argument.value)
-        elif type(argument) is int and argument & MASK:
-            self.on(argument, (TRANSFER, lambda v: self.kinds[v] == Kind.CONSTANT and act(self.first[v]), 0))
+            getattr(self, method)(self.constant(argument.value), *arguments)
+        elif type(argument) is int and argument:
+            self.on(argument, ("with_constant", method, arguments))
+
+    def with_constant(self, value: int, method: str, arguments: tuple) -> None:
+        """A step that is taken with literals only."""
+        if self.kinds[value] == Kind.CONSTANT:
+            getattr(self, method)(value, *arguments)
 
     def _setattr(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 3 or type(given[0]) is not int:
             return
         source = self.new((*key, "value"))
         self.give(given[2], source)
+        self._each_constant(given[1], "store_named", given[0], caller, source)
 
-        def store(name: Any) -> None:
-            if isinstance(name, str):
-                self.on(given[0], (TRANSFER, lambda v: self.store_attribute(caller, v, name, source), 0))
+    def store_named(self, name: int, owner: int, caller: int, source: int) -> None:
+        """`setattr(owner, name, source)`."""
+        if isinstance(self.first[name], str):
+            self.on(owner, ("store_step", caller, self.first[name], source))
 
-        self._each_constant(given[1], store)
+    def store_step(self, value: int, caller: int, name: str, source: int) -> None:
+        """`store_attribute` as a step."""
+        self.store_attribute(caller, value, name, source)
 
     def _type(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        def class_of(value: int) -> None:
-            if self.kinds[value] == Kind.INSTANCE:
-                self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
+        if len(given) == 1 and type(given[0]) is int and given[0]:
+            self.on(given[0], ("take_class", target))
 
-        if len(given) == 1 and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (TRANSFER, class_of, 0))
+    def take_class(self, value: int, target: int) -> None:
+        """`type(value)`."""
+        if self.kinds[value] == Kind.INSTANCE:
+            self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
 
     def _super(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if len(given) < 2 or type(given[0]) is not int or type(given[1]) is not int:
             return
+        self.on(given[0], ("with_owner", given[1], target))
 
-        def pair(owner: int) -> None:
-            if self.kinds[owner] == Kind.CLASS:
-                self.on(given[1], (TRANSFER, lambda v: self.add(target, self.value(Kind.SUPER, owner, v)), 0))
+    def with_owner(self, owner: int, receiver: int, target: int) -> None:
+        """`super(owner, receiver)`."""
+        if self.kinds[owner] == Kind.CLASS:
+            self.on(receiver, ("wrap_second", Kind.SUPER, owner, target))
 
-        self.on(given[0], (TRANSFER, pair, 0))
+    def wrap_second(self, value: int, kind: int, first: int, target: int) -> None:
+        """A value made of two, of which the second is at hand."""
+        self.add(target, self.value(kind, first, value))
 
-    def _wrap(self, kind: Kind) -> Callable:
-        def wrap(self: Any, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-            if given and type(given[0]) is int:
-                self.on(given[0], (TRANSFER, lambda v: self.add(target, self.value(kind, v)), 0))
+    def wrap_first(self, value: int, kind: int, second: int, target: int) -> None:
+        """A value made of two, of which the first is at hand."""
+        self.add(target, self.value(kind, value, second))
 
-        return wrap
+    def _static_method(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given and type(given[0]) is int:
+            self.on(given[0], ("wrap_first", Kind.STATIC, 0, target))
+
+    def _class_method(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        if given and type(given[0]) is int:
+            self.on(given[0], ("wrap_first", Kind.CLASSMETHOD, 0, target))
 
     def _property(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         named = dict(arguments.keywords)
         getter = given[0] if given else named.get("fget", 0)
         setter = given[1] if len(given) > 1 else named.get("fset", 0)
+        if type(getter) is int and getter:
+            self.on(getter, ("make_property", setter if type(setter) is int else 0, target))
 
-        def make(function: int) -> None:
-            if type(setter) is int and setter & MASK:
-                self.on(setter, (TRANSFER, lambda v: self.add(target, self.value(Kind.PROPERTY, function, v)), 0))
-            else:
-                self.add(target, self.value(Kind.PROPERTY, function, -1))
-
-        if type(getter) is int and getter & MASK:
-            self.on(getter, (TRANSFER, make, 0))
+    def make_property(self, getter: int, setter: int, target: int) -> None:
+        """A property with each function that the setter's variable holds; 0: without one."""
+        if setter:
+            self.on(setter, ("wrap_second", Kind.PROPERTY, getter, target))
+        else:
+            self.add(target, self.value(Kind.PROPERTY, getter, -1))
 
     def _partial(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if not given or type(given[0]) is not int or not given[0] & MASK:
+        if not given or type(given[0]) is not int or not given[0]:
             return
         self.add(target, self.make_partial(key, given[0], tuple(arguments.positional[1:]), tuple(arguments.keywords)))
 
@@ -888,19 +889,19 @@ class Builtins(Calls):
         if not given:
             self.add(target, self.value(Kind.NAMESPACE, self.slot))
             return
+        if type(given[0]) is int and given[0]:
+            self.on(given[0], ("take_namespace", target))
 
-        def names_of(value: int) -> None:
-            if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
-                self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
-
-        if type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (TRANSFER, names_of, 0))
+    def take_namespace(self, value: int, target: int) -> None:
+        """`vars(value)`."""
+        if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
+            self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
 
     def _factory(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""
         self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
         for argument in given[:1]:
-            if type(argument) is int and argument & MASK:
+            if type(argument) is int and argument:
                 self.give(argument, self.new((*key, "decorated")))
 
     def _lru_cache(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -910,31 +911,30 @@ class Builtins(Calls):
                 self.give(argument, target)
 
     def _import_module(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        def load(name: Any) -> None:
-            if isinstance(name, str) and name and not name.startswith("."):
-                entity = self.ask("resolved", self.slot, name)
-                if entity is not None:
-                    self.add_entity(target, entity)
-
         if given:
-            self._each_constant(given[0], load)
+            self._each_constant(given[0], "load_module", target)
+
+    def load_module(self, constant: int, target: int) -> None:
+        """`import_module(name)`."""
+        name = self.first[constant]
+        if isinstance(name, str) and name and not name.startswith("."):
+            entity = self.ask("resolved", self.slot, name)
+            if entity is not None:
+                self.add_entity(target, entity)
 
     def _object_new(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        def make(value: int) -> None:
-            if self.kinds[value] == Kind.CLASS:
-                self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
+        if given and type(given[0]) is int and given[0]:
+            self.on(given[0], ("take_instance", target))
 
-        if given and type(given[0]) is int and given[0] & MASK:
-            self.on(given[0], (TRANSFER, make, 0))
+    def take_instance(self, value: int, target: int) -> None:
+        """`object.__new__(value)`."""
+        if self.kinds[value] == Kind.CLASS:
+            self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
 
     def _register(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if given and type(given[0]) is int and given[0] & MASK:
+        if given and type(given[0]) is int and given[0]:
             self.give(given[0], target)
-            self.on(given[0], (CALLBACK, ((*key, "exit"), caller, NO_ARGUMENTS, self.new((*key, "exit"))), 0))
-
-
-def _wrapper(kind: Kind) -> Callable:
-    return Builtins._wrap(None, kind)
+            self.on(given[0], call_back((*key, "exit"), caller, NO_ARGUMENTS, self.new((*key, "exit"))))
 
 
 _HANDLERS: dict[str, Callable] = {
@@ -966,8 +966,8 @@ _HANDLERS: dict[str, Callable] = {
     "property": Builtins._property,
     "functools.cached_property": Builtins._property,
     "abc.abstractproperty": Builtins._property,
-    "staticmethod": _wrapper(Kind.STATIC),
-    "classmethod": _wrapper(Kind.CLASSMETHOD),
+    "staticmethod": Builtins._static_method,
+    "classmethod": Builtins._class_method,
     "functools.partial": Builtins._partial,
     "functools.partialmethod": Builtins._partial,
     "functools.wraps": Builtins._factory,

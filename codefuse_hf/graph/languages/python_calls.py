@@ -8,12 +8,10 @@ from codefuse_hf.graph.languages.python_attributes import Attributes
 from codefuse_hf.graph.languages.python_facts import Constant
 from codefuse_hf.graph.languages.python_structure import Signature
 from codefuse_hf.graph.languages.python_values import (
-    CALLBACK,
-    MASK,
-    STAR_ARGUMENT,
-    STAR_KEYWORDS,
     Arguments,
     Kind,
+    call_back,
+    with_constants,
 )
 
 
@@ -39,6 +37,13 @@ class Calls(Attributes):
             self._call_partial(key, caller, value, arguments, target)
         elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
             self.invoke(key, caller, self.first[value], arguments, target)
+
+    def call_value(
+        self, value: int, key: tuple, caller: int, positional: tuple, keywords: tuple, prefix: tuple, target: int
+    ) -> None:
+        """The step of `call_back`."""
+        arguments = Arguments(with_constants(positional), with_constants(keywords), prefix)
+        self.invoke(key, caller, value, arguments, target)
 
     # -- functions -----------------------------------------------------------------------------------------------------------------
 
@@ -103,8 +108,8 @@ class Calls(Attributes):
             position += 1
         for star, argument in arguments.positional:
             if star:
-                if type(argument) is int and argument & MASK:
-                    self.on(argument, (STAR_ARGUMENT, (owner, function, position), 0))
+                if type(argument) is int and argument:
+                    self.on(argument, ("star_argument", owner, function, position))
                 # What follows a star can land anywhere after it; this is where it lands for sure.
                 position = max(position, count)
                 continue
@@ -116,7 +121,7 @@ class Calls(Attributes):
         for name, argument in arguments.keywords:
             if name is None:
                 if argument:
-                    self.on(argument, (STAR_KEYWORDS, (owner, function), 0))
+                    self.on(argument, ("star_keywords", owner, function))
                 continue
             for place, parameter in enumerate(parameters):
                 if parameter[0] == name and parameter[1] in (1, 3):
@@ -128,7 +133,7 @@ class Calls(Attributes):
 
     def _give_parameter(self, argument: Any, owner: int, function: int, position: int, parameter: tuple) -> None:
         if type(argument) is int:
-            if argument & MASK:
+            if argument:
                 self.flow(argument, self.parameter(owner, function, position))
         elif parameter[2]:
             self.give(argument, self.parameter(owner, function, position))
@@ -217,14 +222,15 @@ class Calls(Attributes):
 
     def make_partial(self, key: tuple, callee: int, positional: tuple, keywords: tuple) -> int:
         """A PARTIAL value. It carries what others must know: which arguments there are, and literals; the variables stay here."""
-        name = key, callee, tuple([(w, _described(v)) for w, v in (*positional, *keywords)]), positional, keywords
-        number = self.state.partials.setdefault(name, len(self.state.partials))
-        return self.value(Kind.PARTIAL, self.slot, (number, name[2], len(positional)))
+        arguments = (*positional, *keywords)
+        shape = tuple([(word, _described(argument)) for word, argument in arguments])
+        variables = callee, *[argument if type(argument) is int else 0 for _, argument in arguments]
+        number = self.state.partials.setdefault((key, shape, variables), len(self.state.partials))
+        return self.value(Kind.PARTIAL, self.slot, (number, shape, len(positional)))
 
-    def partial_variables(self, number: int) -> list[int]:
+    def partial_variables(self, number: int) -> tuple[int, ...]:
         """The callee of a partial made in this file, then its arguments."""
-        _, callee, _, positional, keywords = list(self.state.partials)[number]
-        return [callee, *(v for _, v in positional), *(v for _, v in keywords)]
+        return list(self.state.partials)[number][2]
 
     def partial_variable(self, value: int, position: int) -> int:
         return self.shared(self.first[value], "partial", self.second[value][0], position)
@@ -236,16 +242,19 @@ class Calls(Attributes):
             return  # a partial of itself
         early: list[tuple[Any, Any]] = []
         for position, (word, known) in enumerate(shape, 1):
-            source = self.partial_variable(value, position) if known is None else known[1] and Constant(known[2])
+            if known is None:
+                source = self.partial_variable(value, position)
+            else:
+                source = Constant(known[2]) if known[1] else 0
             early.append((word, source))
         merged = Arguments(
             (*early[:count], *arguments.positional), (*early[count:], *arguments.keywords), arguments.prefix
         )
-        self.on(self.partial_variable(value, 0), (CALLBACK, ((*key, mark), caller, merged, target), 0))
+        self.on(self.partial_variable(value, 0), call_back((*key, mark), caller, merged, target))
 
 
 def _described(argument: Any) -> tuple | None:
     """An argument without its variable: None for one, else (type, whether it is a literal, literal)."""
     if isinstance(argument, Constant):
-        return type(argument.value), True, argument.value
-    return None if type(argument) is int and argument & MASK else (int, 0, 0)
+        return type(argument.value).__name__, True, argument.value
+    return None if type(argument) is int and argument else ("int", False, 0)

@@ -1,10 +1,12 @@
 """Values and variables of the solver, and how values move: inside a file along its tables, between files as messages.
 
 Everything that happens to one file happens in its own `FileState`, from its facts, the answers of the `Structure` and the messages it gets, in this order.
-So a file's run can be repeated by itself: that is what makes an update cost time in what changed (python_rounds.py).
+So a file's run can be repeated by itself: that is what makes an update cost time in what changed (python_rounds.py). And a state is plain data, so that it
+can be put away while other files run: that is what keeps a build small (python_states.py).
 
-A variable is `file << SHIFT | number`. Numbers below SHARED belong to one run of the file. Other files know a variable by a name (`shared`): a tuple of
-the file, what kind of variable it is, and labels; the names have numbers from SHARED on, which stay the same over runs.
+The variables of a file are numbered in its state: those of its program first, then what comes up while it runs. A variable that other files know has a name,
+too: a tuple of the file, what kind of variable it is, and labels. Names that files use of each other have numbers which stay the same over runs
+(`file << SHIFT | count`); a file knows another one's variable as the negative of that number.
 """
 
 from __future__ import annotations
@@ -14,9 +16,8 @@ from typing import Any
 
 from codefuse_hf.graph.languages.python_facts import Constant
 from codefuse_hf.graph.languages.python_structure import Place, Structure
-from codefuse_hf.graph.languages.python_values import MASK, SHIFT, Kind
+from codefuse_hf.graph.languages.python_values import SHIFT, Kind
 
-SHARED = 1 << 23
 SUBSCRIBE, EXISTS = -1, -2
 """Messages are pairs (variable, value). In place of a value: the sender wants the variable's values; the variable has come into being."""
 
@@ -28,38 +29,43 @@ MAX_CONTAINERS = 6
 _CONSTANT = Kind.CONSTANT
 _CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
 
+Step = tuple
+"""What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data."""
+
 
 class FileState:
-    """What one run has found out about one file.
+    """What one run has found out about one file. Everything in it is plain data.
 
     Attributes:
-        points: values of each variable, few each, in order of arrival; of other files' variables, what has arrived here.
-        copies, dynamic: where a variable's values go, and what else happens to each of them.
-        opened: variables known by name that are in use, and the variables that they are here.
-        subscribers: the files that want a variable's values, with the variable's name.
-        subscribed: the other files' variables whose values are sent here.
+        points: values of each variable, few each, in order of arrival.
+        far: what has arrived here of other files' variables.
+        copies: where a variable's values go: one variable, or a list.
+        steps: what else happens to each of them: one step, or a list.
+        extra: variables by what the run knows them by; `named`: by the names that others may use.
+        opened: numbers that others use, and the variables that they are here.
+        subscribers: the files that want a variable's values, with the variable's number.
+        watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
         calls, uses: edges (definition, target file, target definition).
         asked: questions put to the Structure.
     """
 
     __slots__ = (
-        "asked", "bound", "calls", "caught", "copies", "dynamic", "extra", "later", "opened", "partials", "points", "prefixes", "queued", "site_fields",
-        "site_watchers", "sites", "slot", "store_watchers", "stores", "subscribed", "subscribers", "uses", "views", "views_by_name", "wanted", "watchers",
-        "work",
+        "asked", "bound", "calls", "caught", "copies", "extra", "far", "later", "named", "opened", "partials", "points", "prefixes", "site_fields",
+        "site_watchers", "sites", "slot", "steps", "store_watchers", "stores", "subscribers", "uses", "views", "views_by_name", "watched", "watchers",
     )  # fmt: skip
 
-    def __init__(self, slot: int):
+    def __init__(self, slot: int, variables: int):
         self.slot = slot
-        self.points: dict[int, tuple[int, ...]] = {}
-        self.copies: dict[int, list[int]] = {}
-        self.dynamic: dict[int, list[tuple]] = {}
-        self.work: deque[tuple[int, int]] = deque()
-        self.queued: deque[tuple[tuple, int]] = deque()
+        self.points: list[tuple[int, ...]] = [()] * variables
+        self.far: dict[int, tuple[int, ...]] = {}
+        self.copies: dict[int, int | list[int]] = {}
+        self.steps: dict[int, Step | list[Step]] = {}
         self.extra: dict[Any, int] = {}
+        self.named: dict[tuple, int] = {}
         self.opened: dict[int, int] = {}
         self.subscribers: dict[int, list[tuple[int, int]]] = {}
-        self.subscribed: set[int] = set()
+        self.watched: set[int] = set()
         self.later: list[tuple] = []
         self.calls: set[tuple[int, int, int]] = set()
         self.uses: set[tuple[int, int, int]] = set()
@@ -76,7 +82,6 @@ class FileState:
         self.views_by_name: dict[str, list[tuple[int, int]]] = {}
         self.stores: dict[str, list[tuple[Place, int]]] = {}
         self.store_watchers: dict[int, list[int]] = {}
-        self.wanted: set[int] = set()
 
 
 class Flows:
@@ -89,19 +94,21 @@ class Flows:
         self.first: list[Any] = []
         self.second: list[Any] = []
         self.numbers: dict[tuple, int] = {}
-        self.names: dict[int, tuple] = {}
-        self.counts: dict[int, int] = {}
+        self.names: dict[int, list[tuple]] = {}
         self.out: dict[int, list[int]] = {}
+        self.work: deque[tuple[int, int]] = deque()
+        self.queued: deque[tuple[Step, int]] = deque()
         self.slot = -1
 
     def enter_file(self, state: FileState) -> None:
         """Makes `state` the one that is worked on; its messages go to `out`, which starts empty."""
-        self.state, self.slot, self.base = state, state.slot, state.slot << SHIFT
+        self.state, self.slot = state, state.slot
         self.facts = self.structure.facts[state.slot]
+        self.wanted = self.structure.wanted(state.slot)
         self.out = {}
-        self.points, self.copies, self.dynamic = state.points, state.copies, state.dynamic
-        self.work, self.queued, self.extra, self.opened = state.work, state.queued, state.extra, state.opened
-        self.subscribed, self.subscribers, self.later = state.subscribed, state.subscribers, state.later
+        self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
+        self.extra, self.named, self.opened = state.extra, state.named, state.opened
+        self.subscribers, self.later = state.subscribers, state.later
         self.calls, self.uses, self.bound, self.asked = state.calls, state.uses, state.bound, state.asked
 
     def ask(self, *key: Any) -> Any:
@@ -126,100 +133,136 @@ class Flows:
         """The value of a literal. 1, True and 1.0 are equal in Python; their types keep them apart."""
         return self.value(_CONSTANT, value, type(value))
 
+    def fresh(self) -> int:
+        """A variable of this file that is new."""
+        self.points.append(())
+        return len(self.points) - 1
+
     def new(self, key: Any) -> int:
         """The variable of this file that its run knows by `key`; made when it is first asked for."""
-        number = self.extra.get(key)
-        if number is None:
-            number = self.extra[key] = self.base | (self.facts.variables + len(self.extra))
-        return number
+        variable = self.extra.get(key)
+        if variable is None:
+            self.points.append(())
+            variable = self.extra[key] = len(self.points) - 1
+        return variable
 
     def shared(self, *name: Any) -> int:
         """The variable of file `name[0]` that all files know by this name."""
+        if name[0] == self.slot:
+            variable = self.named.get(name)
+            return self.open(name) if variable is None else variable
+        number = self.numbers.get(name)
+        return -(self.number(name) if number is None else number)
+
+    def number(self, name: tuple) -> int:
+        """The number by which files speak of a variable to each other."""
         number = self.numbers.get(name)
         if number is None:
-            slot = name[0]
-            count = self.counts[slot] = self.counts.get(slot, -1) + 1
-            number = self.numbers[name] = slot << SHIFT | SHARED + count
-            self.names[number] = name
-        if name[0] == self.slot:
-            return self.opened[number] if number in self.opened else self.open(number, name)
+            known = self.names.setdefault(name[0], [()])  # no number is 0: its negative must differ from it
+            number = self.numbers[name] = name[0] << SHIFT | len(known)
+            known.append(name)
         return number
 
-    def open(self, number: int, name: tuple) -> int:
-        """The variable of this file that a name stands for; it is in use from now on."""
+    def name_of(self, number: int) -> tuple:
+        """The name behind a number."""
+        return self.names[number >> SHIFT][number & (1 << SHIFT) - 1]
+
+    def local(self, number: int) -> int:
+        """The variable of this file that others know by `number`."""
+        variable = self.opened.get(number)
+        if variable is None:
+            variable = self.opened[number] = self.shared(*self.name_of(number))
+        return variable
+
+    def open(self, name: tuple) -> int:
+        """Makes the variable of this file that a name stands for; it is in use from now on."""
         raise NotImplementedError
+
+    def held(self, variable: int) -> tuple[int, ...]:
+        """The values of a variable, as far as they are known here."""
+        return self.points[variable] if variable >= 0 else self.far.get(variable, ())
 
     def add(self, variable: int, value: int) -> None:
         """Puts a value into a variable, whosever it is."""
-        known = self.points.get(variable)
-        kind = self.kinds[value]
-        if known is not None:
+        known = self.points[variable] if variable >= 0 else self.far.get(variable)
+        if known:
             if value in known:
                 return
             size = len(known)
-            if size >= MAX_CONTAINERS and (size >= MAX_VALUES or kind in _CONTAINER_KINDS):
+            if size >= MAX_CONTAINERS and (size >= MAX_VALUES or self.kinds[value] in _CONTAINER_KINDS):
                 return
-        slot = variable >> SHIFT
-        if slot != self.slot:
-            self.send(slot, variable, value)
-            if variable in self.subscribed:
-                self.work.append((variable, value))
+            now = (*known, value)
         else:
-            if kind == _CONSTANT:
-                local = variable & MASK
-                if local < self.facts.variables and local not in self.state.wanted:
-                    return
+            now = (value,)
+        if variable >= 0:
+            if self.kinds[value] == _CONSTANT and variable < self.facts.variables and variable not in self.wanted:
+                return
+            self.points[variable] = now
             self.work.append((variable, value))
-        self.points[variable] = (value,) if known is None else (*known, value)
+        else:
+            self.far[variable] = now
+            self.send(-variable >> SHIFT, -variable, value)
+            if variable in self.copies or variable in self.steps:
+                self.work.append((variable, value))
 
-    def send(self, receiver: int, variable: int, value: int) -> None:
+    def send(self, receiver: int, number: int, value: int) -> None:
         messages = self.out.get(receiver)
         if messages is None:
             messages = self.out[receiver] = []
-        messages += (variable, value)
+        messages += (number, value)
 
     def subscribe(self, variable: int) -> None:
-        """Has another file send the values of its variable here."""
-        if variable not in self.subscribed:
-            self.subscribed.add(variable)
-            self.send(variable >> SHIFT, variable, SUBSCRIBE)
+        """Has another file send the values of its variable here, unless it does already."""
+        if variable not in self.copies and variable not in self.steps:
+            self.send(-variable >> SHIFT, -variable, SUBSCRIBE)
+
+    def follow_table(self, table: int) -> None:
+        """Has another file tell what comes to be in one of its tables of stores or items."""
+        if table not in self.state.watched:
+            self.state.watched.add(table)
+            self.send(-table >> SHIFT, -table, SUBSCRIBE)
 
     def flow(self, source: int, target: int) -> None:
         """Everything in `source`, now or later, reaches `target`."""
         if source == target:
             return
-        if source >> SHIFT != self.slot:
+        if source < 0:
             self.subscribe(source)
-        targets = self.copies.get(source)
+        copies = self.copies
+        targets = copies.get(source)
         if targets is None:
-            self.copies[source] = [target]
+            copies[source] = target
+        elif targets.__class__ is int:
+            if targets == target:
+                return
+            copies[source] = [targets, target]
         elif len(targets) < 8 and target in targets:
             return
         else:
             targets.append(target)
-        known = self.points.get(source)
-        if known:
-            for value in known:
-                self.add(target, value)
+        for value in self.points[source] if source >= 0 else self.far.get(source, ()):
+            self.add(target, value)
 
-    def on(self, variable: int, operation: tuple) -> None:
-        """Applies an operation to every value of a variable, now and later."""
-        if variable >> SHIFT != self.slot:
+    def on(self, variable: int, step: Step) -> None:
+        """Takes a step with every value of a variable, now and later."""
+        if variable < 0:
             self.subscribe(variable)
-        operations = self.dynamic.get(variable)
-        if operations is None:
-            self.dynamic[variable] = [operation]
+        steps = self.steps.get(variable)
+        if steps is None:
+            self.steps[variable] = step
+        elif steps.__class__ is tuple:
+            self.steps[variable] = [steps, step]
         else:
-            operations.append(operation)
-        known = self.points.get(variable)
+            steps.append(step)
+        known = self.points[variable] if variable >= 0 else self.far.get(variable)
         if known:
-            # Queued, not applied here: operations lead to operations, without end in sight.
-            self.queued.extend((operation, value) for value in known)
+            # Queued, not taken here: steps lead to steps, without end in sight.
+            self.queued.extend([(step, value) for value in known])
 
     def give(self, source: Any, target: int) -> None:
         """`flow` for an argument: a variable or a Constant."""
         if type(source) is int:
-            if source & MASK:
+            if source:
                 self.flow(source, target)
         elif isinstance(source, Constant):
             self.add(target, self.constant(source.value))
@@ -234,45 +277,44 @@ class Flows:
                 if value == SUBSCRIBE:
                     self._take_subscriber(sender, number)
                 else:
-                    variable = self.opened.get(number)
-                    self.add(self.open(number, self.names[number]) if variable is None else variable, value)
+                    self.add(self.local(number), value)
             elif value == EXISTS:
-                self.note_store(number)
+                owner, _, index, name = self.name_of(number)
+                self.note_store((owner, index), name, -number)
             else:
-                self._receive(number, value)
+                self._receive(-number, value)
 
     def _receive(self, variable: int, value: int) -> None:
         """A value of another file's variable that this file has subscribed to."""
-        if self.names[variable][1] == "fields":
-            self.note_field(variable, value)
+        name = self.name_of(-variable)
+        if name[1] == "fields":
+            self.note_field(name[0], name[2], value)
             return
-        known = self.points.get(variable)
+        known = self.far.get(variable)
         if known is not None:
             if value in known or len(known) >= MAX_VALUES:
                 return
-            self.points[variable] = (*known, value)
+            self.far[variable] = (*known, value)
         else:
-            self.points[variable] = (value,)
+            self.far[variable] = (value,)
         self.work.append((variable, value))
 
     def _take_subscriber(self, sender: int, number: int) -> None:
-        name = self.names[number]
+        name = self.name_of(number)
         if name[1] == "fields":
             self.watch_from(sender, number, name[2])
         elif name[1] == "stores":
             self.watch_stores(sender, name[2])
         else:
-            variable = self.opened.get(number)
-            if variable is None:
-                variable = self.open(number, name)
+            variable = self.local(number)
             self.subscribers.setdefault(variable, []).append((sender, number))
-            for value in self.points.get(variable, ()):
+            for value in self.points[variable]:
                 self.send(sender, number, value)
 
-    def note_store(self, variable: int) -> None:
+    def note_store(self, where: Place, name: str, variable: int) -> None:
         raise NotImplementedError
 
-    def note_field(self, fields: int, key: int) -> None:
+    def note_field(self, owner: int, site: Any, key: int) -> None:
         raise NotImplementedError
 
     def watch_from(self, sender: int, fields: int, site: Any) -> None:

@@ -115,7 +115,6 @@ class _Run:
             log = self.logs[slot]
             log.calls, log.uses, log.asked = state.calls, state.uses, state.asked
             log.unknown = self.solver.unknown_calls(state)
-            state.dynamic.clear()  # operations that wait may know their state: without the circle it goes at once
         return self.logs
 
     def _in_order(self, slots: Iterable[int]) -> list[int]:

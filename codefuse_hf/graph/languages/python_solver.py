@@ -16,19 +16,7 @@ from codefuse_hf.graph.languages.python_builtins import Builtins
 from codefuse_hf.graph.languages.python_facts import FunctionFacts, Op
 from codefuse_hf.graph.languages.python_flows import FileState
 from codefuse_hf.graph.languages.python_structure import in_order
-from codefuse_hf.graph.languages.python_values import (
-    BIND,
-    CALLBACK,
-    MASK,
-    NEXT,
-    SHIFT,
-    STAR_ARGUMENT,
-    STAR_KEYWORDS,
-    TRANSFER,
-    VIEW,
-    Arguments,
-    Kind,
-)
+from codefuse_hf.graph.languages.python_values import Arguments, Kind
 
 _COMMON_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
@@ -61,8 +49,7 @@ class Solver(Builtins):
 
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
-        state = FileState(slot)
-        state.wanted = self.structure.wanted(slot)
+        state = FileState(slot, self.structure.facts[slot].variables)
         self.enter_file(state)
         self._seed()
         self._run()
@@ -88,13 +75,13 @@ class Solver(Builtins):
 
     def unknown_calls(self, state: FileState) -> list[tuple[int, str]]:
         """(caller, name) of the method calls on parameters that nothing is known of."""
-        facts, base = self.structure.facts[state.slot], state.slot << SHIFT
+        facts = self.structure.facts[state.slot]
         found: dict[tuple[int, str], None] = {}
         starts, operations = facts.starts, facts.operations
         for function in facts.functions:
             for parameter in () if function is None else function.parameters:
                 variable = parameter.variable
-                if parameter.kind in (2, 4) or state.points.get(base | variable):
+                if parameter.kind in (2, 4) or state.points[variable]:
                     continue
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
@@ -106,9 +93,9 @@ class Solver(Builtins):
     # -- seeds ---------------------------------------------------------------------------------------------------------------------
 
     def _seed(self) -> None:
-        facts, base, slot = self.facts, self.base, self.slot
+        facts, slot = self.facts, self.slot
         for seed in facts.seeds:
-            variable, kind, payload = base | seed[0], seed[1], seed[2]
+            variable, kind, payload = seed[0], seed[1], seed[2]
             if kind == "function":
                 value = self.value(Kind.FUNCTION, slot, payload)
             elif kind == "class":
@@ -123,7 +110,7 @@ class Solver(Builtins):
             self.add(variable, value)
         for statement in facts.imports:
             if statement.name != "*":
-                self._seed_import(base | statement.variable, statement)
+                self._seed_import(statement.variable, statement)
         for index in in_order(facts.classes):
             self._create_class(index)
         for name, variable in facts.cells.items():
@@ -131,9 +118,9 @@ class Solver(Builtins):
                 continue
             found = self.ask("exported", slot, name)
             if found >= 0:
-                self.flow(self.shared(found, "attribute", name), base | variable)
+                self.flow(self.shared(found, "attribute", name), variable)
             elif name in self.builtin_names:
-                self.add(base | variable, self.value(Kind.BUILTIN, name))
+                self.add(variable, self.value(Kind.BUILTIN, name))
 
     def _seed_import(self, variable: int, statement: Any) -> None:
         module, entities = self.ask(
@@ -165,139 +152,112 @@ class Solver(Builtins):
     # -- running -----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        work, queued, dynamic, copies = self.work, self.queued, self.dynamic, self.copies
-        apply, add, static, subscribers = self.apply, self.add, _OPERATIONS, self.subscribers
-        facts, base, own = self.facts, self.base, self.slot
+        work, queued = self.work, self.queued
+        add, copies, steps, methods, subscribers = self.add, self.copies, self.steps, _METHODS, self.subscribers
+        facts, static = self.facts, _OPERATIONS
         starts, operations, variables = facts.starts, facts.operations, facts.variables
         while work or queued:
             while queued:
-                apply(*queued.popleft())
+                step, value = queued.popleft()
+                methods[step[0]](self, value, *step[1:])
             if not work:
                 break
             variable, value = work.popleft()
-            local = variable & MASK
-            if local < variables and variable >> SHIFT == own:
-                start, stop = starts[local], starts[local + 1]
-                if start != stop:
-                    for i in range(3 * start, 3 * stop, 3):
-                        code = operations[i]
-                        if code == 0:
-                            add(base | operations[i + 1], value)
-                        else:
-                            static[code](self, base, operations[i + 1], operations[i + 2], value)
+            if 0 < variable < variables:
+                for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
+                    code = operations[i]
+                    if code == 0:
+                        add(operations[i + 1], value)
+                    else:
+                        static[code](self, operations[i + 1], operations[i + 2], value)
             targets = copies.get(variable)
-            if targets:
-                for target in targets:
-                    add(target, value)
-            extra = dynamic.get(variable)
-            if extra:
-                queued.extend([(operation, value) for operation in extra])
+            if targets is not None:
+                if targets.__class__ is int:
+                    add(targets, value)
+                else:
+                    for target in targets:
+                        add(target, value)
+            later = steps.get(variable)
+            if later is not None:
+                if later.__class__ is tuple:
+                    queued.append((later, value))
+                else:
+                    queued.extend([(step, value) for step in later])
             listeners = subscribers.get(variable)
             if listeners:
                 for receiver, number in listeners:
                     self.send(receiver, number, value)
 
-    def _on_attribute(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_attribute(self, a: int, b: int, value: int) -> None:
         name, target, caller, is_callee = self.facts.loads[a]
-        self.load_attribute(caller, value, name, base | target, is_callee)
+        self.load_attribute(caller, value, name, target, is_callee)
 
-    def _on_call(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_call(self, a: int, b: int, value: int) -> None:
         caller, _, target, positional, keywords, decorates = self.facts.calls[a]
-        arguments = Arguments(
-            tuple([(s, base | v if type(v) is int else v) for s, v in positional]) if positional else (),
-            tuple([(n, base | v if type(v) is int else v) for n, v in keywords]) if keywords else (),
-        )
-        target |= base
         if decorates:
-            raw = self.new(("decorated", target & MASK))
-            if raw not in self.dynamic:
-                self.dynamic[raw] = [(TRANSFER, self._decoration(target, arguments), 0)]
+            raw = self.new(("decorated", target))
+            if raw not in self.steps:
+                self.steps[raw] = ("take_decorated", target, positional[0][1])
             target = raw
-        self.invoke((a,), caller, value, arguments, target)
+        self.invoke((a,), caller, value, Arguments(positional, keywords), target)
 
-    def _on_set_attribute(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_set_attribute(self, a: int, b: int, value: int) -> None:
         name, source, caller = self.facts.items[a]
-        self.store_attribute(caller, value, name, base | source)
+        self.store_attribute(caller, value, name, source)
 
-    def _on_get_item(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_get_item(self, a: int, b: int, value: int) -> None:
         key, target, caller = self.facts.items[a]
-        key = base | key if type(key) is int and key else key
-        self.get_item(("item", a), caller, value, key, base | target)
+        self.get_item(("item", a), caller, value, key, target)
 
-    def _on_set_item(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_set_item(self, a: int, b: int, value: int) -> None:
         key, source, caller = self.facts.items[a]
-        key = base | key if type(key) is int and key else key
-        self.set_item(("item", a), caller, value, key, base | source)
+        self.set_item(("item", a), caller, value, key, source)
 
-    def _on_iterate(self, base: int, a: int, b: int, value: int) -> None:
-        self.iterate(b, value, base | a)
+    def _on_iterate(self, a: int, b: int, value: int) -> None:
+        self.iterate(b, value, a)
 
-    def _on_unpack(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_unpack(self, a: int, b: int, value: int) -> None:
         key, target, caller = self.facts.items[a]
-        self.unpack(a, caller, value, key, base | target)
+        self.unpack(a, caller, value, key, target)
 
-    def _on_call_method(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_call_method(self, a: int, b: int, value: int) -> None:
         name = self.facts.names[a]
         if name:
             self.implicit(b, value, name)
 
-    def _on_operator(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_operator(self, a: int, b: int, value: int) -> None:
         method, target, caller = self.facts.items[a]
-        self.operator(("operator", a), caller, value, method, base | b if b else 0, base | target)
+        self.operator(("operator", a), caller, value, method, b, target)
 
-    def _on_enter(self, base: int, a: int, b: int, value: int) -> None:
-        self.enter(b, value, base | a)
+    def _on_enter(self, a: int, b: int, value: int) -> None:
+        self.enter(b, value, a)
 
-    def _on_super(self, base: int, a: int, b: int, value: int) -> None:
-        self.add(base | b, self.value(Kind.SUPER, self.value(Kind.CLASS, self.slot, a), value))
+    def _on_super(self, a: int, b: int, value: int) -> None:
+        self.add(b, self.value(Kind.SUPER, self.value(Kind.CLASS, self.slot, a), value))
 
-    def _on_raise(self, base: int, a: int, b: int, value: int) -> None:
+    def _on_raise(self, a: int, b: int, value: int) -> None:
         if self.kinds[value] == Kind.CLASS:
             self.instantiate(("raise", b, value), b, value, Arguments(), self.new(("raised", value)))
 
-    def _on_catch(self, base: int, a: int, b: int, value: int) -> None:
-        self.catch(value, base | a)
+    def _on_catch(self, a: int, b: int, value: int) -> None:
+        self.catch(value, a)
 
-    def _on_await(self, base: int, a: int, b: int, value: int) -> None:
-        self.add(base | a, value)
+    def _on_await(self, a: int, b: int, value: int) -> None:
+        self.add(a, value)
         self.implicit(b, value, "__await__")
 
-    def apply(self, operation: tuple, value: int) -> None:
-        """One operation that came up while solving."""
-        code, a, _ = operation
-        if code == VIEW:
-            self.see(value, *a)
-        elif code == BIND:
-            self.bind_member(value, *a)
-        elif code == CALLBACK:
-            key, caller, arguments, target = a
-            self.invoke(key, caller, value, arguments, target)
-        elif code == NEXT:
-            self.advance(a[0], value, a[1])
-        elif code == STAR_ARGUMENT:
-            self.star_argument(value, *a)
-        elif code == STAR_KEYWORDS:
-            self.star_keywords(value, *a)
-        elif code == TRANSFER:
-            a(value)
-
-    def _decoration(self, target: int, arguments: Arguments) -> Callable[[int], None]:
+    def take_decorated(self, value: int, target: int, given: int) -> None:
         """What a decorator returns, less the functions that it was given elsewhere: those come from mixing its calls."""
-        given = arguments.positional[0][1]
-
-        def take(value: int) -> None:
-            function = value
-            while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
-                function = self.first[function]
-            if self.kinds[function] == Kind.FUNCTION and self.ask(
-                "is_decorated", self.first[function], self.second[function]
-            ):
-                own = self.points.get(given, ())
-                if function not in own and value not in own:
-                    return
-            self.add(target, value)
-
-        return take
+        function = value
+        while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
+            function = self.first[function]
+        if self.kinds[function] == Kind.FUNCTION and self.ask(
+            "is_decorated", self.first[function], self.second[function]
+        ):
+            own = self.points[given]
+            if function not in own and value not in own:
+                return
+        self.add(target, value)
 
     # -- phases ----------------------------------------------------------------------------------------------------------------------
 
@@ -309,29 +269,28 @@ class Solver(Builtins):
 
     def _fall_back(self, entry: tuple) -> None:
         kind, a, b = entry
-        base = self.base
         if kind == "decorated":
-            if not self.points.get(base | a):
-                self.flow(base | b, base | a)
+            if not self.points[a]:
+                self.flow(b, a)
         elif kind == "function":
             self._assume_called(self.facts.functions[a])
         elif kind == "key":
-            a()
+            getattr(self, a)(*b)
 
     def _assume_called(self, function: FunctionFacts) -> None:
-        base, slot = self.base, self.slot
-        returned = base | function.returned
-        if function.result_annotation is not None and not function.yielded and not self.points.get(returned):
+        slot = self.slot
+        returned = function.returned
+        if function.result_annotation is not None and not function.yielded and not self.points[returned]:
             self._add_instances(returned, function.result_annotation)
         for position, parameter in enumerate(function.parameters):
-            variable = base | parameter.variable
-            if self.points.get(variable):
+            variable = parameter.variable
+            if self.points[variable]:
                 continue
             if position == 0 and function.owner >= 0 and parameter.kind < 2:
                 owner = self.facts.classes[function.owner]
                 if function.name not in owner.namespace:
                     continue
-                held = self.points.get(base | owner.namespace[function.name], ())
+                held = self.points[owner.namespace[function.name]]
                 kinds = {self.kinds[v] for v in held}
                 if Kind.STATIC in kinds:
                     continue
@@ -351,3 +310,13 @@ class Solver(Builtins):
 
 _OPERATIONS = [getattr(Solver, f"_on_{op.name.lower()}", None) for op in Op]
 """The method for each operation of a file's program, by its code."""
+
+
+class _Methods(dict[str, Callable]):
+    def __missing__(self, name: str) -> Callable:
+        self[name] = method = getattr(Solver, name)
+        return method
+
+
+_METHODS = _Methods()
+"""The method for each step, by its name."""

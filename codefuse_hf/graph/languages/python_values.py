@@ -7,10 +7,7 @@ from typing import Any
 from codefuse_hf.graph.languages.python_facts import Constant
 
 SHIFT = 24
-"""A variable is `file << SHIFT | number`."""
-MASK = (1 << SHIFT) - 1
-BIND, NEXT, STAR_ARGUMENT, STAR_KEYWORDS, CALLBACK, TRANSFER, VIEW = range(32, 39)
-"""Codes of operations that come up while solving, after those of `Op`."""
+"""The number of a variable that files tell each other of is `file << SHIFT | count`."""
 
 
 class Kind:
@@ -49,6 +46,26 @@ class Arguments:
 
     def after(self, value: int) -> Arguments:
         return Arguments(self.positional, self.keywords, (value, *self.prefix))
+
+
+def call_back(key: tuple, caller: int, arguments: Arguments, target: int) -> tuple:
+    """The step that calls a value: plain data, in which a literal stands as a tuple of itself."""
+    return "call_value", key, caller, _plain(arguments.positional), _plain(arguments.keywords), arguments.prefix, target
+
+
+def _plain(pairs: tuple) -> tuple:
+    for _, argument in pairs:
+        if argument.__class__ is not int:
+            return tuple([(word, (a.value,) if isinstance(a, Constant) else a) for word, a in pairs])
+    return pairs
+
+
+def with_constants(pairs: tuple) -> tuple:
+    """The arguments of a step as they were."""
+    for _, argument in pairs:
+        if argument.__class__ is tuple:
+            return tuple([(word, Constant(*a) if a.__class__ is tuple else a) for word, a in pairs])
+    return pairs
 
 
 def variables_as_arguments(variables: tuple) -> Arguments:
