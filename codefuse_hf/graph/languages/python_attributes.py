@@ -226,11 +226,51 @@ class Attributes(Flows):
             function = self.value(Kind.FUNCTION, found[0], found[2])
             self.invoke(key, caller, function, arguments.after(receiver), target)
             return
-        callee = self.new(("method", *key, receiver, name))
-        if callee not in self.steps and callee not in self.copies:
-            given = arguments if name != "__new__" else arguments.after(receiver)
-            self.on(callee, call_back(key, caller, given, target))
-            self.on(self.member_variable(found, name), ("bind_member", receiver, name, callee))
+        member = self.member_variable(found, name)
+        if self.kinds[receiver] != Kind.INSTANCE or name == "__new__":
+            mark = "method", key, receiver, member
+            if mark not in self.bound:
+                self.bound.add(mark)
+                callee = self.new(mark)
+                given = arguments if name != "__new__" else arguments.after(receiver)
+                self.on(callee, call_back(key, caller, given, target))
+                self.on(member, ("bind_member", receiver, name, callee))
+            return
+        # Often a dozen classes share an operator: each place calls it once, and it gets each receiver once.
+        mark = "place", key, member
+        if mark not in self.bound:
+            self.bound.add(mark)
+            self.on(member, ("call_bound", key, caller, receiver, arguments.plain(), target))
+        mark = "receiver", receiver, member
+        if mark not in self.bound:
+            self.bound.add(mark)
+            self.on(member, ("take_receiver", receiver))
+
+    def call_bound(self, value: int, key: tuple, caller: int, receiver: int, plain: tuple, target: int) -> None:
+        """What a class holds under some name is called through an instance, one of several maybe."""
+        kind, arguments = self.kinds[value], Arguments.of_plain(plain)
+        if kind == Kind.FUNCTION:
+            arguments = arguments.after(receiver)
+        elif kind == Kind.CLASSMETHOD:
+            arguments = arguments.after(self.value(Kind.CLASS, self.first[receiver], self.second[receiver]))
+        self.invoke(key, caller, value, arguments, target)
+        if kind == Kind.FUNCTION:
+            owner, function = self.first[value], self.second[value]
+            if 0 in self.ask("signature", owner, function).returned_parameters:
+                self.flow(self.parameter(owner, function, 0), target)
+
+    def take_receiver(self, value: int, receiver: int) -> None:
+        """What a class holds under some name is called through this instance."""
+        if self.kinds[value] == Kind.CLASSMETHOD:
+            value, receiver = self.first[value], self.value(Kind.CLASS, self.first[receiver], self.second[receiver])
+        if self.kinds[value] != Kind.FUNCTION:
+            return
+        owner, function = self.first[value], self.second[value]
+        signature = self.ask("signature", owner, function)
+        if signature.count:
+            self.add(self.parameter(owner, function, 0), receiver)
+        elif signature.variadic_sites[0] >= 0:
+            self.add(self.field(self.value(Kind.OBJECT, owner, signature.variadic_sites[0]), 0), receiver)
 
     def implicit(self, caller: int, value: int, name: str) -> None:
         """A special method that an operator or a built-in calls without interest in its arguments or result."""

@@ -20,6 +20,9 @@ from codefuse_hf.graph.languages.python_values import (
 )
 
 MAX_PREFIXED = 64
+MAX_FIELDS = 24
+"""Items of a container that are told apart, beside those that its display names; the others are in its rest. Long tables that are joined and
+copied time and again would otherwise cost time and memory in their lengths, each time."""
 
 _SPECIAL_METHODS = {
     "str": "__str__", "repr": "__repr__", "len": "__len__", "bool": "__bool__", "hash": "__hash__", "int": "__int__", "float": "__float__",
@@ -114,8 +117,11 @@ class Builtins(Calls):
         slot, site = self.first[value], self.second[value]
         if slot == self.slot and site.__class__ is not tuple:
             known = self.facts.sites[site][1].get(key)
-            if known is not None:
+            if known:
                 return known
+        fields = self.state.site_fields.get(value, ())
+        if len(fields) >= MAX_FIELDS and key not in fields:
+            return self.rest(value)
         return self.shared(slot, "field", site, key)
 
     def follow_field(self, variable: int, site: Any, key: Any) -> None:
@@ -135,6 +141,9 @@ class Builtins(Calls):
         watchers.append(watcher)
         if self.first[value] != self.slot:
             self.follow_table(self.shared(self.first[value], "fields", self.second[value]))
+        if watcher[0] == "fields" and len(self.site_of(value)[1]) > MAX_FIELDS:
+            self.flow(self.all_items(value), self.rest(watcher[1]))
+            return
         for key, variable in list(self.fields_of(value).items()):
             self._inform(watcher, key, variable)
 
@@ -261,6 +270,9 @@ class Builtins(Calls):
         kind, _, _, _, length = self.site_of(value)
         result = self.new_site((*place, "slice", value), kind if kind in ("list", "tuple") else "list")
         if "?" in bounds or length < 0:
+            self.flow(self.all_items(value), self.rest(result))
+            return result
+        if length > MAX_FIELDS:
             self.flow(self.all_items(value), self.rest(result))
             return result
         try:
@@ -437,9 +449,10 @@ class Builtins(Calls):
         kind, _, _, _, length = self.site_of(left)
         made = self.new_site((*place, left), kind)
         self.add(target, made)
-        self.watch(left, ("fields", made, frozenset()))
-        self.flow(self.rest(left), self.rest(made))
-        if method == "__mul__":
+        if kind == "dict" or 0 <= length <= MAX_FIELDS:
+            self.watch(left, ("fields", made, frozenset()))
+            self.flow(self.rest(left), self.rest(made))
+        if method == "__mul__" or (kind != "dict" and length < 0):
             self.flow(self.all_items(left), self.rest(made))
         if not right:
             return
@@ -452,7 +465,7 @@ class Builtins(Calls):
         if kind == "dict":
             self.watch(value, ("fields", made, frozenset()))
             self.flow(self.rest(value), self.rest(made))
-        elif length >= 0 and self.site_of(value)[4] >= 0:
+        elif length >= 0 and 0 <= self.site_of(value)[4] <= MAX_FIELDS:
             for index in range(self.site_of(value)[4]):
                 self.flow(self.field(value, index), self.field(made, index + length))
             self.flow(self.rest(value), self.rest(made))

@@ -11,7 +11,6 @@ from codefuse_hf.graph.languages.python_values import (
     Arguments,
     Kind,
     call_back,
-    with_constants,
 )
 
 
@@ -38,12 +37,9 @@ class Calls(Attributes):
         elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
             self.invoke(key, caller, self.first[value], arguments, target)
 
-    def call_value(
-        self, value: int, key: tuple, caller: int, positional: tuple, keywords: tuple, prefix: tuple, target: int
-    ) -> None:
+    def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
         """The step of `call_back`."""
-        arguments = Arguments(with_constants(positional), with_constants(keywords), prefix)
-        self.invoke(key, caller, value, arguments, target)
+        self.invoke(key, caller, value, Arguments.of_plain(plain), target)
 
     # -- functions -----------------------------------------------------------------------------------------------------------------
 

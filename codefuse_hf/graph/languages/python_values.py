@@ -47,10 +47,19 @@ class Arguments:
     def after(self, value: int) -> Arguments:
         return Arguments(self.positional, self.keywords, (value, *self.prefix))
 
+    def plain(self) -> tuple[tuple, tuple, tuple]:
+        """As plain data, in which a literal stands as a tuple of itself."""
+        return _plain(self.positional), _plain(self.keywords), self.prefix
+
+    @classmethod
+    def of_plain(cls, plain: tuple[tuple, tuple, tuple]) -> Arguments:
+        positional, keywords, prefix = plain
+        return cls(_with_constants(positional), _with_constants(keywords), prefix)
+
 
 def call_back(key: tuple, caller: int, arguments: Arguments, target: int) -> tuple:
-    """The step that calls a value: plain data, in which a literal stands as a tuple of itself."""
-    return "call_value", key, caller, _plain(arguments.positional), _plain(arguments.keywords), arguments.prefix, target
+    """The step that calls a value."""
+    return "call_value", key, caller, arguments.plain(), target
 
 
 def _plain(pairs: tuple) -> tuple:
@@ -60,8 +69,7 @@ def _plain(pairs: tuple) -> tuple:
     return pairs
 
 
-def with_constants(pairs: tuple) -> tuple:
-    """The arguments of a step as they were."""
+def _with_constants(pairs: tuple) -> tuple:
     for _, argument in pairs:
         if argument.__class__ is tuple:
             return tuple([(word, Constant(*a) if a.__class__ is tuple else a) for word, a in pairs])
