@@ -268,7 +268,8 @@ class Builtins(Calls):
     def _slice(self, place: tuple, value: int, bounds: tuple) -> int:
         """A new sequence with the items of a slice; exact when the bounds and the length are known."""
         kind, _, _, _, length = self.site_of(value)
-        result = self.new_site((*place, "slice", value), kind if kind in ("list", "tuple") else "list")
+        kind = kind if kind in ("list", "tuple") else "list"
+        result = self.new_site((*place, "slice", kind), kind)
         if "?" in bounds or length < 0:
             self.flow(self.all_items(value), self.rest(result))
             return result
@@ -447,7 +448,7 @@ class Builtins(Calls):
 
     def _combine(self, place: tuple, left: int, right: int, target: int, method: str) -> None:
         kind, _, _, _, length = self.site_of(left)
-        made = self.new_site((*place, left), kind)
+        made = self.new_site((*place, kind), kind)
         self.add(target, made)
         if kind == "dict" or 0 <= length <= MAX_FIELDS:
             self.watch(left, ("fields", made, frozenset()))
@@ -456,7 +457,10 @@ class Builtins(Calls):
             self.flow(self.all_items(left), self.rest(made))
         if not right:
             return
-        self.on(right, ("append_items", kind, length, made))
+        step = "append_items", kind, length if length <= MAX_FIELDS else -1, made
+        if (mark := (right, *step)) not in self.bound:
+            self.bound.add(mark)
+            self.on(right, step)
 
     def append_items(self, value: int, kind: str, length: int, made: int) -> None:
         """The right operand of `+` or `|`, behind a left one of known length (or -1)."""
@@ -546,11 +550,11 @@ class Builtins(Calls):
                     self.give(given[1], made)
                     self.set_item(key, caller, value, given[0], made)
         elif name == "values":
-            made = self.new_site((*key, "values", value), "iterator")
+            made = self.new_site((*key, "values"), "iterator")
             self.add(target, made)
             self.flow(self.all_items(value), self.rest(made))
         elif name == "keys":
-            made = self.new_site((*key, "keys", value), "iterator")
+            made = self.new_site((*key, "keys"), "iterator")
             self.add(target, made)
             self.flow(self.keys(value), self.rest(made))
         elif name in ("items", "popitem"):
@@ -565,7 +569,7 @@ class Builtins(Calls):
                     self.on(argument, ("merge", value))
             self._keyword_items(value, arguments)
         elif name == "copy":
-            made = self.new_site((*key, "copy", value), "dict")
+            made = self.new_site((*key, "copy"), "dict")
             self.add(target, made)
             self.merge(value, made)
         elif name == "__setitem__" and len(given) > 1:
