@@ -143,15 +143,17 @@ def join_parts(
     layout = _Layout(parts)
     codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
     sources, targets, codes = unique_edges(sources, targets, codes, layout.size)
-    joined = _Joined(layout.size)
-    joined.add([_folder_table(NodeType.REPO, {"name": name, "group_name": ""})], np.zeros(1, np.int64))
     packages = _package_names(parts, layout)
-    places = {folder: place for folder, place in layout.folders.items() if folder}
-    folders = [_folder_table(NodeType.PACKAGE, {"name": packages[folder]}) for folder in places]
-    joined.add(folders, np.array(list(places.values()), np.int64))
-    files = list(parts.values())
+    repository = _folder_table(NodeType.REPO, {"name": name, "group_name": ""})
+    folders = {
+        place: _folder_table(NodeType.PACKAGE, {"name": packages[f]}) for f, place in layout.folders.items() if f
+    }
+    files = [part.nodes for part in parts.values()]
+    joined = _Joined(layout.size, sum(len(nodes.buffer) for nodes in (repository, *folders.values(), *files)))
+    joined.add([repository], np.zeros(1, np.int64))
+    joined.add(list(folders.values()), np.array(list(folders), np.int64))
     for start in range(0, len(files), _BATCH):
-        batch = [part.nodes for part in files[start : start + _BATCH]]
+        batch = files[start : start + _BATCH]
         joined.add_mixed(batch, layout.bases[start : start + _BATCH])
         for nodes in batch if consume else ():
             nodes.buffer = b""
@@ -172,10 +174,10 @@ def join_parts(
 class _Joined:
     """The columns of all nodes, filled by many tables at a time: an operation on arrays of a few nodes costs more than they do."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, text_size: int):
         self.size = size
         self.types, self.languages = np.empty(size, np.uint8), np.empty(size, np.uint8)
-        self.buffer = bytearray()
+        self.buffer, self.filled = bytearray(text_size), 0
         self.texts: dict[str, TextColumn] = {}
         self.numbers: dict[str, np.ndarray] = {}
 
@@ -211,9 +213,11 @@ class _Joined:
     def _add_buffers(self, tables: Sequence[NodeTable]) -> np.ndarray:
         """int64 [tables]: where the texts of each begin."""
         starts = []
-        for table in tables:
-            starts.append(len(self.buffer))
-            self.buffer += table.buffer
+        with memoryview(self.buffer) as view:
+            for table in tables:
+                starts.append(self.filled)
+                view[self.filled : self.filled + len(table.buffer)] = table.buffer
+                self.filled += len(table.buffer)
         return np.array(starts, np.int64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -35,8 +35,10 @@ class _EdgeStore:
     def __init__(self) -> None:
         self.codes, self.ends = np.zeros(0, np.uint8), np.zeros((0, 4), np.int32)
 
-    def replace(self, slots: Iterable[int], found: Iterable[tuple[int, Edges]], size: int) -> None:
+    def replace(self, slots: Collection[int], found: Iterable[tuple[int, Edges]], size: int) -> None:
         """Puts the edges `found`, by slot, in place of those of the files `slots`; there are `size` slots."""
+        if not slots:
+            return
         is_old = np.zeros(size, bool)
         is_old[list(slots)] = True
         kept = ~is_old[self.ends[:, 0]]
