@@ -95,7 +95,7 @@ class PythonResolution(Resolution):
     def _memory(self) -> int:
         """How much is kept that an update adds to and never takes anything from."""
         solver = self.rounds.solver
-        return len(solver.kinds) + len(solver.names) + len(self.structure.memo)
+        return len(solver.kinds) + len(solver.names) + len(self.structure.memo) + len(self.names.readers)
 
     def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
         stores = self.name_edges, self.flow_edges, self.by_name_edges
