@@ -108,6 +108,7 @@ MEANINGS = {
         "from .a import *\nfrom . import a\nclass Kid(a.Base):\n    def step(self): return f\n",
         "from .a import Base, f\nclass Kid(Base):\n    class Base(Base): pass\n    def step(self): return self.run()\n",
         "try:\n    from .a import Base\nexcept ImportError:\n    class Base: pass\nvalue = f = Base\n__all__ = ['f', 'value']\n",
+        "try:\n    from .a import Base, f\nexcept ImportError:\n    from b import Base, f\n",
     ],
     "b.py": [None, "class Base:\n    def run(self): return self.other\n    def other(self): pass\nf = Base\n"],
     "json.py": [None, "def dumps(x): return x\n"],
