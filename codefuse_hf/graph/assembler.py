@@ -293,8 +293,9 @@ def unique_edges(
     """Edges sorted by (source, type, target), each once: int32 sources, int32 targets, uint8 types."""
     if num_nodes >= 2**30:  # the sort key below would pass 63 bits
         raise ValueError(f"a graph of {num_nodes} nodes is too large: at most 2**30")
-    kinds = len(EDGE_CODES)
-    key = np.unique((sources.astype(np.int64) * kinds + types) * max(num_nodes, 1) + targets)
-    pair, targets = np.divmod(key, max(num_nodes, 1))
-    sources, types = np.divmod(pair, kinds)
-    return sources.astype(np.int32), targets.astype(np.int32), types.astype(np.uint8)
+    # 30 bits of source, 3 of type, 30 of target. Sorted here, because np.unique makes a hash table first, which takes ten times as long.
+    key = sources.astype(np.int64) << 33 | types.astype(np.int64) << 30 | targets
+    key.sort()
+    if len(key):
+        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
+    return (key >> 33).astype(np.int32), (key & 2**30 - 1).astype(np.int32), (key >> 30 & 7).astype(np.uint8)

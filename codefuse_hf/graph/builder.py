@@ -109,6 +109,7 @@ class GraphBuilder:
         self._resolved: dict[str, EdgeTable] = {}
         self._resolutions: dict[str, Resolution] = {}
         self._changed: set[str] = set()
+        self._is_sorted = True
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
@@ -119,6 +120,7 @@ class GraphBuilder:
         with _no_collection():
             for file in found:
                 self._keep(file)
+            self._is_sorted = True
             return self._assemble()
 
     def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
@@ -145,9 +147,8 @@ class GraphBuilder:
         Only changed files are read, parsed and turned into nodes; the other files' nodes are copied, as arrays. While only
         comments, docstrings and layout change, so are all edges. Otherwise, for Python, the changed files are resolved
         again, and of the others those which receive other values from them, or for which some name, class or signature
-        has another meaning now; the edges of the rest are copied. Whether names mean the same is looked up in a time that
-        grows with the project, but only when a change touches what a file defines or imports. Other languages are resolved
-        as a whole.
+        has another meaning now: what each file has read of others is on record. The edges of the rest are copied. Other
+        languages are resolved as a whole.
 
         Args:
             changed: paths of the files that were changed, made or removed, relative to the folder or absolute; None looks
@@ -155,43 +156,55 @@ class GraphBuilder:
         """
         if self._tree is None:
             return self.build()
+        with _no_collection():
+            self._take_changes(changed)
+            return self._assemble()
+
+    def _take_changes(self, changed: Iterable[str | os.PathLike] | None) -> None:
+        """Reads what has changed; `changed` as in `update`."""
         tree = self._list()
         present = set(tree.paths)
-        if changed is None:
-            candidates = sorted(present | self._extracted.keys(), key=_path_order)
-        else:
-            candidates = sorted(
-                {self._relative(path) for path in changed} | (present ^ self._extracted.keys()), key=_path_order
-            )
+        candidates = present ^ self._extracted.keys()
+        candidates.update(present if changed is None else map(self._relative, changed))
         self._tree = tree
-        again = [path for path in candidates if path in present]
-        removed = [path for path in candidates if path not in present and path in self._extracted]
-        for path in removed:
-            self._resolved.pop(self._extracted.pop(path).language, None)
-            self._parts.pop(path, None)
+        for path in candidates - present:
+            self._drop(path)
+        again = sorted(candidates & present, key=_path_order)
         known = {path: file.digest for path in again if (file := self._extracted.get(path)) and file.digest}
         for file in extract_files(
             tree, again, self._options, workers=self._workers, progress=self._progress, known=known
         ):
-            old, part = self._extracted.get(file.path), self._parts.get(file.path)
-            if old is not None and old.digest == file.digest and file.digest:
-                continue
-            self._keep(file)
-            now = self._parts.get(file.path)
-            if (
-                old is None
-                or part is None
-                or now is None
-                or old.facts.facts != file.facts.facts
-                or not now.same_shape(part)
-            ):
-                self._resolved.pop(file.language, None)
-                if old is not None:
-                    self._resolved.pop(old.language, None)
-                self._changed.add(file.path)
-        self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
-        self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
-        return self._assemble()
+            old = self._extracted.get(file.path)
+            if old is None or old.digest != file.digest or not file.digest:
+                self._take(file)
+        if not self._is_sorted:
+            self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
+            self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
+            self._is_sorted = True
+
+    def _drop(self, path: str) -> None:
+        """Takes out a file that is gone."""
+        file = self._extracted.pop(path, None)
+        self._parts.pop(path, None)
+        if file is not None:
+            self._resolved.pop(file.language, None)
+
+    def _take(self, file: ExtractedFile) -> None:
+        """Takes in a file that is new or another one; its language is resolved again unless only its texts are others."""
+        old, part = self._extracted.get(file.path), self._parts.get(file.path)
+        self._keep(file)
+        now = self._parts.get(file.path)
+        if (
+            old is None
+            or part is None
+            or now is None
+            or old.facts.facts != file.facts.facts
+            or not now.same_shape(part)
+        ):
+            self._resolved.pop(file.language, None)
+            if old is not None:
+                self._resolved.pop(old.language, None)
+            self._changed.add(file.path)
 
     def _list(self) -> sources.SourceTree:
         return sources.list_sources(self._path, revision=self._revision, files=self._files, max_files=self._max_files)
@@ -207,10 +220,14 @@ class GraphBuilder:
 
     def _keep(self, file: ExtractedFile) -> None:
         """Takes in one extracted file."""
-        self._extracted[file.path] = file
-        self._parts.pop(file.path, None)
-        if file.part is not None:
-            self._parts[file.path] = file.part
+        path = file.path
+        if path not in self._extracted or (file.part is not None and path not in self._parts):
+            self._is_sorted = False
+        self._extracted[path] = file
+        if file.part is None:
+            self._parts.pop(path, None)
+        else:
+            self._parts[path] = file.part
             file.part = None
 
     def _assemble(self) -> CodeGraph:

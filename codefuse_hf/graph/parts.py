@@ -6,7 +6,7 @@ A part depends on its file alone, so after a change only that file's part is mad
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from codefuse_hf.graph.records import clean_path, preorder
 from codefuse_hf.graph.schema import EDGE_CODES, NODE_CODES, Diagnostic, EdgeType, NodeType
 from codefuse_hf.graph.source_text import SourceText
 from codefuse_hf.graph.text_store import TextColumn
+
+_BATCH = 512  # files whose columns are joined at a time
 
 
 @dataclass(slots=True)
@@ -84,28 +86,46 @@ class EdgeTable:
 
 
 class _Layout:
-    """Where each folder and file of a repository lies in the order of nodes; files in order of their paths' parts."""
+    """Where each folder and file of a repository lies in the order of nodes; files in order of their paths' parts.
+
+    Attributes:
+        folders: position of each folder; that of the repository itself is "".
+        sizes, bases: int64 [files], the nodes of each file and the position of its first.
+        parents: int64 [folders + files, 2], position of the folder above and own position; the repository itself has none.
+        size: nodes in all.
+    """
 
     def __init__(self, parts: Mapping[str, FilePart]):
         self.folders: dict[str, int] = {"": 0}
-        self.bases: dict[str, int] = {}
-        self.parents: list[tuple[int, int]] = []
-        self.sequence: list[tuple[str, bool]] = []
-        number = 1
-        for path, part in parts.items():
-            pieces = path.split("/")[:-1]
-            for depth in range(len(pieces)):
-                folder = "/".join(pieces[: depth + 1])
-                if folder not in self.folders:
-                    self.folders[folder] = number
-                    self.parents.append((self.folders[folder.rpartition("/")[0]], number))
-                    self.sequence.append((folder, True))
-                    number += 1
-            self.bases[path] = number
-            self.parents.append((self.folders[path.rpartition("/")[0]], number))
-            self.sequence.append((path, False))
-            number += len(part.parents)
+        self.sizes = np.array([len(part.parents) for part in parts.values()], np.int64)
+        bases: list[int] = []
+        above: list[tuple[int, int]] = []
+        number, last, home = 1, "", 0
+        for path, size in zip(parts, self.sizes.tolist(), strict=True):
+            folder = path.rpartition("/")[0]
+            if folder != last:
+                last = folder
+                for each in _chain(folder):
+                    if each not in self.folders:
+                        self.folders[each] = number
+                        above.append((self.folders[each.rpartition("/")[0]], number))
+                        number += 1
+                home = self.folders[folder]
+            bases.append(number)
+            above.append((home, number))
+            number += size
+        self.bases = np.array(bases, np.int64)
+        self.parents = np.array(above, np.int64).reshape(-1, 2)
         self.size = number
+
+
+def _chain(folder: str) -> list[str]:
+    """A folder and those above it, the outermost first, without the repository itself."""
+    chain = []
+    while folder:
+        chain.append(folder)
+        folder = folder.rpartition("/")[0]
+    return chain[::-1]
 
 
 def join_parts(
@@ -123,10 +143,19 @@ def join_parts(
     layout = _Layout(parts)
     codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
     sources, targets, codes = unique_edges(sources, targets, codes, layout.size)
-    joined = _Joined(layout.size)
-    for nodes in _pieces(name, parts, layout):
-        joined.add(nodes)
-        if consume:
+    packages = _package_names(parts, layout)
+    repository = _folder_table(NodeType.REPO, {"name": name, "group_name": ""})
+    folders = {
+        place: _folder_table(NodeType.PACKAGE, {"name": packages[f]}) for f, place in layout.folders.items() if f
+    }
+    files = [part.nodes for part in parts.values()]
+    joined = _Joined(layout.size, sum(len(nodes.buffer) for nodes in (repository, *folders.values(), *files)))
+    joined.add([repository], np.zeros(1, np.int64))
+    joined.add(list(folders.values()), np.array(list(folders), np.int64))
+    for start in range(0, len(files), _BATCH):
+        batch = files[start : start + _BATCH]
+        joined.add_mixed(batch, layout.bases[start : start + _BATCH])
+        for nodes in batch if consume else ():
             nodes.buffer = b""
     arrays = GraphArrays(
         ids=np.arange(layout.size, dtype=np.int64),
@@ -143,50 +172,66 @@ def join_parts(
 
 
 class _Joined:
-    """The columns of all nodes, filled table by table."""
+    """The columns of all nodes, filled by many tables at a time: an operation on arrays of a few nodes costs more than they do."""
 
-    def __init__(self, size: int):
-        self.size, self.position = size, 0
+    def __init__(self, size: int, text_size: int):
+        self.size = size
         self.types, self.languages = np.empty(size, np.uint8), np.empty(size, np.uint8)
-        self.buffer = bytearray()
+        self.buffer, self.filled = bytearray(text_size), 0
         self.texts: dict[str, TextColumn] = {}
         self.numbers: dict[str, np.ndarray] = {}
 
-    def add(self, nodes: NodeTable) -> None:
-        """Appends the nodes of a table."""
-        start, stop = self.position, self.position + len(nodes.types)
-        self.types[start:stop], self.languages[start:stop] = nodes.types, nodes.languages
-        rows = iter(nodes.columns)
-        for name in nodes.texts:
+    def add_mixed(self, tables: Sequence[NodeTable], bases: np.ndarray) -> None:
+        """Takes in tables with any columns; `bases`: int64 [tables], the position of the first node of each."""
+        alike: dict[tuple, list[int]] = {}
+        for number, table in enumerate(tables):
+            alike.setdefault((table.texts, table.numbers), []).append(number)
+        for numbers in alike.values():
+            self.add([tables[number] for number in numbers], bases[numbers])
+
+    def add(self, tables: Sequence[NodeTable], bases: np.ndarray) -> None:
+        """Takes in tables with the same columns."""
+        if not tables:
+            return
+        sizes = np.array([len(table.types) for table in tables], np.int64)
+        where = _stretches(bases, sizes)
+        self.types[where] = np.concatenate([table.types for table in tables])
+        self.languages[where] = np.concatenate([table.languages for table in tables])
+        offsets = np.repeat(self._add_buffers(tables), sizes)
+        rows = iter(np.concatenate([table.columns for table in tables], axis=1))
+        for name in tables[0].texts:
             if name not in self.texts:
                 self.texts[name] = TextColumn.absent(self.size)
             column, starts, lengths = self.texts[name], next(rows), next(rows)
-            np.add(starts, len(self.buffer), out=column.starts[start:stop])
-            column.lengths[start:stop] = lengths
-        for name in nodes.numbers:
+            column.starts[where] = starts + offsets
+            column.lengths[where] = lengths
+        for name in tables[0].numbers:
             if name not in self.numbers:
                 self.numbers[name] = np.full(self.size, NO_NUMBER, np.int32)
-            self.numbers[name][start:stop] = next(rows)
-        self.buffer += nodes.buffer
-        self.position = stop
+            self.numbers[name][where] = next(rows)
+
+    def _add_buffers(self, tables: Sequence[NodeTable]) -> np.ndarray:
+        """int64 [tables]: where the texts of each begin."""
+        starts = []
+        with memoryview(self.buffer) as view:
+            for table in tables:
+                starts.append(self.filled)
+                view[self.filled : self.filled + len(table.buffer)] = table.buffer
+                self.filled += len(table.buffer)
+        return np.array(starts, np.int64)
 
 
-def _pieces(name: str, parts: Mapping[str, FilePart], layout: _Layout) -> Iterator[NodeTable]:
-    """Tables of all nodes in order: folders that follow each other, then a file, and so on."""
-    packages = _package_names(parts, layout)
-    yield _folder_table(NodeType.REPO, {"name": name, "group_name": ""})
-    for place, is_folder in layout.sequence:
-        if is_folder:
-            yield _folder_table(NodeType.PACKAGE, {"name": packages[place]})
-        else:
-            yield parts[place].nodes
+def _stretches(bases: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """int64: the numbers of the first stretch, `bases[0]` and so on, then those of the second …"""
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(bases - (ends - sizes), sizes)
 
 
 def _folder_table(node_type: NodeType, fields: Mapping[str, str]) -> NodeTable:
     """A table of one node that has no text."""
     values = [value.encode("utf-8", "surrogatepass") for value in fields.values()]
     lengths = [len(value) for value in values]
-    columns = np.array([(sum(lengths[:i]), length) for i, length in enumerate(lengths)], np.int32).reshape(-1, 1)
+    columns = np.array([number for i, n in enumerate(lengths) for number in (sum(lengths[:i]), n)], np.int32)
     language = LANGUAGE_CODES[spelled_language(node_type, {})]
     return NodeTable(
         np.array([NODE_CODES[node_type]], np.uint8),
@@ -194,7 +239,7 @@ def _folder_table(node_type: NodeType, fields: Mapping[str, str]) -> NodeTable:
         b"".join(values),
         tuple(fields),
         (),
-        columns,
+        columns.reshape(-1, 1),
     )
 
 
@@ -215,20 +260,22 @@ def _edges(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Codes, sources and targets: containment, then each table's edges."""
     contains = EDGE_CODES[EdgeType.CONTAINS]
-    above = np.array(layout.parents, np.int64).reshape(-1, 2)
-    yield np.full(len(above), contains, np.uint8), above[:, 0], above[:, 1]
-    for path, part in parts.items():
-        if len(part.parents) > 1:
-            inside = np.arange(1, len(part.parents)) + layout.bases[path]
-            yield np.full(len(inside), contains, np.uint8), part.parents[1:] + np.int64(layout.bases[path]), inside
+    yield np.full(len(layout.parents), contains, np.uint8), layout.parents[:, 0], layout.parents[:, 1]
+    if parts:
+        above = np.concatenate([part.parents for part in parts.values()])
+        inside = np.flatnonzero(above >= 0)
+        above = above[inside] + np.repeat(layout.bases, layout.sizes)[inside]
+        yield np.full(len(inside), contains, np.uint8), above, _stretches(layout.bases, layout.sizes)[inside]
+    numbers = {path: number for number, path in enumerate(parts)}
     for table in tables:
         if not len(table.codes):
             continue
-        owned = [parts[path] for path in table.paths]
-        ids = [
-            layout.bases[path] + (np.arange(len(part.parents)) if part.ranks is None else part.ranks.astype(np.int64))
-            for path, part in zip(table.paths, owned, strict=True)
-        ]
-        starts = np.concatenate([[0], np.cumsum([len(each) for each in ids])])
-        flat, ends = np.concatenate(ids), table.ends
+        chosen = np.array([numbers[path] for path in table.paths])
+        bases, sizes = layout.bases[chosen], layout.sizes[chosen]
+        starts, flat = np.cumsum(sizes) - sizes, _stretches(bases, sizes)
+        for path, base, start in zip(table.paths, bases.tolist(), starts.tolist(), strict=True):
+            ranks = parts[path].ranks
+            if ranks is not None:
+                flat[start : start + len(ranks)] = ranks + np.int64(base)
+        ends = table.ends
         yield table.codes, flat[starts[ends[:, 0]] + ends[:, 1]], flat[starts[ends[:, 2]] + ends[:, 3]]

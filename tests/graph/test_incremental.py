@@ -5,7 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph, extraction
+from codefuse_hf.graph.languages.python_resolution import PythonResolution
 from codefuse_hf.graph.languages.python_solver import Solver
+from codefuse_hf.graph.languages.python_structure import MAX_BY_NAME, MAX_SUBCLASSES, Structure
 
 VERSIONS = {
     "main.py": [
@@ -80,6 +82,57 @@ PROGRAM = {
         "import main\ndef work(items): return sorted(items, key=main.done)\nwork([main.Task])[0]().run()\n",
     ],
 }
+
+
+# What names mean hangs on files that are there or not, on stars, circles and on how many there are of something.
+MEANINGS = {
+    "pkg/__init__.py": [
+        "from .a import *\n",
+        None,
+        "",
+        "from .a import f as g, Base\nfrom . import b\n",
+        "from .b import *\nfrom .a import *\n__all__ = ['f', 'Base', 'Kid']\n",
+    ],
+    "pkg/a.py": [
+        "def f(): pass\nclass Base:\n    def run(self): return self.step()\n    def step(self): pass\n",
+        None,
+        "value = []\nfrom .b import *\nfrom .b import Base as Root\nclass Base(Root):\n    def step(self): return value\n",
+        "from .b import f, Base\n__all__ = ['f']\ndef _hidden(): return f()\n",
+        "from pkg.a import Base as Again\nclass Base(Again): pass\nf = Base().run\n",
+    ],
+    "pkg/a/__init__.py": [None, "from ..b import *\ndef f(): return Base().run()\n", "", "from .deep import f, Base\n"],
+    "pkg/a/deep.py": [None, "from pkg.b import Base\nclass Inner(Base): pass\ndef f(): return Inner\n"],
+    "pkg/b.py": [
+        "def f(): return value\nvalue = {}\nclass Base:\n    limit = 1\n    def run(self): return self.limit\n",
+        None,
+        "from .a import *\nfrom . import a\nclass Kid(a.Base):\n    def step(self): return f\n",
+        "from .a import Base, f\nclass Kid(Base):\n    class Base(Base): pass\n    def step(self): return self.run()\n",
+        "try:\n    from .a import Base\nexcept ImportError:\n    class Base: pass\nvalue = f = Base\n__all__ = ['f', 'value']\n",
+        "try:\n    from .a import Base, f\nexcept ImportError:\n    from b import Base, f\n",
+    ],
+    "b.py": [None, "class Base:\n    def run(self): return self.other\n    def other(self): pass\nf = Base\n"],
+    "json.py": [None, "def dumps(x): return x\n"],
+    "use.py": [
+        "import b\nfrom pkg import f, Base\nfrom pkg.b import *\nclass Own(Base):\n    def step(self): return f()\nb.f().run()\nOwn().run()\n",
+        "import json, pkg.b\nimport pkg.a as a\nclass Own(pkg.b.Kid, a.Base):\n    limit = json.dumps(pkg.b.value)\nOwn.limit\nOwn().run()\na.f()\n",
+        "from pkg.b import Kid\nclass Own(Kid.Base): pass\ndef late(x): return x.run(), x.meet(), x.other()\nOwn().step()\n",
+    ],
+    "pkg/use.py": [
+        "from b import f\nfrom .b import Base as B\nimport json\njson.dumps(f)\ndef call(x): return x.meet()\nclass T(B): pass\nT().run()\n",
+        "from . import *\nfrom .a import *\ndef call(x): return f(x), x.step()\nBase.run\n",
+    ],
+    "many.py": [
+        "".join(f"class M{i}:\n    def meet(self): pass\n" for i in range(MAX_BY_NAME - 1)),
+        "".join(f"class M{i}:\n    def meet(self): pass\n" for i in range(MAX_BY_NAME + 1)),
+        "from pkg.b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES - 1)),
+        "from pkg.b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES + 1)),
+    ],
+    "more.py": [
+        None,
+        "class N:\n    def meet(self): return self.run()\n    def run(self): pass\n",
+        "from pkg.b import Base\nclass N(Base):\n    def meet(self): pass\n",
+    ],
+}  # fmt: skip
 
 
 def edited(text, edit):
@@ -159,6 +212,96 @@ def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, steps):
         for name, version in step:
             write(root, name, None if version is None else edited(*version))
         assert builder.update().to_json() == fresh(root)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.fixed_dictionaries({name: st.sampled_from(versions) for name, versions in MEANINGS.items()}),
+    steps=st.lists(
+        st.lists(
+            st.sampled_from(sorted(MEANINGS)).flatmap(
+                lambda n: st.tuples(st.just(n), st.sampled_from(MEANINGS[n]), edits)
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_update_where_names_change_their_meaning(tmp_path_factory, start, steps):
+    root = tmp_path_factory.mktemp("repository")
+    for name, text in start.items():
+        write(root, name, text)
+    write(root, "kept.py", "")
+    builder = GraphBuilder(root, progress=False, workers=0)
+    builder.build()
+    for step in steps:
+        for name, text, edit in step:
+            write(root, name, None if text is None else edited(text, edit))
+        assert builder.update().to_json() == fresh(root)
+
+
+def popular_project(root, size):
+    """Files that all use one module, by name, through a package and by its class, each with a neighbour of its own."""
+    write(root, "pkg/__init__.py", "from .base import Base, helper\nfrom .part0 import *\n")
+    write(
+        root,
+        "pkg/base.py",
+        "LIMIT = 1\ndef helper(x): return x\nclass Base:\n    def run(self): return helper(LIMIT)\n",
+    )
+    for i in range(size):
+        text = (
+            f"import json, pkg.base\nfrom pkg import Base, helper\nfrom pkg.part{(i + 1) % size} import Part{(i + 1) % size} as Next\n"
+            f"class Part{i}(Base):\n    def part{i}(self):\n        return helper(Next), self.run(), pkg.base.LIMIT, json.dumps({{}})\n"
+        )
+        write(root, f"pkg/part{i}.py", text)
+
+
+EDITS = {
+    "function": ("pkg/part3.py", lambda text: text + "def more(x): return x\n"),
+    "popular function": ("pkg/base.py", lambda text: "def more(x): return x\n" + text),
+    "popular method": ("pkg/base.py", lambda text: text + "    def other(self): return self\n"),
+    "popular constant": ("pkg/base.py", lambda text: "OTHER = 2\n" + text),
+    "body": ("pkg/base.py", lambda text: text.replace("helper(x): return x", "helper(x):\n    y = x\n    return y")),
+    "new file": ("pkg/added.py", lambda text: "from pkg import helper\nhelper(1)\n"),
+    "new module": ("added.py", lambda text: "import pkg.base\npkg.base.helper(1)\n"),
+    "class": ("pkg/part3.py", lambda text: text + "class Other(Part3): pass\nOther().run()\n"),
+}
+
+
+def work_of(root, size, edit, monkeypatch):
+    """Questions answered, files whose names are followed and files run in an update after `edit`, in a project of `size` files."""
+    popular_project(root, size)
+    builder = GraphBuilder(root, progress=False, workers=0)
+    builder.build()
+    name, change = edit
+    path = root / name
+    path.write_text(change(path.read_text() if path.exists() else ""))
+    work = {"answers": 0, "names": 0, "runs": 0}
+
+    def counted(kind, method):
+        def call(*arguments):
+            work[kind] += 1
+            return method(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Structure, "_answer", counted("answers", Structure._answer))
+        patch.setattr(PythonResolution, "_name_edges", counted("names", PythonResolution._name_edges))
+        patch.setattr(Solver, "start", counted("runs", Solver.start))
+        graph = builder.update([name])
+    assert graph.to_json() == fresh(root)
+    return work
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_the_work_of_an_update_does_not_grow_with_the_project(tmp_path, monkeypatch, edit):
+    small = work_of(tmp_path / "small", 200, EDITS[edit], monkeypatch)
+    large = work_of(tmp_path / "large", 400, EDITS[edit], monkeypatch)
+    assert small == large
+    assert small["runs"] <= 4 and small["names"] <= 4
 
 
 def test_an_edit_runs_the_files_it_reaches_and_no_others(tmp_path, monkeypatch):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, Op, PythonFacts
 
@@ -135,36 +135,69 @@ def function_keys(facts: PythonFacts) -> dict[int, Hashable]:
 
 
 def definition_keys(facts: PythonFacts) -> dict[int, Hashable]:
-    """By which each definition with a node is recognised, by its number: classes and functions as above, attributes by what stands before them."""
+    """By which each definition with a node is recognised, by its number: classes and functions as above, attributes by the name that a module or a
+    class knows them by, or else by what stands before them."""
     keys: dict[int, Hashable] = {0: "file"}
-    for label, key in class_keys(facts).items():
-        keys[facts.classes[label].definition] = "class", key
     for label, key in function_keys(facts).items():
         keys[facts.functions[label].definition] = "function", key
-    attributes = {number for c in facts.classes if c is not None for number in c.attributes.values()}
-    attributes.update(o[1] for o in facts.origins.values() if o[0] == "attribute")
+    for label, key in class_keys(facts).items():
+        keys[facts.classes[label].definition] = "class", key
+        for name, number in facts.classes[label].attributes.items():
+            keys.setdefault(number, ("attribute", key, name))
+    for name, variable in facts.exports.items():
+        origin = facts.origins.get(variable, ("",))
+        if origin[0] == "attribute":
+            keys.setdefault(origin[1], ("attribute", name))
     last, count = keys[0], 0
-    for number in sorted(attributes | keys.keys()):
+    for number in sorted({o[1] for o in facts.origins.values() if o[0] == "attribute"} | keys.keys()):
         if number in keys:
             last, count = keys[number], 0
         else:
-            keys[number] = "attribute", last, count
+            keys[number] = "behind", last, count
             count += 1
     return keys
 
 
-def moved_definitions(before: PythonFacts, now: PythonFacts) -> dict[int, int]:
-    """Where each definition of `before` is in `now`; those that are gone are left out."""
-    places = {key: number for number, key in definition_keys(now).items()}
-    return {number: places[key] for number, key in definition_keys(before).items() if key in places}
+def moved_definitions(before: Mapping[int, Hashable], now: Mapping[int, Hashable]) -> dict[int, int]:
+    """Where each definition is now, from the keys of two versions of a file; those that are gone are left out."""
+    places = {key: number for number, key in now.items()}
+    return {number: places[key] for number, key in before.items() if key in places}
 
 
-def describe_names(facts: PythonFacts) -> tuple:
-    """All that following names through this file depends on, without the numbers of its variables.
+class ClassDescription(NamedTuple):
+    """What a class is to those who follow names.
 
-    Two versions of a file for which this is equal look the same to everything that asks what names, modules and classes are.
+    Attributes:
+        bases: its bases.
+        names: by name, what it is bound to in the class's body.
+        rest: what concerns the class as a whole.
     """
-    keys = definition_keys(facts)
+
+    bases: list[tuple | None]
+    names: dict[str, tuple]
+    rest: tuple
+
+
+class NameDescription(NamedTuple):
+    """All that following names through a file depends on, without the numbers of its variables.
+
+    Two versions of a file for which a part of this is equal look the same to everything that looks at that part only.
+
+    Attributes:
+        exports: by name, what it is bound to at the end of the module.
+        public: `__all__`.
+        classes: by label.
+        order: the labels of the classes, in order.
+    """
+
+    exports: dict[str, tuple]
+    public: list[str] | None
+    classes: dict[int, ClassDescription]
+    order: list[int]
+
+
+def describe_names(facts: PythonFacts, keys: Mapping[int, Hashable]) -> NameDescription:
+    """The description of a file whose definitions have `keys`."""
     free = {variable: name for name, variable in facts.cells.items() if name not in facts.exports}
 
     def describe(variable: int) -> tuple:
@@ -190,23 +223,19 @@ def describe_names(facts: PythonFacts) -> tuple:
     def dotted(base: tuple | None) -> tuple | None:
         return None if base is None else (describe(base[0]), base[1])
 
-    return (
-        [(name, describe(variable)) for name, variable in facts.exports.items()],
-        list(facts.cells),
+    def describe_class(owner: ClassFacts) -> ClassDescription:
+        names: dict[str, tuple] = {name: (describe(variable),) for name, variable in owner.namespace.items()}
+        for name, number in owner.attributes.items():
+            names[name] = *names.get(name, ()), "attribute", keys[number]
+        for name, label in owner.plain.items():
+            names[name] = *names.get(name, ()), "function", label
+        rest = dotted(owner.metaclass), owner.fields, owner.is_dataclass
+        return ClassDescription([dotted(base) for base in owner.bases], names, rest)
+
+    order = _ordered(facts.classes)
+    return NameDescription(
+        {name: describe(variable) for name, variable in facts.exports.items()},
         facts.public,
-        [statement[:4] for statement in facts.imports],
-        [
-            (
-                label,
-                [dotted(base) for base in owner.bases],
-                dotted(owner.metaclass),
-                [(name, describe(variable)) for name, variable in owner.namespace.items()],
-                owner.plain,
-                {name: keys[number] for name, number in owner.attributes.items()},
-                owner.fields,
-                owner.is_dataclass,
-            )
-            for label in _ordered(facts.classes)
-            for owner in [facts.classes[label]]
-        ],
+        {label: describe_class(facts.classes[label]) for label in order},
+        order,
     )

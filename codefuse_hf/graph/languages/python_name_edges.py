@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codefuse_hf.graph.languages.base import Ref
-from codefuse_hf.graph.languages.python_modules import Entity, Names
+from codefuse_hf.graph.languages.python_modules import Entity
+from codefuse_hf.graph.languages.python_names import Names
 
 Edge = tuple[str, Ref, Ref]
 
@@ -19,13 +20,9 @@ def name_edges(names: Names, path: str) -> Iterator[Edge]:
 
 def entity_ref(names: Names, entity: Entity) -> Ref | None:
     """The node of an entity; None for what has none (namespace packages, things outside the project)."""
-    if entity.kind == "module":
-        return Ref(entity.place, 0)
-    if entity.kind == "class":
-        return Ref(entity.place, names.facts[entity.place].classes[entity.index].definition)
-    if entity.kind == "function":
-        return Ref(entity.place, names.facts[entity.place].functions[entity.index].definition)
-    return Ref(entity.place, entity.index) if entity.kind == "attribute" else None
+    if entity.kind in ("namespace", "external"):
+        return None
+    return Ref(entity.place, names.definition(entity))
 
 
 def import_edges(names: Names, path: str) -> Iterator[Edge]:
@@ -38,13 +35,8 @@ def import_edges(names: Names, path: str) -> Iterator[Edge]:
         targets = [module]
         if statement.name == "*":
             if module.kind == "module":
-                public = names.facts[module.place].public
-                exported = (
-                    public
-                    if public is not None
-                    else [n for n in names.facts[module.place].exports if not n.startswith("_")]
-                )
-                targets += [entity for name in exported for entity in names.exported(module.place, name)]
+                public = names.public(module.place)
+                targets += [entity for name in public for entity in names.exported(module.place, name)]
         elif statement.name is not None:
             targets += names.member(module, statement.name)
         for entity in targets:

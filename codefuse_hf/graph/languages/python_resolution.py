@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from codefuse_hf.graph.languages.base import FileFacts, Resolution
 from codefuse_hf.graph.languages.python_facts import PythonFacts
-from codefuse_hf.graph.languages.python_labels import describe_names, moved_definitions, relabelled
-from codefuse_hf.graph.languages.python_modules import Names
+from codefuse_hf.graph.languages.python_labels import relabelled
+from codefuse_hf.graph.languages.python_name_changes import FileChange, update_names
 from codefuse_hf.graph.languages.python_name_edges import Edge, name_edges
+from codefuse_hf.graph.languages.python_names import Names
 from codefuse_hf.graph.languages.python_rounds import FileLog, Rounds
 from codefuse_hf.graph.languages.python_solver import Solver
-from codefuse_hf.graph.languages.python_structure import LOCAL_QUESTIONS, Structure
+from codefuse_hf.graph.languages.python_structure import Structure
 from codefuse_hf.graph.schema import EDGE_CODES, EdgeType
 
 _CODES = {str(kind): EDGE_CODES[kind] for kind in EdgeType}
@@ -23,14 +24,51 @@ Edges = tuple[np.ndarray, np.ndarray]
 """Edges of one file: codes, uint8 [n]; int32 [n, 3] of definition, target file, target definition."""
 
 
+class _EdgeStore:
+    """The edges of all files in two arrays.
+
+    Attributes:
+        codes: uint8 [n].
+        ends: int32 [n, 4] of file, definition, target file, target definition; files by slot.
+    """
+
+    def __init__(self) -> None:
+        self.codes, self.ends = np.zeros(0, np.uint8), np.zeros((0, 4), np.int32)
+
+    def replace(self, slots: Collection[int], found: Iterable[tuple[int, Edges]], size: int) -> None:
+        """Puts the edges `found`, by slot, in place of those of the files `slots`; there are `size` slots."""
+        if not slots:
+            return
+        is_old = np.zeros(size, bool)
+        is_old[list(slots)] = True
+        kept = ~is_old[self.ends[:, 0]]
+        codes, ends = [self.codes[kept]], [self.ends[kept]]
+        for slot, (each, targets) in found:
+            codes.append(each)
+            ends.append(np.empty((len(each), 4), np.int32))
+            ends[-1][:, 0], ends[-1][:, 1] = slot, targets[:, 0]
+            ends[-1][:, 2:] = targets[:, 1:]
+        self.codes, self.ends = np.concatenate(codes), np.concatenate(ends)
+
+    def move(self, slot: int, places: Mapping[int, int]) -> None:
+        """Has the edges of all files point to where the definitions of a changed file are now."""
+        if all(before == now for before, now in places.items()):
+            return
+        table = np.arange(max(places) + 1, dtype=np.int32)
+        table[list(places)] = list(places.values())
+        chosen = np.flatnonzero((self.ends[:, 2] == slot) & (self.ends[:, 3] < len(table)))
+        self.ends[chosen, 3] = table[self.ends[chosen, 3]]
+
+
 class PythonResolution(Resolution):
     """The resolved project.
 
     Attributes:
         facts: by path, relabelled.
         slots: the number of each file that there ever was.
-        logs: of each file's run.
+        order: the files in order of their paths, by slot.
         replayed: paths of the files that the last update ran.
+        reread: paths of the files whose names the last update followed.
     """
 
     def __init__(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False):
@@ -42,121 +80,85 @@ class PythonResolution(Resolution):
         self.facts: dict[str, PythonFacts] = {path: file.facts for path, file in project.items()}
         self.slots = {path: slot for slot, path in enumerate(self.facts)}
         self.paths = list(self.facts)
-        self.names = Names(self.facts, self.root_name)
-        self.structure = Structure(self.names, self.slots, len(self.paths))
+        self.order = list(range(len(self.paths)))
+        self.names = Names(self.facts, self.root_name, self.keep)
+        self.structure = Structure(self.names, self.slots, len(self.paths), self.keep)
         self.rounds = Rounds(Solver(self.structure), self.keep, self.progress)
-        self.name_edges = {self.slots[path]: self._name_edges(path) for path in self.facts}
-        order = range(len(self.paths))
-        logs = self.rounds.run(order, order)
-        self.flow_edges = {slot: _flow_edges(log) for slot, log in logs.items()}
-        self.by_name_edges = {slot: self._by_name(log) for slot, log in logs.items()}
-        self.size = len(self.rounds.solver.kinds) + len(self.rounds.solver.names)
-        self.replayed = list(self.facts)
+        self.name_edges, self.flow_edges, self.by_name_edges = _EdgeStore(), _EdgeStore(), _EdgeStore()
+        # By name, the files that call methods of that name on objects that nothing is known of.
+        self.callers: dict[str, set[int]] = {}
+        self.unknown: dict[int, list[tuple[int, str]]] = {}
+        self._follow_names(self.facts)
+        self._run(self.order)
+        self.size = self._memory()
+
+    def _memory(self) -> int:
+        """How much is kept that an update adds to and never takes anything from."""
+        solver = self.rounds.solver
+        return len(solver.kinds) + len(solver.names) + len(self.structure.memo) + len(self.names.readers)
 
     def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
-        codes: list[np.ndarray] = [np.zeros(0, np.uint8)]
-        ends: list[np.ndarray] = [np.zeros((0, 4), np.int32)]
+        stores = self.name_edges, self.flow_edges, self.by_name_edges
         places = np.zeros(len(self.paths), np.int32)
-        for place, path in enumerate(self.facts):
-            places[self.slots[path]] = place
-        for place, path in enumerate(self.facts):
-            slot = self.slots[path]
-            for kept in (self.name_edges, self.flow_edges, self.by_name_edges):
-                found, targets = kept[slot]
-                codes.append(found)
-                columns = np.empty((len(found), 4), np.int32)
-                columns[:, 0], columns[:, 1] = place, targets[:, 0]
-                columns[:, 2], columns[:, 3] = places[targets[:, 1]], targets[:, 2]
-                ends.append(columns)
-        return list(self.facts), np.concatenate(codes), np.concatenate(ends)
+        places[self.order] = np.arange(len(self.order))
+        ends = np.concatenate([store.ends for store in stores])
+        ends[:, 0], ends[:, 2] = places[ends[:, 0]], places[ends[:, 2]]
+        return list(self.facts), np.concatenate([store.codes for store in stores]), ends
 
     # -- updates -------------------------------------------------------------------------------------------------------------------
 
     def update(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> None:
-        if len(self.rounds.solver.kinds) + len(self.rounds.solver.names) > 2 * self.size + 1000:
-            self._build(project)  # names of what is long gone outweigh the others
+        if self._memory() > 2 * self.size + 1000:
+            self._build(project)  # what is long gone outweighs the rest
             return
-        facts, old = {path: file.facts for path, file in project.items()}, self.facts
-        changed = {path for path in changed if path in facts and path in old}
-        added = [path for path in facts if path not in old]
-        removed = [path for path in old if path not in facts]
-        for path in added:
+        changes = self._changes(project, changed)
+        self._take_facts(project, changes)
+        stores = self.name_edges, self.flow_edges, self.by_name_edges
+        live = {self.slots[path] for path, change in changes.items() if change.now is not None}
+        gone = {self.slots[path] for path, change in changes.items() if change.now is None}
+        for store in stores:
+            store.replace(gone, (), len(self.paths))
+            for path, change in changes.items():
+                if change.now is not None and change.before is not None:
+                    store.move(self.slots[path], change.moved)
+        self.structure.find_subclasses()
+        renamed = update_names(self.names, changes)
+        other = self.structure.update(changes, renamed, self._ranks())
+        self._follow_names([path for path in renamed.readers if path in self.facts])
+        self._run(live | self._askers(other, live | gone), gone)
+        self._call_by_name({key[1] for key in other if key[0] == "methods"})
+
+    def _changes(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> dict[str, FileChange]:
+        old = self.facts
+        changes = {}
+        for path in changed:
+            if path in project and path in old:
+                changes[path] = FileChange(old[path], relabelled(project[path].facts, old[path]))
+        for path in project.keys() - old.keys():
+            changes[path] = FileChange(None, project[path].facts)
+        for path in old.keys() - project.keys():
+            changes[path] = FileChange(old[path], None)
+        return changes
+
+    def _take_facts(self, project: Mapping[str, FileFacts], changes: Mapping[str, FileChange]) -> None:
+        same_files = True
+        for path, change in changes.items():
+            same_files = same_files and change.before is not None and change.now is not None
+            self.facts[path] = change.now
             if path not in self.slots:
                 self.slots[path] = len(self.paths)
                 self.paths.append(path)
-        moved: dict[int, dict[int, int]] = {}
-        same_names = not added and not removed
-        now = {}
-        for path, each in facts.items():
-            if path in changed:
-                now[path] = relabelled(each, old[path])
-                moved[self.slots[path]] = moved_definitions(old[path], now[path])
-                same_names = same_names and describe_names(now[path]) == describe_names(old[path])
-            else:
-                now[path] = old.get(path, each)
-        self.facts = now
-        live = {self.slots[path] for path in (*changed, *added)}
-        gone = {self.slots[path] for path in removed}
-        for kept in (self.name_edges, self.flow_edges, self.by_name_edges):
-            for slot in gone:
-                del kept[slot]
-        self._move(moved)
-        live |= self._refresh(changed, moved) if same_names else self._renew(live | gone, moved)
-        order = [self.slots[path] for path in now]
-        logs = self.rounds.run(order, live, gone)
-        for slot, log in logs.items():
-            self.flow_edges[slot] = _flow_edges(log)
-            self.by_name_edges[slot] = self._by_name(log)
-        self.replayed = [self.paths[slot] for slot in logs]
+        if not same_files:
+            self.facts = {path: self.facts[path] for path in project}
+            self.order = [self.slots[path] for path in project]
 
-    def _move(self, moved: Mapping[int, Mapping[int, int]]) -> None:
-        """Has the edges of all files point to where the definitions of changed files are now."""
-        for slot, places in moved.items():
-            if all(before == now for before, now in places.items()):
-                continue
-            table = np.arange(max(places) + 1, dtype=np.int32)
-            table[list(places)] = list(places.values())
-            for kept in (self.name_edges, self.flow_edges, self.by_name_edges):
-                for _, targets in kept.values():
-                    chosen = np.flatnonzero((targets[:, 1] == slot) & (targets[:, 2] < len(table)))
-                    targets[chosen, 2] = table[targets[chosen, 2]]
-
-    def _refresh(self, changed: Iterable[str], moved: Mapping[int, Mapping[int, int]]) -> set[int]:
-        """Puts changed facts in place where names mean what they meant before; the files that get other answers."""
-        structure, slots = self.structure, {self.slots[path] for path in changed}
-        for path in changed:
-            slot = self.slots[path]
-            self.names.replace(path, self.facts[path], moved[slot])
-            structure.replace(slot, self.facts[path], moved[slot])
-            self.name_edges[self.slots[path]] = self._name_edges(path)
-        questions = [
-            key for key in structure.memo if key[1] in slots and (key[0] in LOCAL_QUESTIONS or key[0] == "annotated")
-        ]
-        before = {key: structure.memo.pop(key) for key in questions}
-        other = {key for key, answer in before.items() if key[0] in LOCAL_QUESTIONS and structure.ask(key) != answer}
-        return self._askers(other, slots)
-
-    def _renew(self, slots: set[int], moved: Mapping[int, Mapping[int, int]]) -> set[int]:
-        """Follows all names anew; the files (but `slots`) that get other answers."""
-        old, before = self.structure, self.structure.memo
-        self.names = Names(self.facts, self.root_name)
-        self.structure = Structure(self.names, {path: self.slots[path] for path in self.facts}, len(self.paths))
-        self.rounds.solver.structure = self.structure
-        self.name_edges = {self.slots[path]: self._name_edges(path) for path in self.facts}
-        logs = {slot: log for slot, log in self.rounds.logs.items() if slot not in slots}
-        asked = set().union(*(log.asked for log in logs.values()))
-        asked = self.structure.take_over(old, slots, asked)
-        other = {key for key in asked if _moved_answer(key, before[key], moved) != self.structure.ask(key)}
-        named = {("methods", name) for log in logs.values() for _, name in log.unknown}
-        for key in named:
-            if self.structure.ask(key) != before.get(key):
-                other.add(key)
-        for slot, log in logs.items():
-            if any(("methods", name) in other for _, name in log.unknown):
-                self.by_name_edges[slot] = self._by_name(log)
-        return self._askers(other, slots)
+    def _ranks(self) -> list[int]:
+        ranks = np.zeros(len(self.paths), np.int64)
+        ranks[self.order] = np.arange(len(self.order))
+        return ranks.tolist()
 
     def _askers(self, questions: set[tuple], slots: set[int]) -> set[int]:
+        """The files, `slots` apart, that asked one of these questions."""
         if not questions:
             return set()
         logs = self.rounds.logs
@@ -164,8 +166,41 @@ class PythonResolution(Resolution):
 
     # -- edges ---------------------------------------------------------------------------------------------------------------------
 
+    def _run(self, slots: Iterable[int], gone: Iterable[int] = ()) -> None:
+        """Runs files and whatever they affect, and puts their edges in place."""
+        for slot in gone:
+            self._forget_calls(slot)
+        logs = self.rounds.run(self.order, slots, gone)
+        for slot, log in logs.items():
+            self._forget_calls(slot)
+            if self.keep:
+                self.unknown[slot] = log.unknown
+            for _, name in self.unknown.get(slot, ()):
+                self.callers.setdefault(name, set()).add(slot)
+        size = len(self.paths)
+        self.flow_edges.replace(logs, ((slot, _flow_edges(log)) for slot, log in logs.items()), size)
+        self.by_name_edges.replace(logs, ((slot, self._by_name(log)) for slot, log in logs.items()), size)
+        self.replayed = [self.paths[slot] for slot in logs]
+
+    def _follow_names(self, paths: Iterable[str]) -> None:
+        """Finds the edges that names alone tell of some files."""
+        self.reread = list(paths)
+        found = ((self.slots[path], self._name_edges(path)) for path in self.reread)
+        self.name_edges.replace([self.slots[path] for path in self.reread], found, len(self.paths))
+
     def _name_edges(self, path: str) -> Edges:
-        return _edges(name_edges(self.names, path), self.slots)
+        edges, _ = self.names.read_by(path, lambda: _edges(name_edges(self.names, path), self.slots))
+        return edges
+
+    def _call_by_name(self, names: set[str]) -> None:
+        """Finds the calls by name again of the files that call methods of these names."""
+        slots = set().union(*(self.callers.get(name, ()) for name in names))
+        found = ((slot, self._by_name(self.rounds.logs[slot])) for slot in slots)
+        self.by_name_edges.replace(slots, found, len(self.paths))
+
+    def _forget_calls(self, slot: int) -> None:
+        for _, name in self.unknown.pop(slot, ()):
+            self.callers[name].discard(slot)
 
     def _by_name(self, log: FileLog) -> Edges:
         """Calls of methods of objects that nothing is known of."""
@@ -192,15 +227,3 @@ def _edges(edges: Iterator[Edge], slots: Mapping[str, int]) -> Edges:
         codes.append(_CODES[kind])
         ends.extend((source.index, slots[target.path], target.index))
     return np.array(codes, np.uint8), np.array(ends, np.int32).reshape(-1, 3)
-
-
-def _moved_answer(key: tuple, answer: tuple, moved: Mapping[int, Mapping[int, int]]) -> tuple:
-    """An earlier answer with definitions numbered as they are now."""
-    if key[0] != "used":
-        return answer
-    return tuple(
-        [
-            (kind, slot, moved[slot].get(index, -1)) if kind == "attribute" and slot in moved else (kind, slot, index)
-            for kind, slot, index in answer
-        ]
-    )

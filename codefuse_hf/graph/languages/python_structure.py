@@ -2,27 +2,44 @@
 
 Answers are plain data that names things by their labels and never by the numbers of another file's variables, so that they stay equal while the things
 they speak of stay as they are. A file's run may depend on other files through these answers and through messages, and through nothing else.
+
+After a change those questions are asked again whose answers may be others: what was asked about the changed files, what files that read a changed name
+asked about names and modules, and what was asked about classes whose bodies or bases have changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, ImportFacts, PythonFacts
-from codefuse_hf.graph.languages.python_modules import Entity, Names
+from codefuse_hf.graph.languages.python_modules import Entity
+from codefuse_hf.graph.languages.python_name_changes import FileChange, NameChanges
+from codefuse_hf.graph.languages.python_names import Names
 
 MAX_BY_NAME = 8
 """A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
 MAX_SUBCLASSES = 12
 """`self` of a method that nobody calls may be an instance of a subclass, as long as there are fewer subclasses than this."""
 
-LOCAL_QUESTIONS = frozenset(("signature", "is_decorated", "site", "has_cell", "has_getattr", "has_attribute"))
-"""Questions about one file that its functions, displays and names alone decide."""
+_NAME_QUESTIONS = frozenset(("import", "exported", "child", "used", "resolved", "annotated", "metaclass"))
+"""Questions that follow names: what they read is on record."""
 _CLASS_QUESTIONS = frozenset(
-    ("mro", "member", "member_after", "attribute", "external_bases", "is_enum", "fields", "methods_with_prefix")
+    (
+        "mro",
+        "member",
+        "member_after",
+        "attribute",
+        "external_bases",
+        "is_enum",
+        "fields",
+        "methods_with_prefix",
+        "heirs",
+    )
 )
-"""Questions about one class that its bodies and those of its bases decide."""
+"""Questions about one class that its bodies and those of its bases decide; and of its subclasses, for the last."""
+_MEMBER_QUESTIONS = frozenset(("member", "member_after", "attribute"))
+"""Those about one name of the body, which comes behind the class."""
 
 Place = tuple[int, int]
 """A class or function: file, label."""
@@ -47,74 +64,140 @@ class Member(NamedTuple):
 
 
 class Structure:
-    """Answers questions about `names`; a file is a number (slot) below `size`, `slots` maps paths to them."""
+    """Answers questions about `names`; a file is a number (slot) below `size`, `slots` maps paths to them.
 
-    def __init__(self, names: Names, slots: dict[str, int], size: int):
-        self.names, self.slots = names, slots
+    Attributes:
+        memo: the answers, by question.
+        facts, paths: of each file, by slot; None and its last path for one that is gone.
+        ranks: the place of each file in the order of files, by slot.
+    """
+
+    def __init__(self, names: Names, slots: dict[str, int], size: int, keep: bool = False):
+        self.names, self.slots, self.keep = names, slots, keep
         self.paths: list[str] = [""] * size
         self.facts: list[PythonFacts | None] = [None] * size
         for path, facts in names.facts.items():
             self.paths[slots[path]] = path
             self.facts[slots[path]] = facts
+        self.ranks = list(range(size))
         self.memo: dict[tuple, Any] = {}
-        self._orders: dict[Place, list[tuple[dict[str, int], ClassFacts, int, int]]] = {}
+        # The questions in `memo` by what they are about: a file or folder; then a class, or the kind of question.
+        self._asked: dict[int | str, dict[int | str, list[tuple]]] = {}
+        # By file, questions about others that are answered by an attribute of this one.
+        self._attribute_answers: dict[int, set[tuple]] = {}
+        self._orders: dict[Place, list[Place]] = {}
         self._wanted: dict[int, set[int]] = {}
         self._decorated: dict[int, set[int]] = {}
-        self._subclasses: dict[tuple[str, int], list[Place]] | None = None
+        self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
 
     def ask(self, key: tuple) -> Any:
         """The answer to the question `key`: the name of a method of this class without its `_`, then its arguments."""
         if key in self.memo:
             return self.memo[key]
-        answer = self.memo[key] = getattr(self, "_" + key[0])(*key[1:])
+        answer = self.memo[key] = self._answer(key)
+        if self.keep and key[0] != "methods":
+            kind, about = key[0], _about(key)
+            self._asked.setdefault(about, {}).setdefault(key[2] if kind in _CLASS_QUESTIONS else kind, []).append(key)
         return answer
 
-    def replace(self, slot: int, facts: PythonFacts, moved: Mapping[int, int]) -> None:
-        """Takes in another version of a file in which names mean the same; `moved` tells where each definition is now."""
-        self.facts[slot] = facts
-        self._orders.clear()
-        self._wanted.pop(slot, None)
-        self._decorated.pop(slot, None)
-        for key, answer in self.memo.items():
-            if key[0] == "used" and any(place == slot and kind == "attribute" for kind, place, _ in answer):
-                self.memo[key] = tuple(
-                    [(k, p, moved[i] if k == "attribute" and p == slot else i) for k, p, i in answer]
-                )
+    def _answer(self, key: tuple) -> Any:
+        question = getattr(self, "_" + key[0])
+        if not self.keep or key[0] not in _NAME_QUESTIONS:
+            return question(*key[1:])
+        about = _about(key)
+        answer, _ = self.names.read_by(about if isinstance(about, str) else self.paths[about], question, *key[1:])
+        if key[0] == "used":
+            for kind, slot, _ in answer:
+                if kind == "attribute" and slot != about:
+                    self._attribute_answers.setdefault(slot, set()).add(key)
+        return answer
 
-    def take_over(self, before: Structure, changed: set[int], keys: Iterable[tuple]) -> list[tuple]:
-        """Takes the answers of an earlier version of the project to those of the questions `keys` that are clearly the same; the others.
+    # -- updates -------------------------------------------------------------------------------------------------------------------
+
+    def update(self, changes: Mapping[str, FileChange], renamed: NameChanges, ranks: list[int]) -> set[tuple]:
+        """Takes in changed files, after `names` has; the questions that have other answers now.
 
         Args:
-            changed: files that are new, gone or have other facts.
+            ranks: as the attribute.
         """
-        kept: dict[Place, bool] = {}
-        rest: list[tuple] = []
-        memo, known = self.memo, before.memo
-        for key in keys:
-            if key[0] in _CLASS_QUESTIONS:
-                place = key[1], key[2]
-                same = kept.get(place)
-                if same is None:
-                    same = kept[place] = self._same_class(before, changed, place)
-            else:
-                same = key[0] in LOCAL_QUESTIONS and key[1] not in changed
-            if same:
-                memo[key] = known[key]
-            else:
-                rest.append(key)
-        return rest
+        self.ranks = ranks
+        below = {place: self._below(place) for place in self._places(renamed.bodies)}
+        self.facts += [None] * (len(ranks) - len(self.facts))
+        self.paths += [""] * (len(ranks) - len(self.paths))
+        moved = {self.slots[path]: change.moved for path, change in changes.items()}
+        for path, change in changes.items():
+            slot = self.slots[path]
+            self.facts[slot], self.paths[slot] = change.now, path
+            self._wanted.pop(slot, None)
+            self._decorated.pop(slot, None)
+        bases = self._renew_orders(self._places(renamed.orders), below)
+        again = {key for name in self._renew_methods(changes) if (key := ("methods", name)) in self.memo}
+        again.update(self._affected(renamed, below, bases))
+        before = {key: _moved_answer(self.memo[key], moved) if key[0] == "used" else self.memo[key] for key in again}
+        for slot in moved:
+            for key in self._attribute_answers.get(slot, ()):
+                if key not in again:
+                    self.memo[key] = _moved_answer(self.memo[key], moved)
+        for key in again:
+            self.memo[key] = self._answer(key)
+        return {key for key, answer in before.items() if answer != self.memo[key]}
 
-    def _same_class(self, before: Structure, changed: set[int], place: Place) -> bool:
-        """Whether a class has the bases that it had, in files that have not changed."""
-        if place[0] in changed:
-            return False
-        order = self.ask(("mro", *place))
-        return (
-            not any(slot in changed for slot, _ in order)
-            and order == before.ask(("mro", *place))
-            and self._external_bases(*place) == before._external_bases(*place)
-        )
+    def _places(self, classes: Iterable[tuple[str, int]]) -> list[Place]:
+        return [(self.slots[path], label) for path, label in classes]
+
+    def _below(self, place: Place) -> set[Place]:
+        """A class and its subclasses."""
+        return {place, *self.find_subclasses().get(place, ())}
+
+    def _renew_orders(self, places: list[Place], below: Mapping[Place, set[Place]]) -> set[Place]:
+        """Finds the orders of classes again; the classes that some of these or of those in `below` inherit, or inherited, from."""
+        subclasses = self.find_subclasses()
+        bases: set[Place] = set()
+        for place in places:
+            for base in self._orders.pop(place, ())[1:]:
+                subclasses[base].discard(place)
+                bases.add(base)
+        for place in places:
+            for base in self._order(*place)[1:]:
+                subclasses.setdefault(base, set()).add(place)
+        for place in set(places).union(*below.values()):
+            bases.update(self._order(*place)[1:])
+        return bases
+
+    def _renew_methods(self, changes: Mapping[str, FileChange]) -> set[str]:
+        """Brings the methods by name up to date; the names that are other functions' now."""
+        changed: set[str] = set()
+        if self._by_name is None:
+            return changed
+        for path, change in changes.items():
+            slot = self.slots[path]
+            before, now = _methods_of(change.before), _methods_of(change.now)
+            for name in before.keys() | now.keys():
+                if before.get(name) != now.get(name):
+                    changed.add(name)
+                    others = [place for place in self._by_name.get(name, ()) if place[0] != slot]
+                    self._by_name[name] = others + [(slot, function) for function in now.get(name, ())]
+        return changed
+
+    def _affected(self, renamed: NameChanges, below: Mapping[Place, set[Place]], bases: set[Place]) -> Iterator[tuple]:
+        """The questions that may have other answers, apart from those about methods by name."""
+        for reader in renamed.readers:
+            for what, keys in self._asked.get(self.slots.get(reader, reader), {}).items():
+                if isinstance(what, str):
+                    yield from keys
+        for place in self._places(renamed.orders):
+            yield from self._about_class(place)
+        for path_and_label, names in renamed.bodies.items():
+            for place in below[self.slots[path_and_label[0]], path_and_label[1]] if names else ():
+                yield from (key for key in self._about_class(place) if _depends(key, names))
+        for place in bases:
+            yield from (key for key in self._about_class(place) if key[0] == "heirs")
+
+    def _about_class(self, place: Place) -> Iterator[tuple]:
+        yield from self._asked.get(place[0], {}).get(place[1], ())
+        if (key := ("metaclass", *place)) in self.memo:
+            yield key
 
     # -- what is known of one file -------------------------------------------------------------------------------------------------
 
@@ -188,40 +271,44 @@ class Structure:
 
     # -- classes -------------------------------------------------------------------------------------------------------------------
 
-    def _order(self, slot: int, label: int) -> list[tuple[dict[str, int], ClassFacts, int, int]]:
+    def _order(self, slot: int, label: int) -> list[Place]:
+        """The method resolution order of a class; empty when there is no such class (any more)."""
         place = (slot, label)
         known = self._orders.get(place)
         if known is None:
-            known = []
+            known = self._orders[place] = []
             if self.class_(slot, label) is not None:
-                for path, number in self.names.mro(self.paths[slot], label):
-                    facts = self.names.facts[path].classes[number]
-                    known.append((facts.namespace, facts, self.slots[path], number))
-            self._orders[place] = known
+                order = self.names.unread(self.names.mro, self.paths[slot], label)
+                known += [(self.slots[path], number) for path, number in order]
         return known
 
+    def _bodies(self, slot: int, label: int) -> Iterator[tuple[ClassFacts, int, int]]:
+        for place, number in self._order(slot, label):
+            yield self.facts[place].classes[number], place, number
+
     def _mro(self, slot: int, label: int) -> tuple[Place, ...]:
-        return tuple([(place, number) for _, _, place, number in self._order(slot, label)])
+        return tuple(self._order(slot, label))
 
     def _member(self, slot: int, label: int, name: str) -> Member | None:
         """The first class in method resolution order that defines `name`."""
-        for namespace, facts, place, number in self._order(slot, label):
-            if name in namespace:
+        for place, number in self._order(slot, label):
+            facts = self.facts[place].classes[number]
+            if name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
         return None
 
     def _member_after(self, slot: int, label: int, name: str, after_slot: int, after: int) -> Member | None:
         """The same behind class `after`."""
         passed = False
-        for namespace, facts, place, number in self._order(slot, label):
-            if passed and name in namespace:
+        for facts, place, number in self._bodies(slot, label):
+            if passed and name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
             passed = passed or (place, number) == (after_slot, after)
         return None
 
     def _attribute(self, slot: int, label: int, name: str) -> Place | None:
         """The first class in method resolution order with an Attribute node of that name."""
-        for _, facts, place, number in self._order(slot, label):
+        for facts, place, number in self._bodies(slot, label):
             if name in facts.attributes:
                 return place, number
         return None
@@ -231,7 +318,7 @@ class Structure:
         return facts is not None and name in facts.attributes
 
     def _metaclass(self, slot: int, label: int) -> Place | None:
-        for _, facts, place, _ in self._order(slot, label):
+        for facts, place, _ in self._bodies(slot, label):
             if facts.metaclass is not None:
                 for entity in self.names.path_entities(self.paths[place], facts.metaclass):
                     if entity.kind == "class":
@@ -241,7 +328,7 @@ class Structure:
     def _external_bases(self, slot: int, label: int) -> tuple[str, ...]:
         if self.class_(slot, label) is None:
             return ()
-        return self.names.external_bases(self.paths[slot], label)
+        return self.names.unread(self.names.external_bases, self.paths[slot], label)
 
     def _is_enum(self, slot: int, label: int) -> bool:
         return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self._external_bases(slot, label))
@@ -250,7 +337,7 @@ class Structure:
         """The arguments of a generated constructor (dataclass, named tuple), in order; None where none is generated."""
         names: list[str] = []
         generated = False
-        for _, facts, _, _ in reversed(self._order(slot, label)):
+        for facts, _, _ in reversed(list(self._bodies(slot, label))):
             names += [n for n in facts.fields if n not in names]
             generated = generated or facts.is_dataclass
         generated = generated or any(b.endswith(("NamedTuple", "BaseModel")) for b in self._external_bases(slot, label))
@@ -258,39 +345,41 @@ class Structure:
 
     def _methods_with_prefix(self, slot: int, label: int, prefix: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
-        for _, facts, _, _ in self._order(slot, label):
+        for facts, _, _ in self._bodies(slot, label):
             found.update((name, None) for name in facts.plain if name.startswith(prefix))
         return tuple(found)
 
     def _heirs(self, slot: int, label: int, name: str) -> tuple[Place, ...]:
         """The subclasses that inherit method `name`, in order of files; none when there are too many subclasses to mean anything."""
-        if self._subclasses is None:
-            self._subclasses = {}
-            for path, facts in self.names.facts.items():
-                for number in in_order(facts.classes):
-                    for base in self.names.mro(path, number)[1:]:
-                        self._subclasses.setdefault(base, []).append((self.slots[path], number))
-        below = self._subclasses.get((self.paths[slot], label), ())
+        below = self.find_subclasses().get((slot, label), ())
         if len(below) >= MAX_SUBCLASSES:
             return ()
         found = []
         for place, number in below:
             member = self._member(place, number, name)
             if member is not None and member[:2] == (slot, label):
-                found.append((place, number))
-        return tuple(found)
+                found.append((self.ranks[place], self.facts[place].classes[number].definition, place, number))
+        return tuple([each[2:] for each in sorted(found)])
+
+    def find_subclasses(self) -> dict[Place, set[Place]]:
+        """The subclasses of each class, direct or not."""
+        if self._subclasses is None:
+            self._subclasses = {}
+            for slot, facts in enumerate(self.facts):
+                for label in in_order(facts.classes) if facts is not None else ():
+                    for base in self._order(slot, label)[1:]:
+                        self._subclasses.setdefault(base, set()).add((slot, label))
+        return self._subclasses
 
     def _methods(self, name: str) -> tuple[Place, ...]:
         """All methods of that name, none when there are more than MAX_BY_NAME."""
         if self._by_name is None:
             self._by_name = {}
-            for path, facts in self.names.facts.items():
-                for owner in facts.classes:
-                    if owner is not None:
-                        for method, function in owner.plain.items():
-                            self._by_name.setdefault(method, []).append((self.slots[path], function))
+            for slot, facts in enumerate(self.facts):
+                for method, functions in _methods_of(facts).items():
+                    self._by_name.setdefault(method, []).extend([(slot, function) for function in functions])
         found = self._by_name.get(name, ())
-        return tuple(found) if len(found) <= MAX_BY_NAME else ()
+        return tuple(sorted(found)) if len(found) <= MAX_BY_NAME else ()
 
     # -- modules and names -----------------------------------------------------------------------------------------------------------
 
@@ -298,13 +387,16 @@ class Structure:
         """An entity with its file's number in place of its path."""
         if entity.kind in ("namespace", "external"):
             return entity.kind, entity.place, 0
-        return entity.kind, self.slots[entity.place], entity.index
+        index = self.names.definition(entity) if entity.kind == "attribute" else entity.index
+        return entity.kind, self.slots[entity.place], index
 
     def _entity(self, kind: str, place: Any) -> Entity:
         return Entity(kind, self.paths[place] if kind == "module" else place, 0)
 
     def _import(self, slot: int, level: int, module: str, name: str | None, whole: bool) -> tuple:
         """(module, entities) of an import statement: the module to take a member of, or else the things it names."""
+        if self.facts[slot] is None:
+            return None, ()
         path = self.paths[slot]
         statement = ImportFacts(level, module, name, whole, 0, 0)
         found = self.names.module_of(path, statement)
@@ -338,11 +430,15 @@ class Structure:
 
     def _resolved(self, slot: int, name: str) -> tuple | None:
         """The module that `importlib.import_module(name)` gives."""
+        if self.facts[slot] is None:
+            return None
         found = self.names.modules.resolve(self.paths[slot], 0, name)
         return None if found is None else self._described(found)
 
     def _annotated(self, slot: int, annotation: tuple) -> tuple[Place, ...]:
         """The classes that an annotation of the same file means."""
+        if self.facts[slot] is None:
+            return ()
         found = self.names.path_entities(self.paths[slot], annotation)
         return tuple([(self.slots[e.place], e.index) for e in found if e.kind == "class"])
 
@@ -351,3 +447,35 @@ def in_order(definitions: Sequence[FunctionFacts | ClassFacts | None]) -> list[i
     """The labels of a file's functions or classes in order of their definitions."""
     present = [label for label, facts in enumerate(definitions) if facts is not None]
     return sorted(present, key=lambda label: definitions[label].definition)
+
+
+def _methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:
+    """The functions that are methods of a file, by name."""
+    found: dict[str, list[int]] = {}
+    for owner in () if facts is None else facts.classes:
+        for method, function in () if owner is None else owner.plain.items():
+            found.setdefault(method, []).append(function)
+    return found
+
+
+def _about(key: tuple) -> int | str:
+    """The file, or the folder, that a question is about."""
+    return key[2] if key[0] in ("child", "used") else key[1]
+
+
+def _depends(key: tuple, names: set[str | None]) -> bool:
+    """Whether the answer to a question about a class depends on what has changed in a body: `names`, None for the class as a whole."""
+    kind = key[0]
+    if kind in _MEMBER_QUESTIONS:
+        return key[3] in names
+    return kind == "methods_with_prefix" or (kind in ("fields", "metaclass") and None in names)
+
+
+def _moved_answer(answer: tuple[tuple, ...], moved: Mapping[int, Mapping[int, int]]) -> tuple[tuple, ...]:
+    """An earlier answer about attributes with their definitions numbered as they are now."""
+    return tuple(
+        [
+            (kind, slot, moved[slot].get(index, -1)) if kind == "attribute" and slot in moved else (kind, slot, index)
+            for kind, slot, index in answer
+        ]
+    )
