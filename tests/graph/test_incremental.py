@@ -242,6 +242,81 @@ def test_update_where_names_change_their_meaning(tmp_path_factory, start, steps)
         assert builder.update().to_json() == fresh(root)
 
 
+# Files, then what is written over them step by step; each changes one thing that another file has read.
+READS = {
+    "a name in a class's body": [
+        {"b.py": "class One: pass\nclass Two: pass\nclass Outer:\n    Inner = One\n", "use.py": "from b import Outer\nclass Own(Outer.Inner): pass\n"},
+        {"b.py": "class One: pass\nclass Two: pass\nclass Outer:\n    Inner = Two\n"},
+    ],
+    "a name in an inherited body": [
+        {"a.py": "class P:\n    class Inner: pass\nclass Q:\n    class Inner: pass\n", "b.py": "from a import P, Q\nclass Outer(P): pass\n", "use.py": "from b import Outer\nclass Own(Outer.Inner): pass\n"},
+        {"b.py": "from a import P, Q\nclass Outer(Q): pass\n"},
+        {"a.py": "class P:\n    class Inner: pass\nclass Q(P): pass\n"},
+    ],
+    "an attribute that has moved, through another module": [
+        {"pkg/__init__.py": "from .b import value\n", "pkg/b.py": "value = {}\n", "use.py": "import pkg\ndef f(): return pkg.value\n"},
+        {"pkg/b.py": "def g(): pass\nother = []\nvalue = {}\n"},
+        {"use.py": "import pkg\ndef f(): return pkg.value\ndef h(): return f(pkg.value)\n"},
+    ],
+    "an attribute that changes places with another": [
+        {"b.py": "class A:\n    x = 1\n    y = 2\np = 1\nq = 2\n", "use.py": "import b\ndef f(): return b.A.x, b.p\n"},
+        {"b.py": "class A:\n    y = 2\n    x = 1\nq = 2\np = 1\n"},
+    ],
+    "a method that a base class did not have": [
+        {"b.py": "class Base: pass\n", "use.py": "from b import Base\nclass T(Base):\n    def go(self): return self.step()\nT().go()\n"},
+        {"b.py": "class Base:\n    def step(self): pass\n"},
+        {"b.py": "class Base:\n    step = print\n"},
+        {"b.py": "class Base:\n    @property\n    def step(self): return len\n"},
+    ],
+    "a base class of a base class": [
+        {"a.py": "class P:\n    def go(self): pass\nclass Q:\n    def go(self): pass\n", "b.py": "from a import *\nclass Mid(P): pass\n", "use.py": "from b import Mid\nclass T(Mid): pass\nT().go()\nT.go\n"},
+        {"b.py": "from a import *\nclass Mid(Q): pass\n"},
+        {"b.py": "from a import *\nP = Q\nclass Mid(P): pass\n"},
+        {"a.py": "class P:\n    def go(self): pass\nQ = P\n"},
+    ],
+    "a name that hid a module": [
+        {"pkg/__init__.py": "", "pkg/sub.py": "def f(): pass\n", "use.py": "from pkg import sub\nsub.f()\n"},
+        {"pkg/__init__.py": "def sub(): pass\n"},
+        {"pkg/__init__.py": "", "pkg/sub.py": None},
+        {"pkg/sub/__init__.py": "from .deep import f\n", "pkg/sub/deep.py": "def f(): pass\n"},
+    ],
+    "the order of what a circle of imports gives": [
+        {"a.py": "try:\n    from b import K\nexcept ImportError:\n    from c import One as K\nclass T(K): pass\n", "b.py": "try:\n    from a import K\nexcept ImportError:\n    from c import Two as K\n", "c.py": "class One:\n    def go(self): pass\nclass Two:\n    def go(self): pass\n", "use.py": "from a import T, K\nT().go()\nclass U(K): pass\nU().go()\n"},
+        {"c.py": "class Two:\n    def go(self): pass\nclass One:\n    def go(self): pass\n"},
+    ],
+    "a module in front of another": [
+        {"lib/tool.py": "def f(): pass\n", "app/use.py": "import tool\ntool.f()\n"},
+        {"app/tool.py": "def f(): pass\n"},
+        {"tool.py": "def f(): pass\n", "app/tool.py": None},
+        {"app/__init__.py": "", "app/tool.py": "def f(): pass\n"},
+        {"app/__init__.py": None},
+    ],
+    "a metaclass": [
+        {"m.py": "class M(type):\n    def make(cls): pass\nclass N(type):\n    def make(cls): pass\n", "b.py": "from m import M, N\nclass Base(metaclass=M): pass\n", "use.py": "from b import Base\nclass T(Base): pass\nT.make()\n"},
+        {"b.py": "from m import M, N\nclass Base(metaclass=N): pass\n"},
+        {"m.py": "class M(type):\n    def make(cls): pass\nN = M\n"},
+    ],
+    "subclasses that become too many": [
+        {"b.py": "class Base:\n    def go(self): return self.step()\n", "k.py": "from b import Base\nclass K(Base):\n    def step(self): pass\n"},
+        {"m.py": "from b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES))},
+        {"m.py": None},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READS)
+def test_what_was_read_elsewhere_changes(tmp_path, what):
+    first, *steps = READS[what]
+    for name, text in first.items():
+        write(tmp_path, name, text)
+    builder = GraphBuilder(tmp_path, progress=False, workers=0)
+    builder.build()
+    for step in steps:
+        for name, text in step.items():
+            write(tmp_path, name, text)
+        assert builder.update().to_json() == fresh(tmp_path)
+
+
 def popular_project(root, size):
     """Files that all use one module, by name, through a package and by its class, each with a neighbour of its own."""
     write(root, "pkg/__init__.py", "from .base import Base, helper\nfrom .part0 import *\n")
