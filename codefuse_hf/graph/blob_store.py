@@ -16,7 +16,7 @@ class BlobStore:
     """Blobs of bytes by handle. What is replaced or removed leaves room for others of its size class, so the file does not grow without end."""
 
     def __init__(self, in_memory: int = _IN_MEMORY):
-        self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)
+        self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115 (closed with the store)
         self._end = 0
         self._free: dict[int, list[int]] = {}
 

@@ -14,6 +14,8 @@ from codefuse_hf.graph.languages.python_packed import (
     PackedReferences,
     PackedSeeds,
     Pool,
+    Program,
+    pack_program,
 )
 from codefuse_hf.graph.source_text import SourceText
 
@@ -32,20 +34,20 @@ def same(packed, items):
 
 @given(st.lists(st.tuples(names, variables, variables, st.booleans())))
 def test_loads(items):
-    same(PackedLoads(items, Pool()), items)
+    same(PackedLoads.pack(items, Pool()), items)
 
 
 @given(
     st.lists(st.tuples(values | names | st.tuples(st.just("slice"), st.none() | st.integers()), variables, variables))
 )
 def test_items(items):
-    same(PackedItems(items, Pool()), items)
+    same(PackedItems.pack(items, Pool()), items)
 
 
 @given(st.lists(st.tuples(variables, variables)))
 def test_references(items):
-    same(PackedReferences(items, Pool()), items)
-    packed = PackedReferences(items, Pool())
+    same(PackedReferences.pack(items, Pool()), items)
+    packed = PackedReferences.pack(items, Pool())
     assert [packed[index] for index in range(len(packed))] == items
 
 
@@ -56,7 +58,7 @@ seeds = st.tuples(variables, st.sampled_from(["function", "class", "object"]), v
 
 @given(st.lists(seeds))
 def test_seeds(items):
-    packed = PackedSeeds(items, Pool())
+    packed = PackedSeeds.pack(items, Pool())
     same(packed, items)
     assert [repr(packed[index]) for index in range(len(packed))] == [repr(item) for item in items]
 
@@ -67,7 +69,7 @@ keywords = st.lists(st.tuples(st.none() | names, values), max_size=3).map(tuple)
 
 @given(st.lists(st.tuples(variables, variables, variables, arguments, keywords, st.booleans())))
 def test_calls(items):
-    same(PackedCalls(items, Pool()), items)
+    same(PackedCalls.pack(items, Pool()), items)
 
 
 def test_packing_keeps_what_a_file_says_and_notices_changes():
@@ -78,7 +80,12 @@ def test_packing_keeps_what_a_file_says_and_notices_changes():
 
     text = "import os\n@d\ndef f(a, *b, k=1):\n    a[0] = b[1:].x\n    return f(*b, k=True, **a)\nf(1, 's', k=a.b)\n"
     plain, packed = facts(text)
-    for name in ("loads", "items", "calls", "seeds", "references"):
-        same(getattr(packed, name), getattr(plain, name))
+    program = Program(packed.program)
+    for name in ("loads", "items", "calls", "seeds"):
+        same(getattr(program, name), getattr(plain, name))
+    same(packed.references, plain.references)
+    assert program.operations == plain.operations and program.starts == plain.starts
+    assert program.sites == plain.sites and program.names == plain.names
+    assert pack_program(program) == packed.program
     assert packed == facts(text)[1]
     assert packed != facts(text.replace("a.b", "a.c"))[1]

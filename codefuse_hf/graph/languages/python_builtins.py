@@ -90,11 +90,11 @@ class Builtins(Calls):
         if site.__class__ is tuple:
             return site[1], {}, 0, 0, site[2]
         slot = self.first[value]
-        return self.facts.sites[site] if slot == self.slot else self.ask("site", slot, site)
+        return self.program.sites[site] if slot == self.slot else self.ask("site", slot, site)
 
     def static_site(self, site: Any) -> tuple:
         """The same of a container of this file by its number."""
-        return ("", {}, 0, 0, -1) if site.__class__ is tuple else self.facts.sites[site]
+        return ("", {}, 0, 0, -1) if site.__class__ is tuple else self.program.sites[site]
 
     def new_site(self, key: Any, kind: str, length: int = -1) -> int:
         """A container that a call at `key` makes."""
@@ -116,7 +116,7 @@ class Builtins(Calls):
             key = _plain_key(key)
         slot, site = self.first[value], self.second[value]
         if slot == self.slot and site.__class__ is not tuple:
-            known = self.facts.sites[site][1].get(key)
+            known = self.program.sites[site][1].get(key)
             if known:
                 return known
         fields = self.state.site_fields.get(value, ())
@@ -806,7 +806,7 @@ class Builtins(Calls):
         if self.state.prefixes is None:
             self.state.prefixes = {
                 target: method[1]
-                for method, target, _ in self.facts.items
+                for method, target, _ in self.program.items
                 if method.__class__ is tuple and method[0] == "concat"
             }
         return self.state.prefixes

@@ -118,7 +118,8 @@ class PythonFacts:
 
     `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
     values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
-    ("attribute", definition), ("phi", variables).
+    ("attribute", definition), ("phi", variables). Once the file is read, `program` takes the place of the fields that only running it needs
+    (python_packed.py): names, operations, starts, seeds, loads, items, calls, sites.
     """
 
     names: list[str] = field(default_factory=list)
@@ -140,3 +141,4 @@ class PythonFacts:
     references: list[tuple] = field(default_factory=list)
     decorated: list[tuple] = field(default_factory=list)
     wanted: frozenset = frozenset()
+    program: bytes = b""

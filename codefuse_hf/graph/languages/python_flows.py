@@ -15,6 +15,7 @@ from collections import deque
 from typing import Any
 
 from codefuse_hf.graph.languages.python_facts import Constant
+from codefuse_hf.graph.languages.python_states import FileState, Step
 from codefuse_hf.graph.languages.python_structure import Place, Structure
 from codefuse_hf.graph.languages.python_values import SHIFT, Kind
 
@@ -28,60 +29,6 @@ MAX_CONTAINERS = 6
 
 _CONSTANT = Kind.CONSTANT
 _CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
-
-Step = tuple
-"""What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data."""
-
-
-class FileState:
-    """What one run has found out about one file. Everything in it is plain data.
-
-    Attributes:
-        points: values of each variable, few each, in order of arrival.
-        far: what has arrived here of other files' variables.
-        copies: where a variable's values go: one variable, or a list.
-        steps: what else happens to each of them: one step, or a list.
-        extra: variables by what the run knows them by; `named`: by the names that others may use.
-        opened: numbers that others use, and the variables that they are here.
-        subscribers: the files that want a variable's values, with the variable's number.
-        watched: the other files' tables of stores and items whose entries are sent here.
-        later: fall-backs for the next phase.
-        calls, uses: edges (definition, target file, target definition).
-        asked: questions put to the Structure.
-    """
-
-    __slots__ = (
-        "asked", "bound", "calls", "caught", "copies", "extra", "far", "later", "named", "opened", "partials", "points", "prefixes", "site_fields",
-        "site_watchers", "sites", "slot", "steps", "store_watchers", "stores", "subscribers", "uses", "views", "views_by_name", "watched", "watchers",
-    )  # fmt: skip
-
-    def __init__(self, slot: int, variables: int):
-        self.slot = slot
-        self.points: list[tuple[int, ...]] = [()] * variables
-        self.far: dict[int, tuple[int, ...]] = {}
-        self.copies: dict[int, int | list[int]] = {}
-        self.steps: dict[int, Step | list[Step]] = {}
-        self.extra: dict[Any, int] = {}
-        self.named: dict[tuple, int] = {}
-        self.opened: dict[int, int] = {}
-        self.subscribers: dict[int, list[tuple[int, int]]] = {}
-        self.watched: set[int] = set()
-        self.later: list[tuple] = []
-        self.calls: set[tuple[int, int, int]] = set()
-        self.uses: set[tuple[int, int, int]] = set()
-        self.asked: set[tuple] = set()
-        self.bound: set[tuple] = set()
-        self.caught: set[tuple[int, int]] = set()
-        self.sites: dict[Any, int] = {}
-        self.site_fields: dict[int, dict[Any, int]] = {}
-        self.watchers: dict[int, list[tuple]] = {}
-        self.site_watchers: dict[int, list[tuple[int, int]]] = {}
-        self.partials: dict[tuple, int] = {}
-        self.prefixes: dict[int, str] | None = None
-        self.views: dict[tuple[int, str], tuple] = {}
-        self.views_by_name: dict[str, list[tuple[int, int]]] = {}
-        self.stores: dict[str, list[tuple[Place, int]]] = {}
-        self.store_watchers: dict[int, list[int]] = {}
 
 
 class Flows:
@@ -103,7 +50,7 @@ class Flows:
     def enter_file(self, state: FileState) -> None:
         """Makes `state` the one that is worked on; its messages go to `out`, which starts empty."""
         self.state, self.slot = state, state.slot
-        self.facts = self.structure.facts[state.slot]
+        self.facts, self.program = self.structure.facts[state.slot], state.program
         self.wanted = self.structure.wanted(state.slot)
         self.out = {}
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps

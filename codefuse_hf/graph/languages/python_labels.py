@@ -7,27 +7,28 @@ gets a new one. Numbers may then be in any order, with holes (None).
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, Op, PythonFacts
+from codefuse_hf.graph.languages.python_packed import Program, pack_program
 
 
 def relabelled(facts: PythonFacts, before: PythonFacts) -> PythonFacts:
     """`facts`, fresh from extraction, with the labels of `before` (an earlier, relabelled version) for what is still there."""
     classes = _keep_labels(class_keys(facts), class_keys(before), len(before.classes))
     functions = _keep_labels(function_keys(facts), function_keys(before), len(before.functions))
-    sites = _align([_shape(s) for s in facts.sites], [_shape(s) for s in before.sites])
+    program = Program(facts.program)
+    sites = _align([_shape(s) for s in program.sites], [_shape(s) for s in Program(before.program).sites])
     if all(_is_identity(m) for m in (classes, functions, sites)):
         return facts
-    return _renumbered(facts, classes, functions, sites)
+    return _renumbered(facts, program, classes, functions, sites)
 
 
 def _renumbered(
-    facts: PythonFacts, classes: dict[int, int], functions: dict[int, int], sites: dict[int, int]
+    facts: PythonFacts, program: Program, classes: dict[int, int], functions: dict[int, int], sites: dict[int, int]
 ) -> PythonFacts:
     tables = {"class": classes, "function": functions, "object": sites}
 
@@ -41,18 +42,18 @@ def _renumbered(
     def class_(old: ClassFacts) -> ClassFacts:
         return old._replace(plain={name: functions[number] for name, number in old.plain.items()})
 
-    operations = array("i", facts.operations)
+    operations = program.operations
     for i in range(0, len(operations), 3):
         if operations[i] == Op.SUPER:
             operations[i + 1] = classes[operations[i + 1]]
+    program.seeds = [(v, kind, renumber(kind, payload)) for v, kind, payload in program.seeds]
+    program.sites = _placed(program.sites, sites, lambda site: site)
     return replace(
         facts,
-        operations=operations,
-        seeds=[(v, kind, renumber(kind, payload)) for v, kind, payload in facts.seeds],
+        program=pack_program(program),
         origins={v: (o[0], renumber(o[0], o[1]), *o[2:]) for v, o in facts.origins.items()},
         functions=_placed(facts.functions, functions, function),
         classes=_placed(facts.classes, classes, class_),
-        sites=_placed(facts.sites, sites, lambda site: site),
     )
 
 

@@ -5,12 +5,14 @@ In a large project call sites and attribute accesses come by the hundred thousan
 
 from __future__ import annotations
 
+import marshal
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from sys import intern
+from typing import Any, Self
 
-from codefuse_hf.graph.languages.python_facts import PythonFacts
+from codefuse_hf.graph.languages.python_facts import Constant, PythonFacts
 
 
 class Pool:
@@ -20,7 +22,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.objects: list[Any] = []
-        self._numbers: dict[Any, int] | None = {}
+        self._numbers: dict[Any, int] = {}
 
     def number(self, item: Any) -> int:
         key = item if type(item) is str else (type(item), repr(item))
@@ -30,25 +32,43 @@ class Pool:
             self.objects.append(item)
         return found
 
-    def close(self) -> None:
-        """Frees what only adding needs."""
-        self._numbers = None
-
 
 class _Packed(Sequence):
     __slots__ = ("_data", "_pool")
 
-    def __init__(self, items: Sequence[tuple], pool: Pool):
-        self._data, self._pool = array("i"), pool
-        self._pack(items)
+    def __init__(self, data: array, pool: Pool):
+        self._data, self._pool = data, pool
 
+    @classmethod
+    def pack(cls, items: Iterable[tuple], pool: Pool) -> Self:
+        """From the list that this stands for."""
+        data = array("i")
+        cls._pack(items, data, pool.number)
+        return cls(data, pool)
+
+    @staticmethod
     @abstractmethod
-    def _pack(self, items: Sequence[tuple]) -> None: ...
+    def _pack(items: Iterable[tuple], data: array, number: Callable[[Any], int]) -> None: ...
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self._data == other._data and self._pool.objects == other._pool.objects
 
     __hash__ = None
+
+    def tobytes(self) -> bytes:
+        """Everything but the pool."""
+        return self._data.tobytes()
+
+    @classmethod
+    def frombytes(cls, data: bytes, pool: Pool) -> Self:
+        """What `tobytes` was taken of."""
+        return cls(_numbers(data), pool)
+
+
+def _numbers(data: bytes) -> array:
+    numbers = array("i")
+    numbers.frombytes(data)
+    return numbers
 
 
 class PackedLoads(_Packed):
@@ -56,8 +76,9 @@ class PackedLoads(_Packed):
 
     __slots__ = ()
 
-    def _pack(self, items: Sequence[tuple]) -> None:
-        number, extend = self._pool.number, self._data.extend
+    @staticmethod
+    def _pack(items: Iterable[tuple], data: array, number: Callable[[Any], int]) -> None:
+        extend = data.extend
         for name, target, caller, is_callee in items:
             extend((number(name), target, caller, is_callee))
 
@@ -76,8 +97,9 @@ class PackedItems(_Packed):
 
     __slots__ = ()
 
-    def _pack(self, items: Sequence[tuple]) -> None:
-        number, extend = self._pool.number, self._data.extend
+    @staticmethod
+    def _pack(items: Iterable[tuple], data: array, number: Callable[[Any], int]) -> None:
+        extend = data.extend
         for key, target, caller in items:
             extend((key if type(key) is int else ~number(key), target, caller))
 
@@ -97,9 +119,10 @@ class PackedReferences(_Packed):
 
     __slots__ = ()
 
-    def _pack(self, items: Sequence[tuple]) -> None:
+    @staticmethod
+    def _pack(items: Iterable[tuple], data: array, number: Callable[[Any], int]) -> None:
         for pair in items:
-            self._data.extend(pair)
+            data.extend(pair)
 
     def __len__(self) -> int:
         return len(self._data) // 2
@@ -118,8 +141,9 @@ class PackedSeeds(_Packed):
 
     __slots__ = ()
 
-    def _pack(self, items: Sequence[tuple]) -> None:
-        number, extend = self._pool.number, self._data.extend
+    @staticmethod
+    def _pack(items: Iterable[tuple], data: array, number: Callable[[Any], int]) -> None:
+        extend = data.extend
         for variable, kind, payload in items:
             extend((variable, _SEED_KINDS.index(kind), number(payload) if kind == "constant" else payload))
 
@@ -143,14 +167,17 @@ _CONSTANT = _SEED_KINDS.index("constant")
 
 
 class PackedCalls(_Packed):
-    """`PythonFacts.calls`: four numbers, then one per positional argument and two per keyword; `_starts` says where."""
+    """`PythonFacts.calls`: four numbers, then one per positional argument and two per keyword. In front: how many calls, and where each begins and
+    the last one ends."""
 
-    __slots__ = ("_starts",)
+    __slots__ = ()
 
-    def _pack(self, items: Sequence[tuple]) -> None:
-        number, data = self._pool.number, self._data
-        starts = self._starts = array("i", [0])
-        for caller, callee, target, positional, keywords, decorates in items:
+    @staticmethod
+    def _pack(items: Sequence[tuple], data: array, number: Callable[[Any], int]) -> None:
+        data.append(len(items))
+        data.extend([0] * (len(items) + 1))
+        for place, (caller, callee, target, positional, keywords, decorates) in enumerate(items, 1):
+            data[place] = len(data)
             data.extend((caller, callee, target, 2 * len(positional) + bool(decorates)))
             for star, value in positional:
                 code = value if type(value) is int else ~number(value)
@@ -158,16 +185,16 @@ class PackedCalls(_Packed):
             for name, value in keywords:
                 data.append(-1 if name is None else number(name))
                 data.append(value if type(value) is int else ~number(value))
-            starts.append(len(data))
+        data[len(items) + 1] = len(data)
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return self._data[0]
 
     def __getitem__(self, index: int) -> tuple:
-        if not 0 <= index < len(self._starts) - 1:
-            raise IndexError(index)
-        start, stop = self._starts[index], self._starts[index + 1]
         data, objects = self._data, self._pool.objects
+        if not 0 <= index < data[0]:
+            raise IndexError(index)
+        start, stop = data[index + 1], data[index + 2]
         caller, callee, target, count = data[start : start + 4]
         middle = start + 4 + (count >> 1)
         positional = tuple(
@@ -185,12 +212,51 @@ class PackedCalls(_Packed):
         return caller, callee, target, positional, keywords, count & 1 == 1
 
 
-def pack(facts: PythonFacts) -> None:
-    """Replaces the bulky lists of `facts` by packed ones."""
+class Program:
+    """The data-flow program of a file, as in `PythonFacts`."""
+
+    __slots__ = ("calls", "items", "loads", "names", "operations", "seeds", "sites", "starts")
+
+    def __init__(self, data: bytes):
+        packed, self.names, self.sites, operations, starts = marshal.loads(data)
+        *lists, objects = packed
+        pool = Pool()
+        pool.objects = [_unpacked(item) for item in objects]
+        self.loads, self.items, self.calls, self.seeds = (
+            kind.frombytes(each, pool) for kind, each in zip(_LISTS.values(), lists, strict=True)
+        )
+        self.operations, self.starts = _numbers(operations), _numbers(starts)
+
+
+_LISTS = {"loads": PackedLoads, "items": PackedItems, "calls": PackedCalls, "seeds": PackedSeeds}
+
+
+def pack_program(facts: PythonFacts | Program) -> bytes:
+    """The program of a file as bytes, from which `Program` makes it again; equal programs give equal bytes.
+
+    They are written and read in one process and its workers, and never come from elsewhere.
+    """
     pool = Pool()
-    facts.loads = PackedLoads(facts.loads, pool)
-    facts.items = PackedItems(facts.items, pool)
-    facts.calls = PackedCalls(facts.calls, pool)
-    facts.seeds = PackedSeeds(facts.seeds, pool)
-    facts.references = PackedReferences(facts.references, pool)
-    pool.close()
+    lists = [kind.pack(getattr(facts, name), pool).tobytes() for name, kind in _LISTS.items()]
+    packed = *lists, [_plain(item) for item in pool.objects]
+    content = packed, facts.names, facts.sites, facts.operations.tobytes(), facts.starts.tobytes()
+    return marshal.dumps(content, 2)  # without references, which depend on who else holds an object
+
+
+def _plain(item: Any) -> Any:
+    """A list stands for a Constant: nothing else in a program is one."""
+    return list(item) if type(item) is Constant else item
+
+
+def _unpacked(item: Any) -> Any:
+    if type(item) is list:
+        return Constant(*item)
+    return intern(item) if type(item) is str else item
+
+
+def pack(facts: PythonFacts) -> None:
+    """Puts `program` in place of the lists that it holds."""
+    facts.program = pack_program(facts)
+    facts.operations, facts.starts = array("i"), array("i")
+    facts.names, facts.loads, facts.items, facts.calls, facts.seeds, facts.sites = [], [], [], [], [], []
+    facts.references = PackedReferences.pack(facts.references, Pool())

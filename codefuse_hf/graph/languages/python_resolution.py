@@ -214,7 +214,7 @@ class PythonResolution(Resolution):
 
 
 def _flow_edges(log: FileLog) -> Edges:
-    ends = np.array([*log.calls, *log.uses], np.int32).reshape(-1, 3)
+    ends = np.concatenate([log.calls, log.uses])
     codes = np.full(len(ends), _CALLS, np.uint8)
     codes[len(log.calls) :] = _REFERENCES
     log.calls = log.uses = None

@@ -11,10 +11,14 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
-from codefuse_hf.graph.languages.python_flows import FileState
 from codefuse_hf.graph.languages.python_solver import Solver
+from codefuse_hf.graph.languages.python_states import FileState, States
+
+ROOM = 96 << 20
+"""Bytes of memory for the states of files; what needs more is put away on disk meanwhile."""
 
 Time = tuple[int, int]
 """Phase and round; round 0 of a phase is its start, where no messages arrive."""
@@ -26,7 +30,7 @@ class FileLog:
     Attributes:
         inbox: by time, the messages it received, by sender.
         receivers: the files that it ever sent something to.
-        calls, uses: its edges (definition, target file, target definition).
+        calls, uses: its edges, int32 [n, 3] of definition, target file, target definition.
         asked: the questions it put to the Structure.
         unknown: (caller, name) of its method calls on unknown objects.
     """
@@ -74,7 +78,8 @@ class _Run:
     def __init__(self, rounds: Rounds, changed: Iterable[int], removed: Iterable[int]):
         self.rounds, self.solver, self.ranks, self.keep = rounds, rounds.solver, rounds.ranks, rounds.keep
         self.old = rounds.logs
-        self.states: dict[int, FileState] = {}
+        self.states = States(self.solver.structure.program, ROOM)
+        self.waiting: set[int] = set()  # files with fall-backs for the next phase
         self.logs: dict[int, FileLog] = {}
         # From when on a file is live (or gone), so that what it sends takes the place of what it sent then.
         self.since: dict[int, Time] = dict.fromkeys(removed, (0, 0))
@@ -86,8 +91,7 @@ class _Run:
             total=len(slots), desc="Resolving python", unit="file", disable=not rounds.progress, leave=False
         )
         for slot in slots:
-            self._make_live(slot, (0, 0))
-            self._post(slot)
+            self._post(self._make_live(slot, (0, 0)))
             self.bar.update()
 
     def finish(self) -> dict[int, FileLog]:
@@ -102,30 +106,33 @@ class _Run:
                 number += 1
             lengths.append(number - 1)
             phase += 1
-            waiting = [slot for slot in self._in_order(self.states) if phase == 1 or self.states[slot].later]
+            waiting = self._in_order(self.states if phase == 1 else self.waiting)
             if not waiting and phase >= len(rounds.last_rounds):
                 break
             for slot in waiting:
-                self.solver.fall_back(self.states[slot], phase == 1)
-                self._post(slot)
+                state = self.states.get(slot)
+                self.solver.fall_back(state, phase == 1)
+                self._post(state)
         self.bar.close()
         rounds.last_rounds = lengths
         while self.states:
-            slot, state = self.states.popitem()
-            log = self.logs[slot]
-            log.calls, log.uses, log.asked = state.calls, state.uses, state.asked
-            log.unknown = self.solver.unknown_calls(state)
+            state = self.states.take()
+            log = self.logs[state.slot]
+            log.calls, log.uses = _packed(state.calls), _packed(state.uses)
+            log.asked, log.unknown = state.asked, self.solver.unknown_calls(state)
         return self.logs
 
     def _in_order(self, slots: Iterable[int]) -> list[int]:
         return sorted(slots, key=self.ranks.__getitem__)
 
-    def _make_live(self, slot: int, time: Time) -> None:
-        self.states[slot] = self.solver.start(slot)
+    def _make_live(self, slot: int, time: Time) -> FileState:
+        state = self.solver.start(slot)
+        self.states.add(state)
         self.logs[slot] = FileLog()
         self.since[slot] = time
         if self.old:
             self.sent[slot] = self._sent(slot)
+        return state
 
     def _sent(self, slot: int) -> dict[Time, dict[int, array]]:
         found: dict[Time, dict[int, array]] = {}
@@ -146,7 +153,8 @@ class _Run:
             receivers = [s for s in self.states if s in pending or (s in self.old and time in self.old[s].inbox)]
         else:
             receivers = list(pending)
-        for slot in self._in_order(receivers):
+        # There and back again: what was run last is at hand.
+        for slot in self._in_order(receivers)[:: 1 if time[1] % 2 else -1]:
             messages = pending.get(slot, {})
             if self.old:
                 messages = {**self._expected(slot, time), **messages}
@@ -156,8 +164,9 @@ class _Run:
                 messages = {sender: messages[sender] for sender in self._in_order(messages)}
             if self.keep:
                 self.logs[slot].inbox[time] = messages
-            self.solver.receive(self.states[slot], messages)
-            self._post(slot)
+            state = self.states.get(slot)
+            self.solver.receive(state, messages)
+            self._post(state)
 
     def _expected(self, slot: int, time: Time) -> dict[int, array]:
         """What files that were not live when they sent it sent to this one in the run before."""
@@ -184,8 +193,7 @@ class _Run:
 
     def _repeat(self, slot: int, time: Time) -> None:
         """Runs a file again up to `time`, with the messages of the run before."""
-        self._make_live(slot, time)
-        state, log, solver = self.states[slot], self.logs[slot], self.solver
+        state, log, solver = self._make_live(slot, time), self.logs[slot], self.solver
         log.receivers.update(solver.out)
         phase = 0
         for moment in [*sorted(t for t in self.old[slot].inbox if t < time), time]:
@@ -198,12 +206,27 @@ class _Run:
                 log.inbox[moment] = self.old[slot].inbox[moment]
                 solver.receive(state, log.inbox[moment])
                 log.receivers.update(solver.out)
+        self._settle(state)
 
-    def _post(self, sender: int) -> None:
+    def _post(self, state: FileState) -> None:
         """Takes the messages of the file that has just run."""
+        sender = state.slot
         for receiver, messages in self.solver.out.items():
-            self.pending.setdefault(receiver, {})[sender] = array("q", messages) if self.keep else messages
+            self.pending.setdefault(receiver, {})[sender] = array("q", messages)
         if self.keep:
             self.logs[sender].receivers.update(self.solver.out)
         else:
             self.solver.asked.clear()
+        self._settle(state)
+
+    def _settle(self, state: FileState) -> None:
+        """Notes what a file that has run waits for, and how large it is."""
+        if state.later:
+            self.waiting.add(state.slot)
+        else:
+            self.waiting.discard(state.slot)
+        self.states.weigh(state)
+
+
+def _packed(edges: set[tuple[int, int, int]]) -> np.ndarray:
+    return np.array(list(edges), np.int32).reshape(-1, 3)

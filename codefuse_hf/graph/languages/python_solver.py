@@ -14,7 +14,7 @@ from typing import Any
 
 from codefuse_hf.graph.languages.python_builtins import Builtins
 from codefuse_hf.graph.languages.python_facts import FunctionFacts, Op
-from codefuse_hf.graph.languages.python_flows import FileState
+from codefuse_hf.graph.languages.python_states import FileState
 from codefuse_hf.graph.languages.python_structure import in_order
 from codefuse_hf.graph.languages.python_values import Arguments, Kind
 
@@ -49,7 +49,7 @@ class Solver(Builtins):
 
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
-        state = FileState(slot, self.structure.facts[slot].variables)
+        state = FileState(slot, self.structure.program(slot), self.structure.facts[slot].variables)
         self.enter_file(state)
         self._seed()
         self._run()
@@ -77,7 +77,7 @@ class Solver(Builtins):
         """(caller, name) of the method calls on parameters that nothing is known of."""
         facts = self.structure.facts[state.slot]
         found: dict[tuple[int, str], None] = {}
-        starts, operations = facts.starts, facts.operations
+        starts, operations = state.program.starts, state.program.operations
         for function in facts.functions:
             for parameter in () if function is None else function.parameters:
                 variable = parameter.variable
@@ -85,7 +85,7 @@ class Solver(Builtins):
                     continue
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
-                        name, _, caller, is_callee = facts.loads[operations[i + 1]]
+                        name, _, caller, is_callee = state.program.loads[operations[i + 1]]
                         if is_callee and name not in _COMMON_METHODS and not name.startswith("__"):
                             found[caller, name] = None
         return list(found)
@@ -94,7 +94,7 @@ class Solver(Builtins):
 
     def _seed(self) -> None:
         facts, slot = self.facts, self.slot
-        for seed in facts.seeds:
+        for seed in self.program.seeds:
             variable, kind, payload = seed[0], seed[1], seed[2]
             if kind == "function":
                 value = self.value(Kind.FUNCTION, slot, payload)
@@ -154,8 +154,8 @@ class Solver(Builtins):
     def _run(self) -> None:
         work, queued = self.work, self.queued
         add, copies, steps, methods, subscribers = self.add, self.copies, self.steps, _METHODS, self.subscribers
-        facts, static = self.facts, _OPERATIONS
-        starts, operations, variables = facts.starts, facts.operations, facts.variables
+        static, variables = _OPERATIONS, self.facts.variables
+        starts, operations = self.program.starts, self.program.operations
         while work or queued:
             while queued:
                 step, value = queued.popleft()
@@ -189,11 +189,11 @@ class Solver(Builtins):
                     self.send(receiver, number, value)
 
     def _on_attribute(self, a: int, b: int, value: int) -> None:
-        name, target, caller, is_callee = self.facts.loads[a]
+        name, target, caller, is_callee = self.program.loads[a]
         self.load_attribute(caller, value, name, target, is_callee)
 
     def _on_call(self, a: int, b: int, value: int) -> None:
-        caller, _, target, positional, keywords, decorates = self.facts.calls[a]
+        caller, _, target, positional, keywords, decorates = self.program.calls[a]
         if decorates:
             raw = self.new(("decorated", target))
             if raw not in self.steps:
@@ -202,31 +202,31 @@ class Solver(Builtins):
         self.invoke((a,), caller, value, Arguments(positional, keywords), target)
 
     def _on_set_attribute(self, a: int, b: int, value: int) -> None:
-        name, source, caller = self.facts.items[a]
+        name, source, caller = self.program.items[a]
         self.store_attribute(caller, value, name, source)
 
     def _on_get_item(self, a: int, b: int, value: int) -> None:
-        key, target, caller = self.facts.items[a]
+        key, target, caller = self.program.items[a]
         self.get_item(("item", a), caller, value, key, target)
 
     def _on_set_item(self, a: int, b: int, value: int) -> None:
-        key, source, caller = self.facts.items[a]
+        key, source, caller = self.program.items[a]
         self.set_item(("item", a), caller, value, key, source)
 
     def _on_iterate(self, a: int, b: int, value: int) -> None:
         self.iterate(b, value, a)
 
     def _on_unpack(self, a: int, b: int, value: int) -> None:
-        key, target, caller = self.facts.items[a]
+        key, target, caller = self.program.items[a]
         self.unpack(a, caller, value, key, target)
 
     def _on_call_method(self, a: int, b: int, value: int) -> None:
-        name = self.facts.names[a]
+        name = self.program.names[a]
         if name:
             self.implicit(b, value, name)
 
     def _on_operator(self, a: int, b: int, value: int) -> None:
-        method, target, caller = self.facts.items[a]
+        method, target, caller = self.program.items[a]
         self.operator(("operator", a), caller, value, method, b, target)
 
     def _on_enter(self, a: int, b: int, value: int) -> None:

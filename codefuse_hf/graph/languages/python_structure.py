@@ -16,6 +16,7 @@ from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, 
 from codefuse_hf.graph.languages.python_modules import Entity
 from codefuse_hf.graph.languages.python_name_changes import FileChange, NameChanges
 from codefuse_hf.graph.languages.python_names import Names
+from codefuse_hf.graph.languages.python_packed import Program
 
 MAX_BY_NAME = 8
 """A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
@@ -40,6 +41,11 @@ _CLASS_QUESTIONS = frozenset(
 """Questions about one class that its bodies and those of its bases decide; and of its subclasses, for the last."""
 _MEMBER_QUESTIONS = frozenset(("member", "member_after", "attribute"))
 """Those about one name of the body, which comes behind the class."""
+
+_MAX_ANSWERS = 100_000
+"""Answers at hand in a build that is not kept."""
+_MAX_FILES_AT_HAND = 200
+"""Files of which things are at hand that can be had again from their facts."""
 
 Place = tuple[int, int]
 """A class or function: file, label."""
@@ -87,6 +93,7 @@ class Structure:
         self._attribute_answers: dict[int, set[tuple]] = {}
         self._orders: dict[Place, list[Place]] = {}
         self._wanted: dict[int, set[int]] = {}
+        self._sites: dict[int, list] = {}
         self._decorated: dict[int, set[int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
@@ -95,6 +102,8 @@ class Structure:
         """The answer to the question `key`: the name of a method of this class without its `_`, then its arguments."""
         if key in self.memo:
             return self.memo[key]
+        if not self.keep and len(self.memo) >= _MAX_ANSWERS:
+            self.memo.clear()  # nobody will compare them with later ones
         answer = self.memo[key] = self._answer(key)
         if self.keep and key[0] != "methods":
             kind, about = key[0], _about(key)
@@ -130,6 +139,7 @@ class Structure:
             slot = self.slots[path]
             self.facts[slot], self.paths[slot] = change.now, path
             self._wanted.pop(slot, None)
+            self._sites.pop(slot, None)
             self._decorated.pop(slot, None)
         bases = self._renew_orders(self._places(renamed.orders), below)
         again = {key for name in self._renew_methods(changes) if (key := ("methods", name)) in self.memo}
@@ -201,10 +211,16 @@ class Structure:
 
     # -- what is known of one file -------------------------------------------------------------------------------------------------
 
+    def program(self, slot: int) -> Program:
+        """The data-flow program of a file."""
+        return Program(self.facts[slot].program)
+
     def wanted(self, slot: int) -> set[int]:
         """Variables of a file in which literals matter."""
         known = self._wanted.get(slot)
         if known is None:
+            if len(self._wanted) >= _MAX_FILES_AT_HAND:
+                self._wanted.clear()
             facts = self.facts[slot]
             known = self._wanted[slot] = set(facts.wanted)
             known.update(facts.exports.values(), facts.cells.values())
@@ -259,8 +275,12 @@ class Structure:
 
     def _site(self, slot: int, label: int) -> tuple | None:
         """A display as the solver sees it, with 1 for each variable that is there."""
-        facts = self.facts[slot]
-        site = facts.sites[label] if facts is not None and label < len(facts.sites) else None
+        sites = self._sites.get(slot)
+        if sites is None:
+            if len(self._sites) >= _MAX_FILES_AT_HAND:
+                self._sites.clear()
+            sites = self._sites[slot] = [] if self.facts[slot] is None else self.program(slot).sites
+        site = sites[label] if label < len(sites) else None
         if site is None:
             return None
         kind, fields, rest, keys, length = site
