@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from codefuse_hf import __version__
 from codefuse_hf.graph import sources, syntax
+from codefuse_hf.graph.blob_store import BlobStore
 from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import ExtractedFile, ExtractionOptions, extract_files
@@ -106,6 +107,7 @@ class GraphBuilder:
         self._tree: sources.SourceTree | None = None
         self._once = False
         self._parts: dict[str, FilePart] = {}
+        self._store = BlobStore()  # the nodes of a build that is not kept wait there until all edges are found
         self._resolved: dict[str, EdgeTable] = {}
         self._resolutions: dict[str, Resolution] = {}
         self._changed: set[str] = set()
@@ -228,6 +230,8 @@ class GraphBuilder:
             self._parts.pop(path, None)
         else:
             self._parts[path] = file.part
+            if self._once:
+                file.part.nodes = file.part.nodes.put_away(self._store)
             file.part = None
 
     def _assemble(self) -> CodeGraph:
@@ -236,9 +240,7 @@ class GraphBuilder:
         if self._once:
             for file in self._extracted.values():
                 file.facts = None
-        graph = join_parts(
-            self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics(), consume=self._once
-        )
+        graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
         if self._once:
             self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
         self._changed.clear()

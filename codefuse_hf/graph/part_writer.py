@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from codefuse_hf.graph.assembler import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json, spelled_language
+from codefuse_hf.graph.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.records import clean_path, clean_text, spans_cut
 from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, NodeType
@@ -36,6 +37,39 @@ class NodeTable:
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
     columns: np.ndarray
+
+    @property
+    def text_size(self) -> int:
+        """Bytes of the buffer."""
+        return len(self.buffer)
+
+    def load(self) -> NodeTable:
+        """The nodes themselves: see `StoredNodes`."""
+        return self
+
+    def put_away(self, store: BlobStore) -> StoredNodes:
+        """The same with texts and columns in a store."""
+        handle = store.put(self.buffer + self.columns.tobytes())
+        return StoredNodes(self.types, self.languages, self.texts, self.numbers, self.text_size, store, handle)
+
+
+@dataclass(slots=True)
+class StoredNodes:
+    """A `NodeTable` of which the bulk is in a store until `load` fetches it."""
+
+    types: np.ndarray
+    languages: np.ndarray
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    text_size: int
+    store: BlobStore
+    handle: Handle
+
+    def load(self) -> NodeTable:
+        """The nodes as they were."""
+        blob = self.store.get(self.handle)
+        columns = np.frombuffer(blob, np.uint8, offset=self.text_size).view(np.int32).reshape(-1, len(self.types))
+        return NodeTable(self.types, self.languages, blob[: self.text_size], self.texts, self.numbers, columns)
 
 
 @dataclass(frozen=True, slots=True)

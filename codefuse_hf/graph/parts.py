@@ -14,7 +14,7 @@ import numpy as np
 from codefuse_hf.graph.assembler import LANGUAGE_CODES, NO_NUMBER, GraphArrays, spelled_language, unique_edges
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
-from codefuse_hf.graph.part_writer import NodeTable, write_nodes
+from codefuse_hf.graph.part_writer import NodeTable, StoredNodes, write_nodes
 from codefuse_hf.graph.records import clean_path, preorder
 from codefuse_hf.graph.schema import EDGE_CODES, NODE_CODES, Diagnostic, EdgeType, NodeType
 from codefuse_hf.graph.source_text import SourceText
@@ -36,7 +36,7 @@ class FilePart:
 
     language: str
     package: str | None
-    nodes: NodeTable
+    nodes: NodeTable | StoredNodes
     parents: np.ndarray
     ranks: np.ndarray | None
 
@@ -133,13 +133,8 @@ def join_parts(
     parts: Mapping[str, FilePart],
     tables: Iterable[EdgeTable],
     diagnostics: Iterable[Diagnostic] = (),
-    *,
-    consume: bool = False,
 ) -> CodeGraph:
-    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges.
-
-    `consume`: the parts are not needed afterwards; their texts are freed while they are copied.
-    """
+    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges."""
     layout = _Layout(parts)
     codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
     sources, targets, codes = unique_edges(sources, targets, codes, layout.size)
@@ -149,14 +144,12 @@ def join_parts(
         place: _folder_table(NodeType.PACKAGE, {"name": packages[f]}) for f, place in layout.folders.items() if f
     }
     files = [part.nodes for part in parts.values()]
-    joined = _Joined(layout.size, sum(len(nodes.buffer) for nodes in (repository, *folders.values(), *files)))
+    joined = _Joined(layout.size, sum(nodes.text_size for nodes in (repository, *folders.values(), *files)))
     joined.add([repository], np.zeros(1, np.int64))
     joined.add(list(folders.values()), np.array(list(folders), np.int64))
     for start in range(0, len(files), _BATCH):
-        batch = files[start : start + _BATCH]
+        batch = [nodes.load() for nodes in files[start : start + _BATCH]]
         joined.add_mixed(batch, layout.bases[start : start + _BATCH])
-        for nodes in batch if consume else ():
-            nodes.buffer = b""
     arrays = GraphArrays(
         ids=np.arange(layout.size, dtype=np.int64),
         types=joined.types,

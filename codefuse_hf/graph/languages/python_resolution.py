@@ -89,6 +89,8 @@ class PythonResolution(Resolution):
         self.callers: dict[str, set[int]] = {}
         self.unknown: dict[int, list[tuple[int, str]]] = {}
         self._follow_names(self.facts)
+        if not self.keep:
+            self.structure.put_programs_away()
         self._run(self.order)
         self.size = self._memory()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from codefuse_hf.graph.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python_modules import Entity
 from codefuse_hf.graph.languages.python_name_changes import FileChange, NameChanges
@@ -94,6 +95,8 @@ class Structure:
         self._orders: dict[Place, list[Place]] = {}
         self._wanted: dict[int, set[int]] = {}
         self._sites: dict[int, list] = {}
+        self._store: BlobStore | None = None
+        self._programs: dict[int, Handle] = {}
         self._decorated: dict[int, set[int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
@@ -213,7 +216,14 @@ class Structure:
 
     def program(self, slot: int) -> Program:
         """The data-flow program of a file."""
-        return Program(self.facts[slot].program)
+        return Program(self.facts[slot].program or self._store.get(self._programs[slot]))
+
+    def put_programs_away(self) -> None:
+        """Takes the programs out of memory, for a build that is not kept."""
+        self._store = BlobStore()
+        for slot, facts in enumerate(self.facts):
+            self._programs[slot] = self._store.put(facts.program)
+            facts.program = b""
 
     def wanted(self, slot: int) -> set[int]:
         """Variables of a file in which literals matter."""
