@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 
-_IN_MEMORY = 16 << 20
+_IN_MEMORY = 1 << 20
 """Up to so many bytes no file is made."""
 _SMALLEST = 1 << 10
 

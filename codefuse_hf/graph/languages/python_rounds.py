@@ -11,13 +11,12 @@ from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.languages.python_solver import Solver
 from codefuse_hf.graph.languages.python_states import FileState, States
 
-ROOM = 96 << 20
+ROOM = 160 << 20
 """Bytes of memory for the states of files; what needs more is put away on disk meanwhile."""
 
 Time = tuple[int, int]
@@ -118,7 +117,7 @@ class _Run:
         while self.states:
             state = self.states.take()
             log = self.logs[state.slot]
-            log.calls, log.uses = _packed(state.calls), _packed(state.uses)
+            log.calls, log.uses = state.edges("calls"), state.edges("uses")
             log.asked, log.unknown = state.asked, self.solver.unknown_calls(state)
         return self.logs
 
@@ -226,7 +225,3 @@ class _Run:
         else:
             self.waiting.discard(state.slot)
         self.states.weigh(state)
-
-
-def _packed(edges: set[tuple[int, int, int]]) -> np.ndarray:
-    return np.array(list(edges), np.int32).reshape(-1, 3)

@@ -6,6 +6,8 @@ import marshal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from codefuse_hf.graph.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.python_packed import Program
 from codefuse_hf.graph.languages.python_structure import Place
@@ -28,7 +30,7 @@ class FileState:
         subscribers: the files that want a variable's values, with the variable's number.
         watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
-        calls, uses: edges (definition, target file, target definition).
+        calls, uses: edges (definition, target file, target definition); `found` has those of before the state was last put away, as arrays.
         asked: questions put to the Structure.
     """
 
@@ -40,6 +42,7 @@ class FileState:
         "copies",
         "extra",
         "far",
+        "found",
         "later",
         "named",
         "opened",
@@ -74,6 +77,7 @@ class FileState:
         self.subscribers: dict[int, list[tuple[int, int]]] = {}
         self.watched: set[int] = set()
         self.later: list[tuple] = []
+        self.found: dict[str, list[np.ndarray]] = {"calls": [], "uses": []}
         self.calls: set[tuple[int, int, int]] = set()
         self.uses: set[tuple[int, int, int]] = set()
         self.asked: set[tuple] = set()
@@ -90,16 +94,27 @@ class FileState:
         self.stores: dict[str, list[tuple[Place, int]]] = {}
         self.store_watchers: dict[int, list[int]] = {}
 
+    def edges(self, kind: str) -> np.ndarray:
+        """The edges found so far, `calls` or `uses`: int32 [n, 3]; an edge may come more than once."""
+        now = np.array(list(getattr(self, kind)), np.int32).reshape(-1, 3)
+        return np.concatenate([*self.found[kind], now])
+
     def pack(self) -> bytes:
-        """All but the program, as bytes."""
-        return marshal.dumps([getattr(self, name) for name in _FOUND])
+        """What the run goes on with, as bytes: all but the program and `found`, to which the edges go."""
+        for kind, found in self.found.items():
+            edges = getattr(self, kind)
+            if edges:
+                found.append(np.array(list(edges), np.int32))
+                edges.clear()
+        self.views.clear()  # they can be had again
+        return marshal.dumps([getattr(self, name) for name in _PACKED])
 
     @classmethod
-    def unpack(cls, slot: int, program: Program, data: bytes) -> FileState:
+    def unpack(cls, slot: int, program: Program, found: dict[str, list[np.ndarray]], data: bytes) -> FileState:
         """The state that `pack` was called on."""
         state = cls.__new__(cls)
-        state.slot, state.program = slot, program
-        for name, value in zip(_FOUND, marshal.loads(data), strict=True):
+        state.slot, state.program, state.found = slot, program, found
+        for name, value in zip(_PACKED, marshal.loads(data), strict=True):
             setattr(state, name, value)
         return state
 
@@ -113,7 +128,7 @@ class FileState:
         return weight + 60 * len(self.program.starts) + 5000
 
 
-_FOUND = tuple(name for name in FileState.__slots__ if name not in ("program", "slot"))
+_PACKED = tuple(name for name in FileState.__slots__ if name not in ("program", "slot", "found"))
 
 
 class States:
@@ -128,6 +143,7 @@ class States:
         self._weights: dict[int, int] = {}
         self._total = 0
         self._away: dict[int, Handle | None] = {}
+        self._found: dict[int, dict[str, list[np.ndarray]]] = {}
         self._store: BlobStore | None = None
 
     def __contains__(self, slot: int) -> bool:
@@ -150,7 +166,8 @@ class States:
         """A file's state, to be run: `weigh` it afterwards."""
         state = self._here.pop(slot, None)
         if state is None:
-            state = FileState.unpack(slot, self._load_program(slot), self._store.get(self._away[slot]))
+            data = self._store.get(self._away[slot])
+            state = FileState.unpack(slot, self._load_program(slot), self._found.pop(slot), data)
         self._here[slot] = state  # now the last to be put away
         return state
 
@@ -178,4 +195,5 @@ class States:
             self._store = BlobStore()
         state = self._here.pop(slot)
         self._away[slot] = self._store.replace(self._away[slot], state.pack())
+        self._found[slot] = state.found
         self._total -= self._weights.pop(slot)
