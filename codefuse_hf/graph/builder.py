@@ -18,6 +18,7 @@ from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.parts import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.records import clean_path
 from codefuse_hf.graph.schema import Diagnostic
@@ -240,6 +241,8 @@ class GraphBuilder:
         if self._once:
             for file in self._extracted.values():
                 file.facts = None
+            gc.collect()  # little is left to look at, and what only the collector finds is large
+            give_back()
         graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
         if self._once:
             self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None

@@ -11,6 +11,7 @@ import numpy as np
 from codefuse_hf.graph.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.python_packed import Program
 from codefuse_hf.graph.languages.python_structure import Place
+from codefuse_hf.graph.memory import give_back
 
 Step = tuple
 """What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data."""
@@ -141,7 +142,7 @@ class States:
         self._load_program, self._room = load_program, room
         self._here: dict[int, FileState] = {}
         self._weights: dict[int, int] = {}
-        self._total = 0
+        self._total = self._freed = 0
         self._away: dict[int, Handle | None] = {}
         self._found: dict[int, dict[str, list[np.ndarray]]] = {}
         self._store: BlobStore | None = None
@@ -196,4 +197,9 @@ class States:
         state = self._here.pop(slot)
         self._away[slot] = self._store.replace(self._away[slot], state.pack())
         self._found[slot] = state.found
-        self._total -= self._weights.pop(slot)
+        weight = self._weights.pop(slot)
+        self._total -= weight
+        self._freed += weight
+        if self._freed > self._room:
+            self._freed = 0
+            give_back()
