@@ -469,9 +469,7 @@ class Definitions:
         scope = self.scope
         if type(base) is not int or not base:
             return
-        for key in [k for k in scope.paths if k[1] == name and k[0] != base]:
-            del scope.paths[key]
         plain = isinstance(version, Constant) and not isinstance(version.value, str)
         self.operation(base, SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
         self.items.append((name, 0 if plain else self.as_variable(version), scope.definition))
-        scope.paths[(base, name)] = version
+        scope.stores.attributes[name] = (base, version)

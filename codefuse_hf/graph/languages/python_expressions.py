@@ -91,7 +91,8 @@ class Expressions:
             self.next_variable = target + 1
             self.emit((base, ATTRIBUTE, len(self.attribute_loads), 0))
             self.attribute_loads.append((name, target, scope.definition, is_callee))
-        known = scope.paths.get((base, name)) if scope.paths else None
+        stores = scope.stores
+        known = stores.attribute(base, name) if stores.attributes else None
         return target if known is None else known
 
     def subscript(self, node: Any) -> Version:
@@ -105,7 +106,7 @@ class Expressions:
             key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return 0
-        known = self.scope.paths.get((base, key)) if isinstance(key, Constant) else None
+        known = self.scope.stores.item(base, key) if isinstance(key, Constant) else None
         target = self.variable()
         self.operation(base, GET_ITEM, len(self.items), 0)
         self.items.append((key, target, self.scope.definition))
@@ -534,7 +535,7 @@ class Expressions:
             return 0
         if name not in _HARMLESS:
             self.scope.epoch += 1
-            self.scope.paths.clear()
+            self.scope.stores.clear()
         return self.call_site(callee, tuple(positional), tuple(keywords))
 
     def argument(self, child: Any, positional: list, keywords: list) -> None:

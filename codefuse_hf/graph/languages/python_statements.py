@@ -199,15 +199,14 @@ class Statements:
         key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return
-        scope = self.scope
-        for known in [k for k in scope.paths if k[0] != base or not isinstance(key, Constant) or k[1] == key]:
-            if isinstance(known[1], Constant):
-                del scope.paths[known]
+        stores = self.scope.stores
         variable = self.as_variable(version)
         self.operation(base, SET_ITEM, len(self.items), 0)
-        self.items.append((key, variable, scope.definition))
+        self.items.append((key, variable, self.scope.definition))
         if isinstance(key, Constant):
-            scope.paths[(base, key)] = version
+            stores.set_item(base, key, version)
+        else:
+            stores.items.clear()
 
     def augmented_assignment(self, node: Any) -> Version:
         children = [c for c in node.children if c.type != "comment"]
@@ -227,7 +226,7 @@ class Statements:
             and self.public is not None
             and self.scope.kind == "module"
         ):
-            self.public = [*self.public, *(self.literal_names(value) or [])]
+            self.public.extend(self.literal_names(value) or ())
         if type(result) is int:
             result = self.phi([old, result]) if operator in ("+", "|", "&") else result
         self.assign(target, result)
@@ -453,7 +452,7 @@ class Statements:
             entered = self.variable()
             self.operation(manager, ENTER, entered, self.scope.definition)
             self.scope.epoch += 1
-            self.scope.paths.clear()
+            self.scope.stores.clear()
         if target is not None:
             self.assign(target, entered)
 
