@@ -28,8 +28,8 @@ _WITHOUT_ANSWER = {
 class DeepExtractor(Extractor):
     """An extractor for any depth of nesting, some 20 % slower than the plain one."""
 
-    def __init__(self, source: SourceText):
-        super().__init__(source)
+    def __init__(self, source: SourceText, clean: bool = False):
+        super().__init__(source, clean)
         self.handlers = COUNTED_HANDLERS
         self.reach = max(sys.getrecursionlimit() // _FRAMES_PER_STEP, 8)
         self.depth = self.reach  # how much of the caller's stack is left is not known: start on a fresh one

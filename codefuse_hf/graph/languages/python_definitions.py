@@ -39,17 +39,14 @@ class Definitions:
     # -- texts -----------------------------------------------------------------------------------------------------------------
 
     def docstring(self, body: Any) -> str:
-        for child in body.children:
-            if child.type == "comment":
-                continue
-            if (
-                child.type != "expression_statement"
-                or not child.children
-                or child.children[0].type not in ("string", "concatenated_string")
-            ):
-                return ""
-            return self.string_value(child.children[0])
-        return ""
+        cursor = body.walk()
+        found = cursor.goto_first_child()
+        while found and (first := cursor.node).type == "comment":
+            found = cursor.goto_next_sibling()
+        if not found or first.type != "expression_statement":
+            return ""
+        parts = first.children
+        return self.string_value(parts[0]) if parts and parts[0].type in ("string", "concatenated_string") else ""
 
     def string_value(self, node: Any) -> str:
         raw = self.text_of(node)
@@ -104,7 +101,7 @@ class Definitions:
         definition = node.children[-1]
         versions = []
         for decorator in decorators:
-            expression = next((c for c in decorator.children if c.is_named and c.type != "comment"), None)
+            expression = next((c for c in decorator.named_children if c.type != "comment"), None)
             versions.append((self.visit(expression) if expression is not None else 0, expression))
         if definition.type == "function_definition":
             self.function_definition(definition, node, versions)
@@ -240,7 +237,7 @@ class Definitions:
         shape = node.type
         if shape not in ("default_parameter", "typed_default_parameter", "typed_parameter"):
             return node, None, None
-        parts = [c for c in node.children if c.is_named and c.type != "comment"]
+        parts = [c for c in node.named_children if c.type != "comment"]
         annotation = next((c for c in parts[1:] if c.type == "type"), None)
         return parts[0], annotation, parts[-1] if shape != "typed_parameter" and len(parts) > 1 else None
 
@@ -255,29 +252,34 @@ class Definitions:
 
     def annotation(self, node: Any, outer: Scope, definition: int) -> tuple[int, tuple[str, ...]] | None:
         """What an annotation names: (variable, attributes), with Optional[…] and `… | None` looked through."""
-        children = node.children
-        if len(children) == 1:  # a (dotted) name, most often
-            names, part = [], children[0]
-            while part.type == "attribute":
-                parts = part.children
-                names.append(self.name_of(parts[-1]))
-                part = parts[0]
-            if part.type == "identifier":
-                version = outer.load(self.name_of(part))
-                if type(version) is not int or not version:
-                    return None
-                self.references[(definition, version)] = None
-                return version, tuple(reversed(names))
+        names = self.names_of(node)
+        if names is None and len(children := node.children) == 1:
+            names = self.names_in(children[0])
+        if names is not None:  # most often
+            version = outer.load(names[0])
+            if type(version) is not int or not version:
+                return None
+            self.references[(definition, version)] = None
+            return version, names[1:]
         saved, self.scope = self.scope, Scope(self, "comprehension", outer, definition)
         path = self.annotation_path(node)
         self.scope.close()
         self.scope = saved
         return path
 
+    def names_in(self, node: Any) -> tuple[str, ...] | None:
+        """`names_of` for any way of writing `a.b.c`."""
+        names: list[str] = []
+        while node.type == "attribute":
+            children = node.children
+            names.append(self.name_of(children[-1]))
+            node = children[0]
+        return (self.name_of(node), *reversed(names)) if node.type == "identifier" else None
+
     def annotation_path(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
         kind = node.type
         if kind == "type":
-            inner = [c for c in node.children if c.is_named]
+            inner = node.named_children
             return self.annotation_path(inner[0]) if inner else None
         if kind == "string":
             text = self.string_value(node).strip()
@@ -293,7 +295,7 @@ class Definitions:
         if kind in ("identifier", "attribute"):
             return self.dotted(node)
         if kind in ("subscript", "generic_type"):
-            parts = [c for c in node.children if c.is_named and c.type != "comment"]
+            parts = [c for c in node.named_children if c.type != "comment"]
             head = self.text_of(parts[0]).rsplit(".", 1)[-1]
             inner = [self.annotation_path(c) for c in parts[1:]]
             self.dotted(parts[0])
@@ -301,10 +303,10 @@ class Definitions:
                 return next((path for path in inner if path is not None), None)
             return None
         if kind == "type_parameter":
-            inner = [self.annotation_path(c) for c in node.children if c.is_named]
+            inner = [self.annotation_path(c) for c in node.named_children]
             return next((path for path in inner if path is not None), None)
         if kind in ("binary_operator", "union_type"):
-            inner = [self.annotation_path(c) for c in node.children if c.is_named]
+            inner = [self.annotation_path(c) for c in node.named_children]
             return next((path for path in inner if path is not None), None)
         if kind not in ("none", "comment", "ellipsis"):
             self.visit(node)
@@ -312,6 +314,10 @@ class Definitions:
 
     def dotted(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
         """(variable of the first name, following names) of `a.b.c`; subscripts and calls of it are looked through."""
+        known = self.names_of(node)
+        if known is not None:
+            version = self.use(known[0])
+            return (version, known[1:]) if type(version) is int and version else None
         names: list[str] = []
         while True:
             kind = node.type
@@ -424,7 +430,8 @@ class Definitions:
                 return
             owner, parent, book = scope, scope.definition, scope.attributes
         else:
-            name = self.name_of(target.children[-1])
+            names = self.names_of(target)
+            name = names[-1] if names is not None else self.name_of(target.children[-1])
             owner = self.class_scopes.get(scope.owner)
             if owner is None or name in owner.attributes:
                 return
@@ -469,9 +476,7 @@ class Definitions:
         scope = self.scope
         if type(base) is not int or not base:
             return
-        for key in [k for k in scope.paths if k[1] == name and k[0] != base]:
-            del scope.paths[key]
         plain = isinstance(version, Constant) and not isinstance(version.value, str)
         self.operation(base, SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
         self.items.append((name, 0 if plain else self.as_variable(version), scope.definition))
-        scope.paths[(base, name)] = version
+        scope.stores.attributes[name] = (base, version)

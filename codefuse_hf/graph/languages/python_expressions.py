@@ -64,23 +64,41 @@ class Expressions:
     # -- names and attributes ------------------------------------------------------------------------------------------------
 
     def identifier(self, node: Any) -> Version:
-        name = self.name_of(node)
+        return self.use(self.name_of(node))
+
+    def use(self, name: str) -> Version:
+        """The version of a name that is read here."""
         scope = self.scope
         version = scope.env.get(name)
-        if version is None or scope.loops or scope.outer_writes:
+        inner = version is not None
+        if not inner or scope.loops or scope.outer_writes:
             version = scope.load(name)
         # A use of a name that may mean a definition is noted; names of a function's own values cannot.
-        if type(version) is int and version and (version in self.origins or name not in scope.env):
+        if type(version) is int and version and (not inner or version in self.origins):
             self.references[(scope.definition, version)] = None
         return version
 
     def attribute(self, node: Any, is_callee: bool = False) -> Version:
+        names = self.names_of(node)
+        if names is not None:
+            return self.load_path(names, is_callee)
         children = node.children
         name_node, first = children[-1], children[0]
         base = self.handlers[first.type](self, first)
         if name_node.type != "identifier" or type(base) is not int or not base:
             return 0
         return self.load_attribute(base, self.name_of(name_node), is_callee)
+
+    def load_path(self, names: tuple[str, ...], is_callee: bool = False) -> Version:
+        """What `a.b.c` is, given its names."""
+        version = self.use(names[0])
+        for name in names[1:-1]:
+            if type(version) is not int or not version:
+                return 0
+            version = self.load_attribute(version, name)
+        if type(version) is not int or not version:
+            return 0
+        return self.load_attribute(version, names[-1], is_callee)
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         scope = self.scope
@@ -91,7 +109,8 @@ class Expressions:
             self.next_variable = target + 1
             self.emit((base, ATTRIBUTE, len(self.attribute_loads), 0))
             self.attribute_loads.append((name, target, scope.definition, is_callee))
-        known = scope.paths.get((base, name)) if scope.paths else None
+        stores = scope.stores
+        known = stores.attribute(base, name) if stores.attributes else None
         return target if known is None else known
 
     def subscript(self, node: Any) -> Version:
@@ -105,7 +124,7 @@ class Expressions:
             key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return 0
-        known = self.scope.paths.get((base, key)) if isinstance(key, Constant) else None
+        known = self.scope.stores.item(base, key) if isinstance(key, Constant) else None
         target = self.variable()
         self.operation(base, GET_ITEM, len(self.items), 0)
         self.items.append((key, target, self.scope.definition))
@@ -187,8 +206,8 @@ class Expressions:
 
     def interpolation(self, node: Any) -> Version:
         result: Version = 0
-        for child in node.children:
-            if child.is_named and child.type not in ("type_conversion", "comment"):
+        for child in node.named_children:
+            if child.type not in ("type_conversion", "comment"):
                 value = self.visit(child)
                 if child.type != "format_specifier":
                     result = value
@@ -244,7 +263,7 @@ class Expressions:
         return self.site(kind, fields, rest, 0, index if exact else -1)
 
     def splat_value(self, node: Any) -> int:
-        values = [self.visit(c) for c in node.children if c.is_named]
+        values = [self.visit(c) for c in node.named_children]
         return values[-1] if values and type(values[-1]) is int else 0
 
     def dictionary(self, node: Any) -> Version:
@@ -255,7 +274,7 @@ class Expressions:
         for child in children:
             shape = child.type
             if shape == "pair":
-                parts = [c for c in child.children if c.is_named and c.type != "comment"]
+                parts = [c for c in child.named_children if c.type != "comment"]
                 if len(parts) < 2:
                     continue
                 key, value = self.visit(parts[0]), self.visit(parts[-1])
@@ -280,8 +299,8 @@ class Expressions:
 
     def parenthesized(self, node: Any) -> Version:
         result: Version = 0
-        for child in node.children:
-            if child.is_named and child.type != "comment":
+        for child in node.named_children:
+            if child.type != "comment":
                 result = self.visit(child)
         return result
 
@@ -300,6 +319,8 @@ class Expressions:
         return left
 
     def operator(self, left: Version, right: Version, method: str) -> Version:
+        if type(left) is int and type(right) is int:
+            return self.operation_of(left, right, method) if method and (left or right) else 0
         if isinstance(left, Constant) and isinstance(right, Constant) and method == "__add__":
             if type(left.value) is type(right.value):
                 return Constant(left.value + right.value)
@@ -317,14 +338,17 @@ class Expressions:
             suffix = right.value if isinstance(right, Constant) else ""
             if isinstance(prefix, str) and isinstance(suffix, str):
                 return self.concatenation(prefix, right if isinstance(left, Constant) else left, suffix)
-        if not method or (not (type(left) is int and left) and not (type(right) is int and right)):
-            return 0
+        left, right = left if type(left) is int else 0, right if type(right) is int else 0
+        return self.operation_of(left, right, method) if method and (left or right) else 0
+
+    def operation_of(self, left: int, right: int, method: str) -> int:
+        """What an operator with at least one operand of interest gives."""
         target = self.variable()
-        if type(left) is int and left:
-            self.operation(left, OPERATOR, len(self.items), right if type(right) is int else 0)
+        if left:
+            self.emit((left, OPERATOR, len(self.items), right))
             self.items.append((method, target, self.scope.definition))
-        if type(right) is int and right:
-            self.operation(right, OPERATOR, len(self.items), 0)
+        if right:
+            self.emit((right, OPERATOR, len(self.items), 0))
             self.items.append(("__r" + method[2:], target, self.scope.definition))
         return target
 
@@ -380,14 +404,14 @@ class Expressions:
         return 0
 
     def conditional(self, node: Any) -> Version:
-        parts = [c for c in node.children if c.is_named and c.type != "comment"]
+        parts = [c for c in node.named_children if c.type != "comment"]
         if len(parts) != 3:
             return self.parenthesized(node)
         self.visit(parts[1])
         return self.phi([self.visit(parts[0]), self.visit(parts[2])])
 
     def named_expression(self, node: Any) -> Version:
-        children = [c for c in node.children if c.is_named and c.type != "comment"]
+        children = [c for c in node.named_children if c.type != "comment"]
         value = self.visit(children[-1])
         scope = self.scope
         while scope.kind == "comprehension":
@@ -432,7 +456,7 @@ class Expressions:
     # -- comprehensions ----------------------------------------------------------------------------------------------------------
 
     def comprehension(self, node: Any) -> Version:
-        parts = [c for c in node.children if c.is_named and c.type != "comment"]
+        parts = [c for c in node.named_children if c.type != "comment"]
         if not parts:
             return 0
         outer = self.scope
@@ -442,7 +466,7 @@ class Expressions:
             self.visit(part)
         body, key = parts[0], 0
         if body.type == "pair":
-            pair = [c for c in body.children if c.is_named and c.type != "comment"]
+            pair = [c for c in body.named_children if c.type != "comment"]
             key, value = self.visit(pair[0]), self.visit(pair[-1])
         else:
             value = self.visit(body)
@@ -486,6 +510,9 @@ class Expressions:
             return self.call_with(self.scope.load(name := self.name_of(function)), name, arguments)
         if kind != "attribute":
             return self.call_with(self.handlers[kind](self, function), "", arguments)
+        names = self.names_of(function)
+        if names is not None:
+            return self.call_with(self.load_path(names, True), "", arguments)
         # A chain `a.b().c().d()` nests to the left: read it from its inside out without recursing.
         chain = [(function, arguments)]
         while function.type == "attribute" and function.children[0].type == "call":
@@ -534,7 +561,7 @@ class Expressions:
             return 0
         if name not in _HARMLESS:
             self.scope.epoch += 1
-            self.scope.paths.clear()
+            self.scope.stores.clear()
         return self.call_site(callee, tuple(positional), tuple(keywords))
 
     def argument(self, child: Any, positional: list, keywords: list) -> None:

@@ -5,6 +5,7 @@ The walk recurses; a file nested deeper than Python's recursion limit is read ag
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from sys import intern
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from codefuse_hf.graph import syntax
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.python_definitions import Definitions
+from codefuse_hf.graph.languages.python_dotted import LONGEST, DottedNames
 from codefuse_hf.graph.languages.python_expressions import Expressions
 from codefuse_hf.graph.languages.python_facts import (
     COPY,
@@ -39,13 +41,14 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
     if error is not None:
         line = source.line(source.char(error[0]))
         problems.append(Problem("syntax", f"syntax {error[1]}: the parts around it are in the graph", line))
-    extractor = Extractor(source)
+    clean = error is None
+    extractor = Extractor(source, clean)
     try:
         extractor.visit(tree.root_node)
     except RecursionError:
         from codefuse_hf.graph.languages.python_deep import DeepExtractor
 
-        extractor = DeepExtractor(source)
+        extractor = DeepExtractor(source, clean)
         extractor.visit(tree.root_node)
         problems += extractor.problems()
     found = FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
@@ -56,9 +59,9 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
 class Extractor(Expressions, Definitions, Statements):
     """The state of the walk over one file."""
 
-    def __init__(self, source: SourceText):
+    def __init__(self, source: SourceText, clean: bool = False):
         self.handlers: dict[str, Callable] = HANDLERS
-        self.read_from(source)
+        self.read_from(source, clean)
         self.definitions = [Definition("File", -1, 0, len(source.text), {})]
         self.container = 0
         self.next_variable = 1
@@ -89,9 +92,10 @@ class Extractor(Expressions, Definitions, Statements):
 
     # -- building blocks -----------------------------------------------------------------------------------------------------
 
-    def read_from(self, source: SourceText) -> None:
-        """Takes the texts of nodes from `source`."""
+    def read_from(self, source: SourceText, clean: bool) -> None:
+        """Takes the texts of nodes from `source`; `clean`: its tree has no errors."""
         self.source = source
+        self.dotted_names = DottedNames(clean)
         self._ascii = source.is_ascii
         self._text = source.text if self._ascii else source.utf8.decode("latin-1")  # a character per byte
 
@@ -113,6 +117,15 @@ class Extractor(Expressions, Definitions, Statements):
         """The text of an identifier: names come again and again, in one file and in all."""
         text = self._text[node.start_byte : node.end_byte]
         return intern(text if self._ascii or text.isascii() else self.text_of(node))
+
+    def names_of(self, node: Any) -> tuple[str, ...] | None:
+        """The names of `a.b.c`; None for an expression that is, or may be, anything else."""
+        start, end = node.start_byte, node.end_byte
+        if end - start > LONGEST:
+            return None
+        text = self._text[start:end]
+        known = self.dotted_names
+        return known[text] if text in known else known.read(text)
 
     def variable(self) -> int:
         number = self.next_variable
@@ -260,7 +273,7 @@ class Extractor(Expressions, Definitions, Statements):
 
     def _pack_operations(self, facts: PythonFacts, root: dict[int, int]) -> np.ndarray:
         """Sorts the operations by variable; returns them, int32 [operations, (variable, code, a, b)]."""
-        operations = np.fromiter(self.emitted, np.int32, len(self.emitted)).reshape(-1, 4)
+        operations = np.array(array("i", self.emitted), np.int32).reshape(-1, 4)
         variables, codes, a, b = operations.T  # views
         if root:
             names = np.arange(facts.variables, dtype=np.int32)

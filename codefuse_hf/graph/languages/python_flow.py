@@ -29,6 +29,46 @@ class Loop:
         self.leaves = False
 
 
+class Stores:
+    """What straight-line code stored last to attributes and items, as far as nothing since can have changed it.
+
+    Two variables may be the same object: a store to `a.x` forgets `b.x`, one to `a[1]` forgets the items of `b`, one to an unknown item all items. So one
+    variable per attribute name, and one whose items are known, is all there is to keep.
+    """
+
+    __slots__ = ("attributes", "base", "items")
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, tuple[int, Version]] = {}
+        self.base = 0
+        self.items: dict[Constant, Version] = {}
+
+    def clear(self) -> None:
+        """A call or a branch: anything may be different now."""
+        if self.attributes:
+            self.attributes.clear()
+        if self.items:
+            self.items.clear()
+
+    def attribute(self, base: int, name: str) -> Version | None:
+        """What `base.name` is, if that is known."""
+        owner, version = self.attributes.get(name, _UNKNOWN)
+        return version if owner == base else None
+
+    def item(self, base: int, key: Constant) -> Version | None:
+        """What `base[key]` is, if that is known."""
+        return self.items.get(key) if base == self.base else None
+
+    def set_item(self, base: int, key: Constant, version: Version) -> None:
+        if base != self.base:
+            self.base = base
+            self.items.clear()
+        self.items[key] = version
+
+
+_UNKNOWN = (0, None)
+
+
 class Scope:
     """One scope of kind `module`, `class`, `function` or `comprehension`; `definition` is the node that its calls are charged to."""
 
@@ -53,9 +93,9 @@ class Scope:
         "owner",
         "parameters",
         "parent",
-        "paths",
         "returned",
         "returned_parameters",
+        "stores",
         "trail",
         "yielded",
     )  # fmt: skip
@@ -70,7 +110,7 @@ class Scope:
         self.trail: list[tuple[str, Version | None]] | None = None
         self.loops: list[Loop] = []
         self.loads: dict[tuple, int] = {}
-        self.paths: dict[tuple, Version] = {}
+        self.stores = Stores()
         self.last: dict[str, tuple] = {}
         self.epoch = 0
         self.dead = False
@@ -169,7 +209,7 @@ class Scope:
         """Opens a branch, starting from `changes` to the present state; returns what `end` needs."""
         saved = (self.trail, self.dead)
         self.trail, self.dead = [], False
-        self.paths.clear()
+        self.stores.clear()
         if changes:
             for name, version in changes.items():
                 self.set(name, version)
@@ -188,7 +228,7 @@ class Scope:
         # Undoing in reverse visits the newest change of a name first, and env then holds the value the branch ended with.
         dead = self.dead
         self.trail, self.dead = saved
-        self.paths.clear()
+        self.stores.clear()
         return changes, dead
 
     def merge(self, branches: list[tuple[dict[str, Version], bool]]) -> None:

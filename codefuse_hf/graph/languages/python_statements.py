@@ -6,6 +6,7 @@ from sys import intern
 from typing import Any
 
 from codefuse_hf.graph import syntax
+from codefuse_hf.graph.languages.python_expressions import BINARY_METHODS
 from codefuse_hf.graph.languages.python_facts import CATCH, ENTER, RAISE, SET_ITEM, UNPACK, Constant, ImportFacts
 from codefuse_hf.graph.languages.python_flow import Version
 
@@ -16,13 +17,13 @@ class Statements:
     """Mixin of `Extractor`: reads statements."""
 
     def block(self, node: Any) -> Version:
-        children = node.children
         handlers = self.handlers
         comments: list[Any] = []
-        following = iter(children)
-        next(following, None)
-        for child in children:
-            after = next(following, None)
+        # A node keeps its children as long as it lives; a cursor does not, so that each statement's nodes go before the next one's come.
+        cursor = node.walk()
+        after = cursor.node if cursor.goto_first_child() else None
+        while after is not None:
+            child, after = after, cursor.node if cursor.goto_next_sibling() else None
             kind = child.type
             if kind == "comment":
                 comments.append(child)
@@ -47,8 +48,12 @@ class Statements:
 
     def assignment(self, node: Any) -> Version:
         children = node.children
-        if len(children) == 3 and (value := children[2]).type != "assignment" and children[1].type == "=":
-            targets, annotation = [children[0]], None
+        if len(children) == 3 and (kind := (value := children[2]).type) != "assignment" and children[1].type == "=":
+            first = children[0]
+            if first.type == "identifier" and self.scope.kind == "function":  # makes no node
+                self.scope.bind(self.name_of(first), self.handlers[kind](self, value))
+                return 0
+            targets, annotation = [first], None
         else:
             targets, annotation, value = self.assigned(node)
         statement, first = node, targets[0]
@@ -115,20 +120,23 @@ class Statements:
             if self.scope.kind in ("module", "class"):
                 self.attribute_definition(target, statement, annotation, value, version)
         elif kind == "attribute":
-            base = target.children[0]
             scope = self.scope
-            if (
-                scope.kind == "function"
-                and scope.owner >= 0
-                and base.type == "identifier"
-                and scope.first_parameter
-                and scope.env.get(self.text_of(base)) == scope.first_parameter
-            ):
-                self.attribute_definition(target, statement, annotation, value, version)
+            if scope.owner >= 0 and scope.first_parameter and scope.kind == "function":
+                name = self.owner_of(target)
+                if name and scope.env.get(name) == scope.first_parameter:
+                    self.attribute_definition(target, statement, annotation, value, version)
         elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
             for child in target.children:
                 if child.is_named:
                     self.note_attributes(child, statement, None, None, 0)
+
+    def owner_of(self, target: Any) -> str:
+        """The name before `.attribute`; empty where something else stands there."""
+        names = self.names_of(target)
+        if names is not None:
+            return names[0] if len(names) == 2 else ""
+        base = target.children[0]
+        return self.text_of(base) if base.type == "identifier" else ""
 
     def pairwise(self, target: Any, value: Any) -> bool:
         """`a, b = x, y`: binds each name to its own value, after all values have been read."""
@@ -138,8 +146,8 @@ class Statements:
             "list",
         ):
             return False
-        left = [c for c in target.children if c.is_named and c.type != "comment"]
-        right = [c for c in value.children if c.is_named and c.type != "comment"]
+        left = [c for c in target.named_children if c.type != "comment"]
+        right = [c for c in value.named_children if c.type != "comment"]
         if len(left) != len(right) or any("splat" in c.type for c in left + right):
             return False
         versions = [0 if self.nested_pair(t, c) else self.visit(c) for t, c in zip(left, right, strict=True)]
@@ -159,6 +167,9 @@ class Statements:
         kind = target.type
         if kind == "identifier":
             self.scope.bind(self.name_of(target), version)
+        elif kind == "attribute" and (names := self.names_of(target)) is not None:
+            base = self.load_path(names[:-1]) if len(names) > 2 else self.use(names[0])
+            self.store_attribute(base, names[-1], version)
         elif kind == "attribute":
             name_node = target.children[-1]
             base = self.visit(target.children[0])
@@ -167,7 +178,7 @@ class Statements:
         elif kind == "subscript":
             self.store_item(target, version)
         elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
-            self.unpack([c for c in target.children if c.is_named and c.type != "comment"], version)
+            self.unpack([c for c in target.named_children if c.type != "comment"], version)
         else:
             for child in target.children:
                 if child.is_named:
@@ -199,15 +210,14 @@ class Statements:
         key = keys[0] if len(keys) == 1 else 0
         if type(base) is not int or not base:
             return
-        scope = self.scope
-        for known in [k for k in scope.paths if k[0] != base or not isinstance(key, Constant) or k[1] == key]:
-            if isinstance(known[1], Constant):
-                del scope.paths[known]
+        stores = self.scope.stores
         variable = self.as_variable(version)
         self.operation(base, SET_ITEM, len(self.items), 0)
-        self.items.append((key, variable, scope.definition))
+        self.items.append((key, variable, self.scope.definition))
         if isinstance(key, Constant):
-            scope.paths[(base, key)] = version
+            stores.set_item(base, key, version)
+        else:
+            stores.items.clear()
 
     def augmented_assignment(self, node: Any) -> Version:
         children = [c for c in node.children if c.type != "comment"]
@@ -215,8 +225,6 @@ class Statements:
             return 0
         target, operator, value = children[0], self.text_of(children[1])[:-1], children[-1]
         old, new = self.visit(target), self.visit(value)
-        from codefuse_hf.graph.languages.python_expressions import BINARY_METHODS
-
         method = BINARY_METHODS.get(operator, "")
         result = self.operator(old, new, method)
         if type(old) is int and old and result and method:
@@ -227,15 +235,15 @@ class Statements:
             and self.public is not None
             and self.scope.kind == "module"
         ):
-            self.public = [*self.public, *(self.literal_names(value) or [])]
+            self.public.extend(self.literal_names(value) or ())
         if type(result) is int:
             result = self.phi([old, result]) if operator in ("+", "|", "&") else result
         self.assign(target, result)
         return 0
 
     def delete_statement(self, node: Any) -> Version:
-        for child in node.children:
-            if child.is_named and child.type != "comment":
+        for child in node.named_children:
+            if child.type != "comment":
                 for target in child.children if child.type == "expression_list" else (child,):
                     if target.type == "subscript":
                         base = self.visit(target.children[0])
@@ -248,7 +256,7 @@ class Statements:
         return 0
 
     def type_alias(self, node: Any) -> Version:
-        parts = [c for c in node.children if c.is_named and c.type != "comment"]
+        parts = [c for c in node.named_children if c.type != "comment"]
         name = parts[0].children[0] if parts and parts[0].children else None
         version = self.visit(parts[-1]) if len(parts) > 1 else 0
         if name is not None and name.type == "identifier":
@@ -411,7 +419,7 @@ class Statements:
     def except_clause(self, node: Any) -> None:
         for child in node.children:
             if child.type == "as_pattern":
-                parts = [c for c in child.children if c.is_named and c.type != "comment"]
+                parts = [c for c in child.named_children if c.type != "comment"]
                 caught = self.visit(parts[0])
                 if len(parts) > 1:
                     self.catch(caught, parts[-1])
@@ -436,7 +444,7 @@ class Statements:
     def with_items(self, node: Any) -> None:
         for item in node.children:
             if item.type == "with_item":
-                value = next((c for c in item.children if c.is_named), None)
+                value = next((c for c in item.named_children), None)
                 if value is not None:
                     self.with_item(value)
             elif item.is_named and item.type != "comment":
@@ -445,7 +453,7 @@ class Statements:
     def with_item(self, node: Any) -> None:
         target = None
         if node.type == "as_pattern":
-            parts = [c for c in node.children if c.is_named and c.type != "comment"]
+            parts = [c for c in node.named_children if c.type != "comment"]
             node, target = parts[0], parts[-1] if len(parts) > 1 else None
         manager = self.visit(node)
         entered: Version = 0
@@ -453,7 +461,7 @@ class Statements:
             entered = self.variable()
             self.operation(manager, ENTER, entered, self.scope.definition)
             self.scope.epoch += 1
-            self.scope.paths.clear()
+            self.scope.stores.clear()
         if target is not None:
             self.assign(target, entered)
 
@@ -492,22 +500,22 @@ class Statements:
         elif kind == "identifier":
             self.scope.bind(self.text_of(node), subject)
         elif kind == "class_pattern":
-            children = [c for c in node.children if c.is_named and c.type != "comment"]
+            children = [c for c in node.named_children if c.type != "comment"]
             if children and children[0].type == "dotted_name":
                 self.identifier(children[0].children[0])
             for child in children[1:]:
                 self.pattern(child, 0)
         elif kind == "keyword_pattern":
-            for child in [c for c in node.children if c.is_named][1:]:
+            for child in node.named_children[1:]:
                 self.pattern(child, 0)
         elif kind in ("list_pattern", "tuple_pattern", "dict_pattern"):
             inner = self.element_of(subject)
-            for child in node.children:
-                if child.is_named and child.type != "comment":
+            for child in node.named_children:
+                if child.type != "comment":
                     self.pattern(child, inner)
         elif kind in ("case_pattern", "as_pattern", "union_pattern", "splat_pattern", "parenthesized_expression"):
-            for child in node.children:
-                if child.is_named and child.type != "comment":
+            for child in node.named_children:
+                if child.type != "comment":
                     self.pattern(child, subject)
 
     # -- imports -------------------------------------------------------------------------------------------------------------------
@@ -518,7 +526,7 @@ class Statements:
                 module = self.text_of(child).replace(" ", "")
                 self.bind_import(0, module, None, False, module.split(".")[0])
             elif child.type == "aliased_import":
-                parts = [c for c in child.children if c.is_named]
+                parts = child.named_children
                 self.bind_import(0, self.text_of(parts[0]).replace(" ", ""), None, True, self.text_of(parts[-1]))
         return 0
 
@@ -540,7 +548,7 @@ class Statements:
                 name = self.name_of(child)
                 self.bind_import(level, module, name, True, name)
             elif seen and kind == "aliased_import":
-                parts = [c for c in child.children if c.is_named]
+                parts = child.named_children
                 self.bind_import(level, module, self.text_of(parts[0]), True, self.text_of(parts[-1]))
             elif seen and kind == "wildcard_import":
                 self.imports.append(ImportFacts(level, module, "*", True, self.variable(), self.scope.definition))
@@ -560,11 +568,12 @@ class Statements:
             return
         from codefuse_hf.graph.source_text import SourceText
 
-        saved = self.source
-        self.read_from(SourceText(code))
+        saved, clean = self.source, self.dotted_names.trusted
+        root = syntax.parse("python", source := SourceText(code)).root_node
+        self.read_from(source, not root.has_error)
         definitions = len(self.definitions)
         try:
-            self.visit(syntax.parse("python", self.source).root_node)
+            self.visit(root)
         finally:
-            self.read_from(saved)
+            self.read_from(saved, clean)
             del self.definitions[definitions:]
