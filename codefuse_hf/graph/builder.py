@@ -17,7 +17,7 @@ from codefuse_hf.graph.build_cache import BuildCache
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.extraction import ExtractedFile, ExtractionOptions, extract_files
 from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.parts import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.records import clean_path
@@ -35,6 +35,7 @@ def build_code_graph(
     max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
     max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
     max_files: int = sources.DEFAULT_MAX_FILES,
+    memory: int = DEFAULT_MEMORY,
     progress: bool = True,
     name: str | None = None,
     cache: str | os.PathLike | None = None,
@@ -50,6 +51,8 @@ def build_code_graph(
         text_files: whether files that are text but no source become Textfile nodes.
         max_file_size, max_textfile_size: larger files are left out, in bytes.
         max_files: files beyond this number are left out, in order of their paths.
+        memory: about how many bytes of intermediate results are in memory at a time while names and calls are resolved; the others wait in a
+            temporary file. More is faster for large repositories and changes nothing else.
         progress: whether to show progress bars.
         name: the repository's name; by default that of its folder.
         cache: a folder in which the graph is kept; the next build with the same options of a repository whose files have
@@ -64,7 +67,7 @@ def build_code_graph(
     """
     builder = GraphBuilder(
         path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
-        max_textfile_size=max_textfile_size, max_files=max_files, progress=progress, name=name,
+        max_textfile_size=max_textfile_size, max_files=max_files, memory=memory, progress=progress, name=name,
     )  # fmt: skip
     builder._once = True
     return builder.build() if cache is None else builder.build_cached(cache)
@@ -85,6 +88,7 @@ class GraphBuilder:
         max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
         max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
         max_files: int = sources.DEFAULT_MAX_FILES,
+        memory: int = DEFAULT_MEMORY,
         progress: bool = True,
         name: str | None = None,
     ):
@@ -92,6 +96,7 @@ class GraphBuilder:
             ("max_file_size", max_file_size),
             ("max_textfile_size", max_textfile_size),
             ("max_files", max_files),
+            ("memory", memory),
         ):
             if value <= 0:
                 raise ValueError(f"{what} is {value!r}; expected a positive number")
@@ -104,6 +109,7 @@ class GraphBuilder:
         self._revision, self._files = revision, None if files is None else list(files)
         self._options = ExtractionOptions(tuple(self._front_ends), max_file_size, max_textfile_size, text_files)
         self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
+        self._memory = memory
         self._extracted: dict[str, ExtractedFile] = {}
         self._tree: sources.SourceTree | None = None
         self._once = False
@@ -272,7 +278,7 @@ class GraphBuilder:
             resolution = self._resolutions.get(language)
             if resolution is None:
                 resolution = self._front_ends[language].resolution(
-                    project, keep=not self._once, progress=self._progress
+                    project, keep=not self._once, progress=self._progress, memory=self._memory
                 )
             else:
                 resolution.update(project, self._changed)

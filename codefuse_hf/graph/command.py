@@ -98,6 +98,11 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     building.add_argument("--workers", type=_positive, help="processes; default one per core")
     building.add_argument("--max-file-size", type=_size, help="skip larger files, such as 5M")
     building.add_argument("--max-files", type=_positive, help="stop after so many files")
+    building.add_argument(
+        "--memory",
+        type=_size,
+        help="for intermediate results, such as 1G (default 160M): more is faster in large projects",
+    )
 
 
 def run(args: argparse.Namespace) -> int | None:
@@ -190,6 +195,7 @@ def _graph_of(args: argparse.Namespace) -> tuple[CodeGraph, float]:
         "workers": args.workers,
         "max_file_size": args.max_file_size,
         "max_files": args.max_files,
+        "memory": args.memory,
     }
     options = {name: value for name, value in options.items() if value is not None}
     loader = _loader(path)

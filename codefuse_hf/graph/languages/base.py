@@ -20,6 +20,10 @@ TEXT = "text"
 """The language of files that are text and nothing else."""
 
 
+DEFAULT_MEMORY = 160 << 20
+"""Bytes of memory for what resolving finds out on its way; what needs more is put away on disk meanwhile."""
+
+
 class Ref(NamedTuple):
     """One definition of the project: `definitions[index]` of the file at `path`; index 0 is the File node itself."""
 
@@ -99,8 +103,13 @@ class LanguageFrontEnd(ABC):
         The edges may come in any order and repeat; the builder sorts them and drops duplicates.
         """
 
-    def resolution(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False) -> Resolution | None:
-        """The same edges as something that can be updated (if `keep`); None where every change has the whole language resolved anew."""
+    def resolution(
+        self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
+    ) -> Resolution | None:
+        """The same edges as something that can be updated (if `keep`); None where every change has the whole language resolved anew.
+
+        `memory`: about how many bytes of intermediate results may be in memory at a time; it changes nothing but the time.
+        """
         return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from codefuse_hf.graph.languages.base import FileFacts, LanguageFrontEnd, Ref
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Ref
 from codefuse_hf.graph.languages.python_extract import extract_python
 from codefuse_hf.graph.languages.python_facts import PythonFacts
 from codefuse_hf.graph.languages.python_modules import SUFFIXES
@@ -34,8 +34,10 @@ class PythonFrontEnd(LanguageFrontEnd):
         for code, (source, first, target, second) in zip(codes.tolist(), ends.tolist(), strict=True):
             yield str(EDGE_TYPES[code]), Ref(paths[source], first), Ref(paths[target], second)
 
-    def resolution(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False) -> PythonResolution:
-        return PythonResolution(project, keep, progress)
+    def resolution(
+        self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
+    ) -> PythonResolution:
+        return PythonResolution(project, keep, progress, memory)
 
 
 FRONT_END = PythonFrontEnd()

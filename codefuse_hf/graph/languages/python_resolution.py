@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from codefuse_hf.graph.languages.base import FileFacts, Resolution
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, Resolution
 from codefuse_hf.graph.languages.python_facts import PythonFacts
 from codefuse_hf.graph.languages.python_labels import relabelled
 from codefuse_hf.graph.languages.python_name_changes import FileChange, update_names
@@ -71,8 +71,14 @@ class PythonResolution(Resolution):
         reread: paths of the files whose names the last update followed.
     """
 
-    def __init__(self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False):
-        self.keep, self.progress = keep, progress
+    def __init__(
+        self,
+        project: Mapping[str, FileFacts],
+        keep: bool,
+        progress: bool = False,
+        memory: int = DEFAULT_MEMORY,
+    ):
+        self.keep, self.progress, self.memory = keep, progress, memory
         self._build(project)
 
     def _build(self, project: Mapping[str, FileFacts]) -> None:
@@ -83,7 +89,7 @@ class PythonResolution(Resolution):
         self.order = list(range(len(self.paths)))
         self.names = Names(self.facts, self.root_name, self.keep)
         self.structure = Structure(self.names, self.slots, len(self.paths), self.keep)
-        self.rounds = Rounds(Solver(self.structure), self.keep, self.progress)
+        self.rounds = Rounds(Solver(self.structure), self.keep, self.progress, self.memory)
         self.name_edges, self.flow_edges, self.by_name_edges = _EdgeStore(), _EdgeStore(), _EdgeStore()
         # By name, the files that call methods of that name on objects that nothing is known of.
         self.callers: dict[str, set[int]] = {}

@@ -13,11 +13,9 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY
 from codefuse_hf.graph.languages.python_solver import Solver
 from codefuse_hf.graph.languages.python_states import FileState, States
-
-ROOM = 160 << 20
-"""Bytes of memory for the states of files; what needs more is put away on disk meanwhile."""
 
 Time = tuple[int, int]
 """Phase and round; round 0 of a phase is its start, where no messages arrive."""
@@ -42,10 +40,10 @@ class FileLog:
 
 
 class Rounds:
-    """Runs files over `solver`; with `keep`, keeps what running some of them again needs; with `progress`, shows a bar."""
+    """Runs files over `solver`; with `keep`, keeps what running some of them again needs; with `progress`, shows a bar. `memory`: as for `States`."""
 
-    def __init__(self, solver: Solver, keep: bool, progress: bool = False):
-        self.solver, self.keep, self.progress = solver, keep, progress
+    def __init__(self, solver: Solver, keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY):
+        self.solver, self.keep, self.progress, self.memory = solver, keep, progress, memory
         self.logs: dict[int, FileLog] = {}
         self.ranks: dict[int, int] = {}
         self.last_rounds: list[int] = []
@@ -77,7 +75,7 @@ class _Run:
     def __init__(self, rounds: Rounds, changed: Iterable[int], removed: Iterable[int]):
         self.rounds, self.solver, self.ranks, self.keep = rounds, rounds.solver, rounds.ranks, rounds.keep
         self.old = rounds.logs
-        self.states = States(self.solver.structure.program, ROOM)
+        self.states = States(self.solver.structure.program, rounds.memory)
         self.waiting: set[int] = set()  # files with fall-backs for the next phase
         self.logs: dict[int, FileLog] = {}
         # From when on a file is live (or gone), so that what it sends takes the place of what it sent then.

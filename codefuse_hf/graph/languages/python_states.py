@@ -133,13 +133,13 @@ _PACKED = tuple(name for name in FileState.__slots__ if name not in ("program", 
 
 
 class States:
-    """The states of the files that run. When they outgrow `room` bytes of memory, those that have not run for long are put away.
+    """The states of the files that run. When they outgrow `memory` bytes of memory, those that have not run for long are put away.
 
     Files take turns from first to last in one round and from last to first in the next, so that what ran last is what runs first.
     """
 
-    def __init__(self, load_program: Callable[[int], Program], room: int):
-        self._load_program, self._room = load_program, room
+    def __init__(self, load_program: Callable[[int], Program], memory: int):
+        self._load_program, self._room = load_program, memory
         self._here: dict[int, FileState] = {}
         self._weights: dict[int, int] = {}
         self._total = self._freed = 0
