@@ -6,9 +6,11 @@ and are preferred whenever they work, being newer and faster. Trees are walked w
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import threading
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -73,6 +75,34 @@ def parse(name: str, source: SourceText | bytes) -> Any:
     """The tree-sitter tree of `source`; byte offsets in it fit `source.utf8`."""
     data = source.parser_input if isinstance(source, SourceText) else source
     return get_parser(name).parse(data)
+
+
+def passing_children(node: Any) -> Iterator[Any]:
+    """The children of a node, one by one: what `node.children` gives, but the node does not keep them (and theirs) as long as it lives."""
+    cursor = node.walk()
+    more = cursor.goto_first_child()
+    while more:
+        yield cursor.node
+        more = cursor.goto_next_sibling()
+
+
+_LARGE = 1 << 20
+"""Bytes of source from where on the memory of a tree (20 to 170 bytes per byte of it) is worth giving back."""
+
+
+def give_back_memory(source: SourceText) -> None:
+    """Has the allocator return what the tree of a large source took, once that is gone; glibc keeps the many small pieces of it otherwise."""
+    trim = _trim() if len(source.utf8) >= _LARGE else None
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Any:
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library than glibc, or another system
+        return None
 
 
 def first_error(tree: Any) -> tuple[int, str] | None:

@@ -111,6 +111,36 @@ def test_null_bytes_and_old_line_ends_reach_the_parser_as_blanks_and_line_feeds(
     assert tree.root_node.child_count == 3 and syntax.first_error(tree) is None
 
 
+def test_children_in_passing_are_the_children():
+    root = syntax.parse("python", b"x = [1, 2]  # a\n\ndef f(): pass\n").root_node
+    for node in (root, *root.children, root.children[0].children[0].children[2], root.children[-1].children[0]):
+        passing = list(syntax.passing_children(node))
+        assert [(c.type, c.start_byte, c.end_byte) for c in passing] == [
+            (c.type, c.start_byte, c.end_byte) for c in node.children
+        ]
+
+
+HOW_MUCH_STAYS = """
+import resource
+from codefuse_hf.graph.languages.python_extract import extract_python
+from codefuse_hf.graph.source_text import SourceText
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])
+before = resident()
+extract_python("a.py", SourceText("f(a, b, c=d, *e)\\n" * 120_000))
+print(before, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(syntax._trim() is None or not Path("/proc/self/status").exists(), reason="needs Linux with glibc")
+def test_the_tree_of_a_large_file_does_not_stay():
+    """2 MB of this make a tree of 360 MB."""
+    root = Path(syntax.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", HOW_MUCH_STAYS], capture_output=True, text=True, check=True, cwd=root)
+    before, after, peak = map(int, done.stdout.split())
+    assert after - before < (peak - before) / 2
+
+
 TOUR = """
 import a.b as c
 from .d import (e as f, g)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from codefuse_hf.graph import syntax
 from codefuse_hf.graph.languages.python_facts import (
     ATTRIBUTE,
     AWAIT,
@@ -239,7 +240,7 @@ class Expressions:
         fields: dict[Any, int] = {}
         rest, index, exact = 0, 0, True
         handlers = self.handlers
-        for child in children:
+        for child in syntax.passing_children(node) if len(children) > _LONG_LITERAL else children:
             shape = child.type
             if shape in _NO_ITEM or not child.is_named:
                 continue
@@ -267,11 +268,10 @@ class Expressions:
         return values[-1] if values and type(values[-1]) is int else 0
 
     def dictionary(self, node: Any) -> Version:
-        children = node.children
         fields: dict[Any, int] = {}
         rest = keys = 0
-        many = len(children) > 4 * _LONG_LITERAL
-        for child in children:
+        many = node.child_count > 4 * _LONG_LITERAL
+        for child in syntax.passing_children(node) if many else node.children:
             shape = child.type
             if shape == "pair":
                 parts = [c for c in child.named_children if c.type != "comment"]

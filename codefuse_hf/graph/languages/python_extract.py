@@ -41,7 +41,7 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
     if error is not None:
         line = source.line(source.char(error[0]))
         problems.append(Problem("syntax", f"syntax {error[1]}: the parts around it are in the graph", line))
-    clean = error is None
+    clean = not tree.root_node.has_error
     extractor = Extractor(source, clean)
     try:
         extractor.visit(tree.root_node)
@@ -51,6 +51,9 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
         extractor = DeepExtractor(source, clean)
         extractor.visit(tree.root_node)
         problems += extractor.problems()
+    del tree
+    extractor.leading, extractor.following = [], None  # these hold the tree, which is larger than what is made of it
+    syntax.give_back_memory(source)
     found = FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
     extractor.__dict__.clear()  # scopes know their extractor: without the circle they and the tree go at once
     return found
@@ -197,9 +200,9 @@ class Extractor(Expressions, Definitions, Statements):
                 self.origins[variable] = ("phi", tuple(versions))
         root = {variable: self.find(variable) for variable in self.aliases}
         facts = PythonFacts(list(self.names), variables=self.next_variable)
+        operations = self._pack_operations(facts, root)
         self._pack_values(facts, root)
         self._pack_definitions(facts, root)
-        operations = self._pack_operations(facts, root)
         at = root.get
         facts.exports = {n: at(v, v) for n, v in exports.items()}
         facts.cells = {n: at(v, v) for n, v in module.cells.items()}
@@ -241,6 +244,7 @@ class Extractor(Expressions, Definitions, Statements):
             else _EMPTY_DISPLAYS.setdefault((kind, length), (kind, fields, rest, keys, length))
             for kind, fields, rest, keys, length in self.sites
         ]
+        self.seeds, self.items, self.calls, self.sites = [], [], [], []
         facts.origins = {
             at(v, v): (o[0], tuple([at(x, x) for x in o[1]])) if o[0] == "phi" else o for v, o in self.origins.items()
         }
@@ -274,6 +278,7 @@ class Extractor(Expressions, Definitions, Statements):
     def _pack_operations(self, facts: PythonFacts, root: dict[int, int]) -> np.ndarray:
         """Sorts the operations by variable; returns them, int32 [operations, (variable, code, a, b)]."""
         operations = np.array(array("i", self.emitted), np.int32).reshape(-1, 4)
+        self.emit, self.emitted = None, []  # eight times as large as the array
         variables, codes, a, b = operations.T  # views
         if root:
             names = np.arange(facts.variables, dtype=np.int32)
