@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from functools import lru_cache
+from functools import cache
+from typing import Any
 
 
-@lru_cache(maxsize=1)
-def _trim():
+@cache
+def _trim() -> Any:
     """glibc's `malloc_trim`; None where the C library has no such function."""
     try:
         return ctypes.CDLL(None).malloc_trim

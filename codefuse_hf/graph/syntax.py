@@ -6,7 +6,6 @@ and are preferred whenever they work, being newer and faster. Trees are walked w
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import threading
 import warnings
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.source_text import SourceText
 
 _parsers = threading.local()
@@ -92,17 +92,8 @@ _LARGE = 1 << 20
 
 def give_back_memory(source: SourceText) -> None:
     """Has the allocator return what the tree of a large source took, once that is gone; glibc keeps the many small pieces of it otherwise."""
-    trim = _trim() if len(source.utf8) >= _LARGE else None
-    if trim is not None:
-        trim(0)
-
-
-@cache
-def _trim() -> Any:
-    try:
-        return ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # another C library than glibc, or another system
-        return None
+    if len(source.utf8) >= _LARGE:
+        give_back()
 
 
 def first_error(tree: Any) -> tuple[int, str] | None:
