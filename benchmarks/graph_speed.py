@@ -275,13 +275,10 @@ def update_note(run: dict) -> str:
 
 
 def memory_notes(runs: list[dict]) -> list[str]:
-    """Our memory in multiples of the source, beyond that of a build of an empty file."""
+    """Our memory beyond four times the source."""
     ours = {run["tree"]: run for run in runs if run["tool"] == OURS and not run["variant"] and "seconds" in run}
-    if "empty file" not in ours:
-        return []
-    constant = ours["empty file"]["peak_memory_mb"]
     return [
-        f"Memory of {OURS} on {tree}: {constant} MB + {(run['peak_memory_mb'] - constant) / (run['bytes'] / 1e6):.1f} x the source."
+        f"Memory of {OURS} on {tree}: 4 x the source + {run['peak_memory_mb'] - 4 * run['bytes'] / 1e6:,.0f} MB."
         for tree, run in ours.items()
         if run["bytes"] > 10_000_000
     ]
