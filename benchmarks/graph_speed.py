@@ -295,6 +295,8 @@ def plot(result: dict, path: Path) -> None:
     for tool in (OURS, *PEERS):
         runs = [run for run in result["runs"] if run["tool"] == tool and run["tree"].endswith("files")]
         runs = sorted((run for run in runs if not run["variant"]), key=lambda run: run["files"])
+        if not runs:
+            continue
         done = [run for run in runs if "seconds" in run]
         sizes, style = [run["files"] for run in done], {"marker": "o", "linewidth": 2.5 if tool == OURS else 1.2}
         line = times.plot(sizes, [run["seconds"] for run in done], label=f"{tool} ({MAKES[tool]})", **style)
