@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import tree_sitter
 
-from codefuse_hf.graph import build_code_graph, syntax
+from codefuse_hf.graph import build_code_graph, memory, syntax
 from codefuse_hf.graph.source_text import SourceText
 
 LANGUAGES = ["python", "java"]
@@ -132,7 +132,7 @@ print(before, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-@pytest.mark.skipif(syntax._trim() is None or not Path("/proc/self/status").exists(), reason="needs Linux with glibc")
+@pytest.mark.skipif(memory._trim() is None or not Path("/proc/self/status").exists(), reason="needs Linux with glibc")
 def test_the_tree_of_a_large_file_does_not_stay():
     """2 MB of this make a tree of 360 MB."""
     root = Path(syntax.__file__).parents[2]
@@ -195,7 +195,7 @@ def test_not_in_calls_contains(tmp_path):
 
 PARITY = """
 import sys, json
-from codefuse_hf.graph import build_code_graph, syntax
+from codefuse_hf.graph import build_code_graph, memory, syntax
 sources = {language: syntax.grammar_source(language) for language in ("python", "java")}
 print(json.dumps(sources))
 for folder in sys.argv[1:]:

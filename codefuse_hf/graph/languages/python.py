@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import replace
 
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Ref
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Project, Ref
 from codefuse_hf.graph.languages.python_extract import extract_python
 from codefuse_hf.graph.languages.python_facts import PythonFacts
 from codefuse_hf.graph.languages.python_modules import SUFFIXES
@@ -30,7 +32,11 @@ class PythonFrontEnd(LanguageFrontEnd):
         return facts
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterator[tuple[str, Ref, Ref]]:
-        paths, codes, ends = self.resolution(project, keep=False).numbers()
+        owned = Project(
+            {path: replace(file, facts=_packed_copy(file.facts)) for path, file in project.items()},
+            getattr(project, "root_name", ""),
+        )
+        paths, codes, ends = self.resolution(owned, keep=False).numbers()
         for code, (source, first, target, second) in zip(codes.tolist(), ends.tolist(), strict=True):
             yield str(EDGE_TYPES[code]), Ref(paths[source], first), Ref(paths[target], second)
 
@@ -38,6 +44,14 @@ class PythonFrontEnd(LanguageFrontEnd):
         self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
     ) -> PythonResolution:
         return PythonResolution(project, keep, progress, memory)
+
+
+def _packed_copy(facts: PythonFacts) -> PythonFacts:
+    """Facts that resolution may consume."""
+    facts = copy(facts)
+    if not facts.program:
+        pack(facts)
+    return facts
 
 
 FRONT_END = PythonFrontEnd()
