@@ -251,6 +251,7 @@ class GraphBuilder:
             give_back()
         graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
         if self._once:
+            self._store.close()
             self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
         self._changed.clear()
         return graph

@@ -98,6 +98,7 @@ class PythonResolution(Resolution):
         if not self.keep:
             self.structure.put_programs_away()
         self._run(self.order)
+        self.structure.close()
         self.size = self._memory()
 
     def _memory(self) -> int:

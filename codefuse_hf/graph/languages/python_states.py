@@ -64,7 +64,7 @@ class FileState:
         "views_by_name",
         "watched",
         "watchers",
-    )  # fmt: skip
+    )
 
     def __init__(self, slot: int, program: Program, variables: int):
         self.slot, self.program = slot, program
@@ -189,6 +189,9 @@ class States:
         if handle is not None:
             self._store.remove(handle)
         self._total -= self._weights.pop(slot, 0)
+        if not self._away and self._store is not None:
+            self._store.close()
+            self._store = None
         return state
 
     def _put_away(self, slot: int) -> None:

@@ -218,6 +218,11 @@ class Structure:
         """The data-flow program of a file."""
         return Program(self.facts[slot].program or self._store.get(self._programs[slot]))
 
+    def close(self) -> None:
+        """Frees the file of the programs that were put away; nothing can be run afterwards."""
+        if self._store is not None:
+            self._store.close()
+
     def put_programs_away(self) -> None:
         """Takes the programs out of memory, for a build that is not kept."""
         self._store = BlobStore()
