@@ -2,7 +2,7 @@ import json
 
 import pytest
 from graph_strategies import GOLDEN, graph_parts
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from codefuse_hf.graph import CodeGraph
 from codefuse_hf.graph.sentences import node_sentence, node_sentences
@@ -89,12 +89,13 @@ def test_each_node_of_a_mixed_graph_has_the_form_of_its_file():
 
 @settings(max_examples=40, deadline=None)
 @given(graph_parts())
+@example(([{"nodeType": "File", "id": 4, "name": ""}, {"nodeType": "Class", "id": 5}], [("contains", 4, 5)]))
 def test_no_sentence_ever_says_none_for_a_null(parts):
     graph = CodeGraph.from_records(*parts)
     for record, sentence in zip(parts[0], node_sentences(graph), strict=True):
-        assert "None" not in sentence and node_sentence(record) == node_sentence(
-            graph[record.get("nodeId", record.get("id"))], language=None
-        )
+        node = graph[record.get("nodeId", record.get("id"))]
+        language = node.language or "python"  # in a graph that of the container, of which the record alone cannot tell
+        assert "None" not in sentence and node_sentence(node) == sentence == node_sentence(record, language=language)
 
 
 def test_wrong_records_are_errors():
