@@ -64,17 +64,17 @@ class Attributes(Flows):
         """`module.name`: what the file binds to the name, and what others store there."""
         if name in self.facts.exports:
             self.flow(self.facts.exports[name], variable)
-        stored = self.named.get((self.slot, "global", name))
+        stored = self.existing((self.slot, "global", name))
         if stored is not None:
             self.flow(stored, variable)
 
     def _follow_global(self, variable: int, name: str) -> None:
-        seen = self.named.get((self.slot, "attribute", name))
+        seen = self.existing((self.slot, "attribute", name))
         if seen is not None:
             self.flow(variable, seen)
 
     def _follow_instance(self, variable: int, index: int, name: str) -> None:
-        view = self.named.get((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
+        view = self.existing((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
         if view is not None:
             self.flow(variable, view)
 
@@ -92,7 +92,7 @@ class Attributes(Flows):
         state = self.state
         state.views_by_name.setdefault(name, []).append((receiver, variable))
         if self.kinds[receiver] == Kind.INSTANCE:
-            stored = self.named.get((self.slot, "instance", index, name))
+            stored = self.existing((self.slot, "instance", index, name))
             if stored is not None:
                 self.flow(stored, variable)
         order = self.ask("mro", self.slot, index)
@@ -229,8 +229,7 @@ class Attributes(Flows):
         member = self.member_variable(found, name)
         if self.kinds[receiver] != Kind.INSTANCE or name == "__new__":
             mark = "method", key, receiver, member
-            if mark not in self.bound:
-                self.bound.add(mark)
+            if self.first_time(mark):
                 callee = self.new(mark)
                 given = arguments if name != "__new__" else arguments.after(receiver)
                 self.on(callee, call_back(key, caller, given, target))
@@ -238,12 +237,10 @@ class Attributes(Flows):
             return
         # Often a dozen classes share an operator: each place calls it once, and it gets each receiver once.
         mark = "place", key, member
-        if mark not in self.bound:
-            self.bound.add(mark)
+        if self.first_time(mark):
             self.on(member, ("call_bound", key, caller, receiver, arguments.plain(), target))
         mark = "receiver", receiver, member
-        if mark not in self.bound:
-            self.bound.add(mark)
+        if self.first_time(mark):
             self.on(member, ("take_receiver", receiver))
 
     def call_bound(self, value: int, key: tuple, caller: int, receiver: int, plain: tuple, target: int) -> None:
@@ -435,7 +432,7 @@ class Attributes(Flows):
             self.member(found, name, receiver, target)
             return
         key = ("super", owner, receiver, name)
-        is_known = key in self.extra
+        is_known = key in self.extra or (self.state.recall("extra") and key in self.extra)
         view = self.new(key)
         if not is_known:
             self.member(found, name, receiver, view)

@@ -458,8 +458,7 @@ class Builtins(Calls):
         if not right:
             return
         step = "append_items", kind, length if length <= MAX_FIELDS else -1, made
-        if (mark := (right, *step)) not in self.bound:
-            self.bound.add(mark)
+        if self.first_time((right, *step)):
             self.on(right, step)
 
     def append_items(self, value: int, kind: str, length: int, made: int) -> None:
@@ -625,9 +624,7 @@ class Builtins(Calls):
         if type(argument) is not int or not argument:
             return 0
         variable = self.new((*key, "items", argument))
-        mark = "items", variable
-        if mark not in self.bound:
-            self.bound.add(mark)
+        if self.first_time(("items", variable)):
             self.on(argument, ("take_each", caller, variable))
         return variable
 

@@ -48,10 +48,9 @@ class Calls(Attributes):
         self.calls.add((caller, owner, self.structure.function(owner, index).definition))
         signature: Signature = self.ask("signature", owner, index)
         mark = (key, value, len(arguments.prefix))
-        if mark in self.bound:
+        if not self.first_time(mark):
             self._bind_prefix(owner, index, signature, arguments, target)
             return
-        self.bound.add(mark)
         self.bind_arguments(owner, index, signature, arguments)
         if signature.is_generator:
             self.add(target, self.value(Kind.GENERATOR, owner, index))

@@ -32,6 +32,13 @@ class Pool:
             self.objects.append(item)
         return found
 
+    def get(self, number: int) -> Any:
+        """The object of a number. One that comes from bytes may still be the list that stands for a Constant there: nothing else is one."""
+        item = self.objects[number]
+        if item.__class__ is list:
+            item = self.objects[number] = Constant(*item)
+        return item
+
 
 class _Packed(Sequence):
     __slots__ = ("_data", "_pool")
@@ -111,7 +118,7 @@ class PackedItems(_Packed):
         if not 0 <= at < len(data):
             raise IndexError(index)
         key = data[at]
-        return self._pool.objects[~key] if key < 0 else key, data[at + 1], data[at + 2]
+        return self._pool.get(~key) if key < 0 else key, data[at + 1], data[at + 2]
 
 
 class PackedReferences(_Packed):
@@ -191,20 +198,20 @@ class PackedCalls(_Packed):
         return self._data[0]
 
     def __getitem__(self, index: int) -> tuple:
-        data, objects = self._data, self._pool.objects
+        data, get = self._data, self._pool.get
         if not 0 <= index < data[0]:
             raise IndexError(index)
         start, stop = data[index + 1], data[index + 2]
         caller, callee, target, count = data[start : start + 4]
         middle = start + 4 + (count >> 1)
         positional = tuple(
-            [(code & 1, code >> 1 if code >= 0 else objects[~(code >> 1)]) for code in data[start + 4 : middle]]
+            [(code & 1, code >> 1 if code >= 0 else get(~(code >> 1))) for code in data[start + 4 : middle]]
         )
         keywords = tuple(
             [
                 (
-                    None if data[i] < 0 else objects[data[i]],
-                    data[i + 1] if data[i + 1] >= 0 else objects[~data[i + 1]],
+                    None if data[i] < 0 else get(data[i]),
+                    data[i + 1] if data[i + 1] >= 0 else get(~data[i + 1]),
                 )
                 for i in range(middle, stop, 2)
             ]
@@ -213,19 +220,29 @@ class PackedCalls(_Packed):
 
 
 class Program:
-    """The data-flow program of a file, as in `PythonFacts`."""
+    """The data-flow program of a file, as in `PythonFacts`. It is read again and again while files take turns, so what can wait is read when it is used."""
 
-    __slots__ = ("calls", "items", "loads", "names", "operations", "seeds", "sites", "starts")
+    __slots__ = ("_sites", "calls", "items", "loads", "names", "operations", "seeds", "starts")
 
     def __init__(self, data: bytes):
-        packed, self.names, self.sites, operations, starts = marshal.loads(data)
-        *lists, objects = packed
+        *lists, objects, self.names, self._sites, operations, starts = marshal.loads(data)
         pool = Pool()
-        pool.objects = [_unpacked(item) for item in objects]
+        pool.objects = objects
         self.loads, self.items, self.calls, self.seeds = (
             kind.frombytes(each, pool) for kind, each in zip(_LISTS.values(), lists, strict=True)
         )
         self.operations, self.starts = _numbers(operations), _numbers(starts)
+
+    @property
+    def sites(self) -> list[tuple]:
+        """The displays."""
+        if self._sites.__class__ is bytes:
+            self._sites = marshal.loads(self._sites)
+        return self._sites
+
+    @sites.setter
+    def sites(self, sites: list[tuple]) -> None:
+        self._sites = sites
 
 
 _LISTS = {"loads": PackedLoads, "items": PackedItems, "calls": PackedCalls, "seeds": PackedSeeds}
@@ -238,19 +255,16 @@ def pack_program(facts: PythonFacts | Program) -> bytes:
     """
     pool = Pool()
     lists = [kind.pack(getattr(facts, name), pool).tobytes() for name, kind in _LISTS.items()]
-    packed = *lists, [_plain(item) for item in pool.objects]
-    content = packed, facts.names, facts.sites, facts.operations.tobytes(), facts.starts.tobytes()
-    return marshal.dumps(content, 2)  # without references, which depend on who else holds an object
+    objects = [_plain(item) for item in pool.objects]
+    # Without references, which depend on who else holds an object.
+    sites = marshal.dumps(facts.sites, 2)
+    return marshal.dumps((*lists, objects, facts.names, sites, facts.operations.tobytes(), facts.starts.tobytes()), 2)
 
 
 def _plain(item: Any) -> Any:
-    """A list stands for a Constant: nothing else in a program is one."""
-    return list(item) if type(item) is Constant else item
-
-
-def _unpacked(item: Any) -> Any:
-    if type(item) is list:
-        return Constant(*item)
+    """A list stands for a Constant. Strings are marked to be one object each over all programs when they are read."""
+    if type(item) is Constant:
+        return list(item)
     return intern(item) if type(item) is str else item
 
 
