@@ -219,7 +219,7 @@ class Calls(Attributes):
         """A PARTIAL value. It carries what others must know: which arguments there are, and literals; the variables stay here."""
         arguments = (*positional, *keywords)
         shape = tuple([(word, _described(argument)) for word, argument in arguments])
-        variables = callee, *[argument if type(argument) is int else 0 for _, argument in arguments]
+        variables = (callee, *[argument if type(argument) is int else 0 for _, argument in arguments])
         number = self.state.partials.setdefault((key, shape, variables), len(self.state.partials))
         return self.value(Kind.PARTIAL, self.slot, (number, shape, len(positional)))
 
