@@ -60,7 +60,8 @@ class Points(dict[int, tuple[int, ...]]):
         return bytes(sizes), values.tobytes()
 
 
-def _pack_points(points: list[tuple[int, ...]] | Points) -> tuple[bytes, bytes]:
+def pack_points(points: list[tuple[int, ...]] | Points) -> tuple[bytes, bytes]:
+    """What `Points` is made of."""
     if type(points) is Points:
         return points.pack()
     return bytes(map(len, points)), array("i", chain.from_iterable(points)).tobytes()
@@ -202,7 +203,7 @@ class FileState:
             for variable, each in self.steps.items()
         }
         # Arrays become bytes.
-        content = _pack_points(self.points), steps, self.past, unread, [getattr(self, name) for name in _READ_AT_ONCE]
+        content = pack_points(self.points), steps, self.past, unread, [getattr(self, name) for name in _READ_AT_ONCE]
         return marshal.dumps(content)
 
     @classmethod
