@@ -7,7 +7,6 @@ and are preferred whenever they work, being newer and faster. Trees are walked w
 from __future__ import annotations
 
 import importlib
-import threading
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -15,8 +14,6 @@ from typing import Any
 
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.source_text import SourceText
-
-_parsers = threading.local()
 
 
 @cache
@@ -52,13 +49,12 @@ def grammar_source(name: str) -> str:
     return _language(name)[1]
 
 
-def get_parser(name: str) -> Any:
-    """This thread's parser for language `name` (`python`, `java`); parsers are neither picklable nor thread-safe."""
-    parser = getattr(_parsers, name, None)
-    if parser is None:
-        parser = _new_parser(_language(name)[0])
-        setattr(_parsers, name, parser)
-    return parser
+def new_parser(name: str) -> Any:
+    """A parser for language `name` (`python`, `java`), to be used once.
+
+    A scanner of the bundled grammars remembers an unfinished f-string of one file into the next, whose tree then depends on what was parsed before.
+    """
+    return _new_parser(_language(name)[0])
 
 
 def _new_parser(language: Any) -> Any:
@@ -74,7 +70,7 @@ def _new_parser(language: Any) -> Any:
 def parse(name: str, source: SourceText | bytes) -> Any:
     """The tree-sitter tree of `source`; byte offsets in it fit `source.utf8`."""
     data = source.parser_input if isinstance(source, SourceText) else source
-    return get_parser(name).parse(data)
+    return new_parser(name).parse(data)
 
 
 def passing_children(node: Any) -> Iterator[Any]:

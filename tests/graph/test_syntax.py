@@ -24,7 +24,6 @@ OTHER = "CODEFUSE_HF_OTHER_GRAMMARS"
 def fresh_seam(monkeypatch):
     """The seam as in a process that has parsed nothing yet."""
     syntax._language.cache_clear()
-    monkeypatch.setattr(syntax, "_parsers", type(syntax._parsers)())
     yield monkeypatch
     syntax._language.cache_clear()
 
@@ -74,9 +73,7 @@ def test_official_wheels_are_preferred(fresh_seam):
         sys.modules, "tree_sitter_languages", module("tree_sitter_languages", get_language=lambda name: 1 / 0)
     )
     assert syntax.grammar_source("python") == "official"
-    parser = syntax.get_parser("python")
-    assert parser.language.arguments == ("capsule",)
-    assert syntax.get_parser("python") is parser
+    assert syntax.new_parser("python").language.arguments == ("capsule",)
 
 
 @pytest.mark.parametrize("error", [TypeError, ValueError])
@@ -89,7 +86,7 @@ def test_the_bundle_where_tree_sitter_is_too_old_for_the_wheels(fresh_seam, erro
     fresh_seam.setitem(sys.modules, "tree_sitter_python", module("tree_sitter_python", language=lambda: 0))
     fresh_seam.setitem(sys.modules, "tree_sitter_languages", bundle)
     assert syntax.grammar_source("python") == "bundled"
-    assert syntax.get_parser("python").language == "bundled python"
+    assert syntax.new_parser("python").language == "bundled python"
 
 
 @pytest.mark.parametrize("absent", ["tree_sitter", "tree_sitter_languages"])
@@ -97,13 +94,24 @@ def test_what_to_install_when_something_is_missing(fresh_seam, absent):
     fresh_seam.setitem(sys.modules, "tree_sitter_python", None)  # None makes an import fail
     fresh_seam.setitem(sys.modules, absent, None)
     with pytest.raises(ImportError, match=r"pip install|tree-sitter-python"):
-        syntax.get_parser("python")
+        syntax.new_parser("python")
 
 
 def test_first_error_says_where():
     assert syntax.first_error(syntax.parse("python", b"x = 1\ny = = 2\n"))[0] >= 6
     offset, kind = syntax.first_error(syntax.parse("java", b"class A { int x }"))
     assert offset > 0 and kind in ("error", "missing ;")
+
+
+def shape(source):
+    root = syntax.parse("python", source).root_node
+    return root.sexp() if OLD_INTERFACE else str(root)
+
+
+def test_a_tree_does_not_depend_on_what_was_parsed_before():
+    expected = shape(b"None:\n r")
+    syntax.parse("python", b'f"')
+    assert shape(b"None:\n r") == expected
 
 
 def test_null_bytes_and_old_line_ends_reach_the_parser_as_blanks_and_line_feeds():
