@@ -309,9 +309,10 @@ def measure(package: str, facts: dict, differences: int) -> dict:
         elif kind == "imports":
             imports.setdefault(key(source), set()).add(key(target) if target in index.names else f"other:{target}")
     found_bases = {(cls, base) for cls in facts["bases"] for base in parents.get(cls, ())}
-    right_bases = {(cls, base) for cls, bases in facts["bases"].items() for base in bases}
+    # A base of the class's own name (`class Color(namedtuple("Color", …))`) has no statement of its own.
+    right_bases = {(cls, base) for cls, bases in facts["bases"].items() for base in bases if base != cls}
     found_mro = {(cls, base) for cls in facts["mros"] for base in ancestors(parents, cls)}
-    right_mro = {(cls, base) for cls, bases in facts["mros"].items() for base in bases}
+    right_mro = {(cls, base) for cls, bases in facts["mros"].items() for base in bases if base != cls}
     found = right = needed = met = 0
     wrong, missed = [], []
     for path, item in facts["imports"].items():

@@ -93,6 +93,20 @@ def test_type_checking_and_import_errors(tmp_path):
     assert calls(build(tmp_path, files)) >= {("m.f", "fast.run"), ("m.f", "slow.run"), ("m.f", "fast.T.go")}
 
 
+def test_a_star_import_takes_nothing_that_is_there_for_typing_only(tmp_path):
+    files = {
+        "typed.py": "class T: pass\nclass U: pass\nclass V: pass\n",
+        "a.py": "import typing\nif typing.TYPE_CHECKING:\n    from typed import T, U\nelse:\n    U = None\nfrom typed import V\ndef f(): pass\n",
+        "b.py": "if x:\n    from typed import T\n",
+        "from_a.py": "from a import *\n",
+        "from_b.py": "from b import *\n",
+    }
+    graph = build(tmp_path, files)
+    for name, expected in (("from_a.py", {"a.py", "f", "U", "V"}), ("from_b.py", {"b.py", "T"})):
+        (node,) = graph.find(name)
+        assert {graph[target].name for target in graph.neighbors(node, "imports")} == expected
+
+
 def test_vendored_copies_stay_apart(tmp_path):
     files = {
         "lib/util.py": "def f(): pass\n",

@@ -6,7 +6,7 @@ The walk recurses; a file nested deeper than Python's recursion limit is read ag
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from sys import intern
 from typing import Any
 
@@ -89,6 +89,7 @@ class Extractor(Expressions, Definitions, Statements):
         self.class_scopes: dict[int, Scope] = {}
         self.class_fields: dict[int, list[str]] = {}
         self.public: list[str] | None = None
+        self.typing_bindings: dict[str, int] = {}  # how often `if TYPE_CHECKING` binds the module's names
         self.leading: list[Any] = []
         self.following: Any = None
         self.module = self.scope = Scope(self, "module", None, 0)
@@ -206,9 +207,19 @@ class Extractor(Expressions, Definitions, Statements):
         at = root.get
         facts.exports = {n: at(v, v) for n, v in exports.items()}
         facts.cells = {n: at(v, v) for n, v in module.cells.items()}
-        facts.public = self.public
+        facts.public = self._public(exports) if self.public is None else self.public
         facts.wanted = self._wanted(facts, operations)
         return facts
+
+    def _public(self, exports: Iterable[str]) -> list[str] | None:
+        """The names that a star import takes where no `__all__` tells, if those are not simply all without an underscore."""
+        bindings, typing = self.module.bindings, self.typing_bindings
+        hidden = {
+            name for name, count in typing.items() if count == len(bindings[name])
+        } - self.module.outer_writes.keys()
+        if not hidden or any(statement.name == "*" for statement in self.imports):
+            return None  # with star imports of its own only all files together tell; then rather too many names
+        return [name for name in exports if name not in hidden and not name.startswith("_")]
 
     def find(self, variable: int) -> int:
         aliases = self.aliases

@@ -319,7 +319,7 @@ class Statements:
         for child in node.children:
             kind = child.type
             if kind == "block":
-                branches.append(self.branch(child))
+                branches.append(self.typing_branch(child) if self.is_for_typing(node) else self.branch(child))
             elif kind == "elif_clause":
                 saved = scope.begin()
                 opened.append(saved)
@@ -349,6 +349,21 @@ class Statements:
         saved = self.scope.begin()
         self.visit(node)
         return self.scope.end(saved)
+
+    def is_for_typing(self, node: Any) -> bool:
+        """Whether an `if` is the module's `if TYPE_CHECKING:`."""
+        condition = node.child_by_field_name("condition") if self.scope.kind == "module" else None
+        return condition is not None and self.text_of(condition).rpartition(".")[2] == "TYPE_CHECKING"
+
+    def typing_branch(self, node: Any) -> tuple[dict[str, Version], bool]:
+        """A branch that never runs: what it binds is there for annotations, but no star import takes it."""
+        before = {name: len(versions) for name, versions in self.scope.bindings.items()}
+        result = self.branch(node)
+        for name, versions in self.scope.bindings.items():
+            new = len(versions) - before.get(name, 0)
+            if new:
+                self.typing_bindings[name] = self.typing_bindings.get(name, 0) + new
+        return result
 
     def for_statement(self, node: Any) -> Version:
         children = [c for c in node.children if c.type != "comment"]
