@@ -34,19 +34,19 @@ class Attributes(Flows):
         return variable
 
     def _open_parameter(self, function: int, position: int) -> int:
-        return self.facts.functions[function].parameters[position].variable
+        return self.facts.functions.parameter(function, position)
 
     def _open_returned(self, function: int) -> int:
-        return self.facts.functions[function].returned
+        return self.facts.functions.returned(function)
 
     def _open_yielded(self, function: int) -> int:
-        return self.facts.functions[function].yielded
+        return self.facts.functions.yielded(function)
 
     def _open_cell(self, name: str) -> int:
         return self.facts.cells[name]
 
     def _open_member(self, index: int, name: str) -> int:
-        return self.facts.classes[index].namespace[name]
+        return self.structure.class_(self.slot, index).namespace[name]
 
     def _open_field(self, site: Any, key: Any) -> int:
         return self.static_site(site)[1].get(key, 0)
@@ -130,17 +130,17 @@ class Attributes(Flows):
     def member_variable(self, found: Member, name: str) -> int:
         """The variable of a name at the end of a class's body."""
         if found[0] == self.slot:
-            return self.facts.classes[found[1]].namespace[name]
+            return self.structure.class_(self.slot, found[1]).namespace[name]
         return self.shared(found[0], "member", found[1], name)
 
     def returned(self, owner: int, function: int) -> int:
         if owner == self.slot:
-            return self.facts.functions[function].returned
+            return self.facts.functions.returned(function)
         return self.shared(owner, "returned", function)
 
     def parameter(self, owner: int, function: int, position: int) -> int:
         if owner == self.slot:
-            return self.facts.functions[function].parameters[position].variable
+            return self.facts.functions.parameter(function, position)
         return self.shared(owner, "parameter", function, position)
 
     def instance_variable(self, instance: int, name: str) -> int:
@@ -482,10 +482,10 @@ class Attributes(Flows):
         self.uses.add((caller, target_slot, definition))
 
     def use_function(self, caller: int, owner: int, function: int) -> None:
-        self.use(caller, owner, self.structure.function(owner, function).definition)
+        self.use(caller, owner, self.structure.facts[owner].functions.definition(function))
 
     def use_class(self, caller: int, owner: int, index: int) -> None:
-        self.use(caller, owner, self.structure.class_(owner, index).definition)
+        self.use(caller, owner, self.structure.facts[owner].classes.definition(index))
 
     def use_attribute(self, caller: int, place: Place, name: str) -> None:
         self.use(caller, place[0], self.structure.class_(*place).attributes[name])

@@ -340,7 +340,7 @@ class Builtins(Calls):
         if kind == Kind.GENERATOR:
             slot, function = self.first[value], self.second[value]
             if slot == self.slot:
-                return self.facts.functions[function].yielded
+                return self.facts.functions.yielded(function)
             return self.shared(slot, "yielded", function)
         return None
 

@@ -45,7 +45,7 @@ class Calls(Attributes):
 
     def call_function(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
         owner, index = self.first[value], self.second[value]
-        self.calls.add((caller, owner, self.structure.function(owner, index).definition))
+        self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
         signature: Signature = self.ask("signature", owner, index)
         mark = (key, value, len(arguments.prefix))
         if not self.first_time(mark):

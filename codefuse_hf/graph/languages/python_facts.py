@@ -7,8 +7,10 @@ results of arithmetic). Local names are in SSA form, so that straight-line code 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
+from sys import intern
 from typing import Any, NamedTuple
 
 
@@ -119,7 +121,7 @@ class PythonFacts:
     `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
     values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
     ("attribute", definition), ("phi", variables). Once the file is read, `program` takes the place of the fields that only running it needs
-    (python_packed.py): names, operations, starts, seeds, loads, items, calls, sites.
+    (python_packed.py): names, operations, starts, seeds, loads, items, calls, sites; and most of the others are packed.
     """
 
     names: list[str] = field(default_factory=list)
@@ -140,5 +142,13 @@ class PythonFacts:
     public: list[str] | None = None
     references: list[tuple] = field(default_factory=list)
     decorated: list[tuple] = field(default_factory=list)
-    wanted: frozenset = frozenset()
+    wanted: Collection[int] = frozenset()
     program: bytes = b""
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Names that come from another process become the same objects over all files."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.exports = {intern(name): variable for name, variable in self.exports.items()}
+        if self.public is not None:
+            self.public = [intern(name) for name in self.public]

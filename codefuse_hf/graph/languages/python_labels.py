@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, Op, PythonFacts
-from codefuse_hf.graph.languages.python_packed import Program, pack_program
+from codefuse_hf.graph.languages.python_packed import Program, pack_kept, pack_program
 
 
 def relabelled(facts: PythonFacts, before: PythonFacts) -> PythonFacts:
@@ -48,13 +48,15 @@ def _renumbered(
             operations[i + 1] = classes[operations[i + 1]]
     program.seeds = [(v, kind, renumber(kind, payload)) for v, kind, payload in program.seeds]
     program.sites = _placed(program.sites, sites, lambda site: site)
-    return replace(
+    result = replace(
         facts,
         program=pack_program(program),
         origins={v: (o[0], renumber(o[0], o[1]), *o[2:]) for v, o in facts.origins.items()},
         functions=_placed(facts.functions, functions, function),
         classes=_placed(facts.classes, classes, class_),
     )
+    pack_kept(result)
+    return result
 
 
 def _placed(items: Sequence[Any], labels: dict[int, int], change: Callable[[Any], Any]) -> list[Any]:
@@ -116,22 +118,16 @@ def _numbered(keys: Iterable[tuple[int, Hashable]]) -> dict[int, Hashable]:
     return result
 
 
-def _ordered(definitions: Sequence[Any]) -> list[int]:
-    present = [label for label, facts in enumerate(definitions) if facts is not None]
-    return sorted(present, key=lambda label: definitions[label].definition)
-
-
 def class_keys(facts: PythonFacts) -> dict[int, Hashable]:
     """By which each class is recognised, by label: its name, and which of that name it is."""
-    return _numbered((label, facts.classes[label].name) for label in _ordered(facts.classes))
+    return _numbered((label, facts.classes.name(label)) for label in facts.classes.in_order())
 
 
 def function_keys(facts: PythonFacts) -> dict[int, Hashable]:
     """The same of functions: their class, name, and which of these it is."""
-    owners = class_keys(facts)
+    owners, functions = class_keys(facts), facts.functions
     return _numbered(
-        (label, (owners.get(facts.functions[label].owner), facts.functions[label].name))
-        for label in _ordered(facts.functions)
+        (label, (owners.get(functions.owner(label)), functions.name(label))) for label in functions.in_order()
     )
 
 
@@ -140,10 +136,11 @@ def definition_keys(facts: PythonFacts) -> dict[int, Hashable]:
     class knows them by, or else by what stands before them."""
     keys: dict[int, Hashable] = {0: "file"}
     for label, key in function_keys(facts).items():
-        keys[facts.functions[label].definition] = "function", key
+        keys[facts.functions.definition(label)] = "function", key
     for label, key in class_keys(facts).items():
-        keys[facts.classes[label].definition] = "class", key
-        for name, number in facts.classes[label].attributes.items():
+        owner = facts.classes[label]
+        keys[owner.definition] = "class", key
+        for name, number in owner.attributes.items():
             keys.setdefault(number, ("attribute", key, name))
     for name, variable in facts.exports.items():
         origin = facts.origins.get(variable, ("",))
@@ -233,7 +230,7 @@ def describe_names(facts: PythonFacts, keys: Mapping[int, Hashable]) -> NameDesc
         rest = dotted(owner.metaclass), owner.fields, owner.is_dataclass
         return ClassDescription([dotted(base) for base in owner.bases], names, rest)
 
-    order = _ordered(facts.classes)
+    order = facts.classes.in_order()
     return NameDescription(
         {name: describe(variable) for name, variable in facts.exports.items()},
         facts.public,

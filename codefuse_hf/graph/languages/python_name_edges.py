@@ -53,13 +53,12 @@ def import_edges(names: Names, path: str) -> Iterator[Edge]:
 
 def class_edges(names: Names, path: str) -> Iterator[Edge]:
     """Class to each base class of the project."""
-    for index, facts in enumerate(names.facts[path].classes):
-        if facts is None:
-            continue
+    classes = names.facts[path].classes
+    for index in classes.present():
         for base in names.bases(path, index):
             target = entity_ref(names, base)
             if target is not None:
-                yield "extends", Ref(path, facts.definition), target
+                yield "extends", Ref(path, classes.definition(index)), target
 
 
 def reference_edges(names: Names, path: str) -> Iterator[Edge]:

@@ -19,8 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from codefuse_hf.graph.languages.python_facts import ImportFacts, PythonFacts
+from codefuse_hf.graph.languages.python_facts import ClassFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python_modules import Entity, Modules, Record
+
+_MAX_CLASSES = 1000
+"""Classes at hand."""
 
 
 class Names:
@@ -45,6 +48,7 @@ class Names:
         self.base_reads: dict[str, dict[int, tuple[tuple, ...]]] = {}
         self.star_reads: dict[str, list[tuple]] = {}
         self.attributes: dict[str, AttributeNumbers] = {}
+        self.classes: dict[tuple[str, int], ClassFacts] = {}
         self.memo: dict[str, dict[int, tuple[Entity, ...]]] = {path: {} for path in facts}
         self._open: set[tuple] = set()
         self._cut = self._circular_reads = 0
@@ -149,9 +153,9 @@ class Names:
         """The number of an entity's definition in the facts of its file."""
         path, index = entity.place, entity.index
         if entity.kind == "class":
-            return self.facts[path].classes[index].definition
+            return self.facts[path].classes.definition(index)
         if entity.kind == "function":
-            return self.facts[path].functions[index].definition
+            return self.facts[path].functions.definition(index)
         if entity.kind == "attribute" and path in self.attributes:
             return self.attributes[path].definitions[index]
         return index
@@ -230,7 +234,7 @@ class Names:
         if entity.kind == "class":
             for place, index in self.mro(entity.place, entity.index):
                 self._read(place, index, name)
-                facts = self.facts[place].classes[index]
+                facts = self.class_(place, index)
                 if name in facts.namespace:
                     found = self.entities(place, facts.namespace[name])
                     if not found and name in facts.attributes:
@@ -325,7 +329,7 @@ class Names:
 
     def find_stars(self, path: str) -> None:
         """Finds which modules a file imports all names of."""
-        statements = [statement for statement in self.facts[path].imports if statement.name == "*"]
+        statements = self.facts[path].imports.stars()
         if not statements:
             self.stars[path] = ()
             return
@@ -347,9 +351,19 @@ class Names:
 
     # -- classes -----------------------------------------------------------------------------------------------------------------
 
+    def class_(self, path: str, index: int) -> ClassFacts:
+        """The facts of a class that there is; some of them are at hand in `classes`."""
+        key = path, index
+        known = self.classes.get(key)
+        if known is None:
+            if len(self.classes) >= _MAX_CLASSES:
+                self.classes.clear()
+            known = self.classes[key] = self.facts[path].classes[index]
+        return known
+
     def bases(self, path: str, index: int) -> list[Entity]:
         """What a class's bases stand for: classes of the project and external names, in order."""
-        facts = self.facts[path].classes[index]
+        facts = self.class_(path, index)
         result = []
         for base in facts.bases:
             for entity in self.path_entities(path, base):

@@ -215,7 +215,7 @@ class PythonResolution(Resolution):
         """Calls of methods of objects that nothing is known of."""
         structure = self.structure
         found = {
-            (caller, slot, structure.function(slot, function).definition)
+            (caller, slot, structure.facts[slot].functions.definition(function))
             for caller, name in log.unknown
             for slot, function in structure.ask(("methods", name))
         }

@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.python_builtins import Builtins
-from codefuse_hf.graph.languages.python_facts import FunctionFacts, Op
+from codefuse_hf.graph.languages.python_facts import Op
 from codefuse_hf.graph.languages.python_states import FileState
-from codefuse_hf.graph.languages.python_structure import in_order
 from codefuse_hf.graph.languages.python_values import Arguments, Kind
 
 _COMMON_METHODS = frozenset(
@@ -79,10 +78,10 @@ class Solver(Builtins):
         facts = self.structure.facts[state.slot]
         found: dict[tuple[int, str], None] = {}
         starts, operations = state.program.starts, state.program.operations
-        for function in facts.functions:
-            for parameter in () if function is None else function.parameters:
-                variable = parameter.variable
-                if parameter.kind in (2, 4) or state.points[variable]:
+        functions = facts.functions
+        for label in functions.present():
+            for _, kind, variable in functions.parameters(label):
+                if kind in (2, 4) or state.points[variable]:
                     continue
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
@@ -112,7 +111,7 @@ class Solver(Builtins):
         for statement in facts.imports:
             if statement.name != "*":
                 self._seed_import(statement.variable, statement)
-        for index in in_order(facts.classes):
+        for index in facts.classes.in_order():
             self._create_class(index)
         for name, variable in facts.cells.items():
             if name in facts.exports:
@@ -134,7 +133,7 @@ class Solver(Builtins):
 
     def _create_class(self, index: int) -> None:
         """A class statement calls its metaclass's `__new__` and `__init__`, and its base's `__init_subclass__`."""
-        facts = self.facts.classes[index]
+        facts = self.structure.class_(self.slot, index)
         if not facts.bases and facts.metaclass is None:
             return
         made = self.value(Kind.CLASS, self.slot, index)
@@ -267,7 +266,7 @@ class Solver(Builtins):
         """Notes what gets a fall-back when it is still empty at the end: decorated names, and `self` and annotated parameters of functions nobody calls."""
         for result, _, inner in self.facts.decorated:
             self.later.append(("decorated", result, inner))
-        self.later += [("function", number, 0) for number in in_order(self.facts.functions)]
+        self.later += [("function", number, 0) for number in self.facts.functions.in_order()]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, a, b = entry
@@ -275,35 +274,38 @@ class Solver(Builtins):
             if not self.points[a]:
                 self.flow(b, a)
         elif kind == "function":
-            self._assume_called(self.facts.functions[a])
+            self._assume_called(a)
         elif kind == "key":
             getattr(self, a)(*b)
 
-    def _assume_called(self, function: FunctionFacts) -> None:
-        slot = self.slot
-        returned = function.returned
-        if function.result_annotation is not None and not function.yielded and not self.points[returned]:
-            self._add_instances(returned, function.result_annotation)
-        for position, parameter in enumerate(function.parameters):
-            variable = parameter.variable
-            if self.points[variable]:
+    def _assume_called(self, function: int) -> None:
+        slot, functions, points = self.slot, self.facts.functions, self.points
+        returned = functions.returned(function)
+        if not points[returned] and not functions.yielded(function):
+            annotation = functions.annotation(function, -1)
+            if annotation is not None:
+                self._add_instances(returned, annotation)
+        name, owner = functions.name(function), functions.owner(function)
+        for position, (_, kind, variable) in enumerate(functions.parameters(function)):
+            if points[variable]:
                 continue
-            if position == 0 and function.owner >= 0 and parameter.kind < 2:
-                owner = self.facts.classes[function.owner]
-                if function.name not in owner.namespace:
+            if position == 0 and owner >= 0 and kind < 2:
+                namespace = self.structure.class_(slot, owner).namespace
+                if name not in namespace:
                     continue
-                held = self.points[owner.namespace[function.name]]
-                kinds = {self.kinds[v] for v in held}
+                kinds = {self.kinds[v] for v in points[namespace[name]]}
                 if Kind.STATIC in kinds:
                     continue
-                if Kind.CLASSMETHOD in kinds or function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-                    self.add(variable, self.value(Kind.CLASS, slot, function.owner))
+                if Kind.CLASSMETHOD in kinds or name in ("__new__", "__init_subclass__", "__class_getitem__"):
+                    self.add(variable, self.value(Kind.CLASS, slot, owner))
                 else:
-                    self.add(variable, self.value(Kind.INSTANCE, slot, function.owner))
-                    for heir in self.ask("heirs", slot, function.owner, function.name):
+                    self.add(variable, self.value(Kind.INSTANCE, slot, owner))
+                    for heir in self.ask("heirs", slot, owner, name):
                         self.add(variable, self.value(Kind.INSTANCE, *heir))
-            elif parameter.annotation is not None and parameter.kind not in (2, 4):
-                self._add_instances(variable, parameter.annotation)
+            elif kind not in (2, 4):
+                annotation = functions.annotation(function, position)
+                if annotation is not None:
+                    self._add_instances(variable, annotation)
 
     def _add_instances(self, variable: int, annotation: tuple) -> None:
         for place in self.ask("annotated", self.slot, annotation):

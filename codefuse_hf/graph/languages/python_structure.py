@@ -9,11 +9,11 @@ asked about names and modules, and what was asked about classes whose bodies or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.blob_store import BlobStore, Handle
-from codefuse_hf.graph.languages.python_facts import ClassFacts, FunctionFacts, ImportFacts, PythonFacts
+from codefuse_hf.graph.languages.python_facts import ClassFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python_modules import Entity
 from codefuse_hf.graph.languages.python_name_changes import FileChange, NameChanges
 from codefuse_hf.graph.languages.python_names import Names
@@ -239,7 +239,7 @@ class Structure:
             facts = self.facts[slot]
             known = self._wanted[slot] = set(facts.wanted)
             known.update(facts.exports.values(), facts.cells.values())
-            known.update(f.returned for f in facts.functions if f is not None)
+            known.update(facts.functions.all_returned())
         return known
 
     def decorated(self, slot: int) -> set[int]:
@@ -262,28 +262,24 @@ class Structure:
                     known.add(origin[1])
         return known
 
-    def function(self, slot: int, label: int) -> FunctionFacts | None:
-        """A function's facts; None when there is no such function (any more)."""
-        facts = self.facts[slot]
-        return facts.functions[label] if facts is not None and label < len(facts.functions) else None
-
     def class_(self, slot: int, label: int) -> ClassFacts | None:
         """A class's facts; None when there is no such class (any more)."""
-        facts = self.facts[slot]
-        return facts.classes[label] if facts is not None and label < len(facts.classes) else None
+        return self.names.class_(self.paths[slot], label) if self._has_class(slot, label) else None
+
+    def _has_class(self, slot: int, label: int) -> bool:
+        return self.facts[slot] is not None and self.facts[slot].classes.has(label)
 
     def _signature(self, slot: int, label: int) -> Signature | None:
-        function = self.function(slot, label)
-        if function is None:
+        facts = self.facts[slot]
+        if facts is None or not facts.functions.has(label):
             return None
-        wanted = self.wanted(slot)
-        parameters = tuple((p.name, p.kind, p.variable in wanted) for p in function.parameters)
+        functions, wanted = facts.functions, self.wanted(slot)
+        parameters = tuple([(name, kind, variable in wanted) for name, kind, variable in functions.parameters(label)])
         count = 0
         while count < len(parameters) and parameters[count][1] < 2:
             count += 1
-        return Signature(
-            parameters, count, bool(function.yielded), function.returned_parameters, function.variadic_sites
-        )
+        is_generator = bool(functions.yielded(label))
+        return Signature(parameters, count, is_generator, *functions.arguments(label))
 
     def _is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)
@@ -312,14 +308,14 @@ class Structure:
         known = self._orders.get(place)
         if known is None:
             known = self._orders[place] = []
-            if self.class_(slot, label) is not None:
+            if self._has_class(slot, label):
                 order = self.names.unread(self.names.mro, self.paths[slot], label)
                 known += [(self.slots[path], number) for path, number in order]
         return known
 
     def _bodies(self, slot: int, label: int) -> Iterator[tuple[ClassFacts, int, int]]:
         for place, number in self._order(slot, label):
-            yield self.facts[place].classes[number], place, number
+            yield self.names.class_(self.paths[place], number), place, number
 
     def _mro(self, slot: int, label: int) -> tuple[Place, ...]:
         return tuple(self._order(slot, label))
@@ -327,7 +323,7 @@ class Structure:
     def _member(self, slot: int, label: int, name: str) -> Member | None:
         """The first class in method resolution order that defines `name`."""
         for place, number in self._order(slot, label):
-            facts = self.facts[place].classes[number]
+            facts = self.names.class_(self.paths[place], number)
             if name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
         return None
@@ -361,7 +357,7 @@ class Structure:
         return None
 
     def _external_bases(self, slot: int, label: int) -> tuple[str, ...]:
-        if self.class_(slot, label) is None:
+        if not self._has_class(slot, label):
             return ()
         return self.names.unread(self.names.external_bases, self.paths[slot], label)
 
@@ -393,7 +389,7 @@ class Structure:
         for place, number in below:
             member = self._member(place, number, name)
             if member is not None and member[:2] == (slot, label):
-                found.append((self.ranks[place], self.facts[place].classes[number].definition, place, number))
+                found.append((self.ranks[place], self.facts[place].classes.definition(number), place, number))
         return tuple([each[2:] for each in sorted(found)])
 
     def find_subclasses(self) -> dict[Place, set[Place]]:
@@ -401,7 +397,7 @@ class Structure:
         if self._subclasses is None:
             self._subclasses = {}
             for slot, facts in enumerate(self.facts):
-                for label in in_order(facts.classes) if facts is not None else ():
+                for label in facts.classes.in_order() if facts is not None else ():
                     for base in self._order(slot, label)[1:]:
                         self._subclasses.setdefault(base, set()).add((slot, label))
         return self._subclasses
@@ -476,12 +472,6 @@ class Structure:
             return ()
         found = self.names.path_entities(self.paths[slot], annotation)
         return tuple([(self.slots[e.place], e.index) for e in found if e.kind == "class"])
-
-
-def in_order(definitions: Sequence[FunctionFacts | ClassFacts | None]) -> list[int]:
-    """The labels of a file's functions or classes in order of their definitions."""
-    present = [label for label, facts in enumerate(definitions) if facts is not None]
-    return sorted(present, key=lambda label: definitions[label].definition)
 
 
 def _methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:
