@@ -115,7 +115,7 @@ def rerun(script: str) -> None:
 
 def report(result: dict) -> str:
     """The figures as Markdown."""
-    python = result.get("python")
+    python = result.get("python_programs")
     lines = ["# Accuracy of the code graph", ""]
     if python:
         lines += [
@@ -134,8 +134,8 @@ def report(result: dict) -> str:
             lines.append(
                 f"| {name} | {item['programs']} | {item['labelled_calls']} | {item['precision']:.3f} | {item['recall']:.3f} |"
             )
-    if result.get("java"):
-        item = result["java"]
+    if result.get("java_programs"):
+        item = result["java_programs"]
         lines += ["", "## Calls of labelled Java programs", ""]
         lines.append(
             f"{item['programs']} programs, {item['labelled_calls']} calls: precision {item['precision']:.3f}, recall {item['recall']:.3f}"
@@ -178,11 +178,11 @@ def main() -> None:
     result |= environment_facts()
     result["targets_of_labelled_programs"] = TARGETS
     if "python" in options.parts:
-        result["python"] = python_programs()
+        result["python_programs"] = python_programs()
     if options.peers:
         result["other_tools"] = peer_scores(options.peers)
     if "java" in options.parts:
-        result["java"] = java_programs()
+        result["java_programs"] = java_programs()
     for part, script, file in (
         ("imports", "graph_imports_inheritance.py", "graph_imports_inheritance.json"),
         ("runtime", "graph_runtime_recall.py", "graph_runtime_recall.json"),
