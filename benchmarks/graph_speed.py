@@ -53,6 +53,8 @@ LEAVES_OUT = {
 }
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 QUICK_SIZES = (10, 100, 300)
+COPIES = (3, 10)
+"""How many copies of the sample of 1000 files there are in trees of copies."""
 
 
 def peer_python(peers: Path, tool: str) -> Path:
@@ -165,6 +167,14 @@ class Trees:
         """The first `count` files of the shuffle."""
         return self._copy(f"files-{count}", self.files[:count])
 
+    def copies(self, count: int, times: int) -> Path:
+        """The first `count` files, `times` times over, each in a folder of its own: `times` the work, whereas in a larger sample more imports lead to files."""
+        tree = self.scratch / f"files-{count}-x{times}"
+        if not tree.exists():
+            for number in range(times):
+                shutil.copytree(self.sample(count), tree / f"copy{number}")
+        return tree
+
     def megabyte(self) -> Path:
         """Files that come to 1 MB."""
         chosen, total = [], 0
@@ -229,6 +239,8 @@ def measure(options: argparse.Namespace, trees: Trees) -> dict:
         for tool in tools:
             if tool == OURS or tool not in failed:
                 one(tool, f"{size} files", tree, 600 if tool == OURS else options.timeout)
+    for times in () if options.quick else COPIES:
+        one(OURS, f"1000 files x {times}", trees.copies(1000, times), 600)
     one(OURS, "1 MB", trees.megabyte(), 60, "one core", "--workers", "1", "--one-core")
     one(OURS, "empty file", trees.empty(), 60)
     if not options.quick:
@@ -304,6 +316,12 @@ def plot(result: dict, path: Path) -> None:
         for run in runs:
             if "timeout" in run:  # a cross where a tool was stopped
                 times.plot(run["files"], run["timeout"], marker="x", markersize=9, color=line[0].get_color())
+    copies = [run for run in result["runs"] if run["tree"].startswith("1000 files") and run["tool"] == OURS]
+    copies = [(run["files"], run["seconds"], run["peak_memory_mb"]) for run in copies if not run["variant"]]
+    if len(copies) > 1:
+        sizes, seconds, peaks = zip(*sorted(copies), strict=True)
+        times.plot(sizes, seconds, linestyle="--", color="black", label=f"{OURS}, copies of 1,000 files")
+        memory.plot(sizes, peaks, linestyle="--", color="black")
     source = sorted({(run["files"], run["bytes"] / 1e6) for run in result["runs"] if run["tree"].endswith("files")})
     memory.plot(*zip(*source, strict=True), linestyle=":", color="grey", label="source")
     for axes, label in ((times, "seconds"), (memory, "peak memory, MB")):
