@@ -290,7 +290,7 @@ def memory_notes(runs: list[dict]) -> list[str]:
     """Our memory beyond four times the source."""
     ours = {run["tree"]: run for run in runs if run["tool"] == OURS and not run["variant"] and "seconds" in run}
     return [
-        f"Memory of {OURS} on {tree}: 4 x the source + {run['peak_memory_mb'] - 4 * run['bytes'] / 1e6:,.0f} MB."
+        f"Memory of {OURS} on {tree}: 4 x the source {run['peak_memory_mb'] - 4 * run['bytes'] / 1e6:+,.0f} MB."
         for tree, run in ours.items()
         if run["bytes"] > 10_000_000
     ]

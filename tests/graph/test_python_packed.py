@@ -175,12 +175,22 @@ def test_classes(items):
     packed = kept(classes=items).classes
     same(packed, items)
     assert packed.present() == [label for label, item in enumerate(items) if item is not None]
+    for label in packed.present():
+        item = items[label]
+        assert (packed.definition(label), packed.name(label), packed.caller(label)) == (
+            item.definition,
+            item.name,
+            item.caller,
+        )
+        assert packed.is_derived(label) == bool(item.bases or item.metaclass is not None)
+        assert tuple(packed.bases(label)) == item.bases and packed.plain(label) == item.plain
 
 
 @given(st.lists(imports, max_size=6))
 def test_imports(items):
     packed = kept(imports=items).imports
     same(packed, items)
+    assert [packed[index] for index in range(len(packed))] == items
     assert packed.stars() == [item for item in items if item.name == "*"]
 
 

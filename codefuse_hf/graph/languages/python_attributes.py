@@ -432,9 +432,8 @@ class Attributes(Flows):
             self.member(found, name, receiver, target)
             return
         key = ("super", owner, receiver, name)
-        is_known = key in self.extra or (self.state.recall("extra") and key in self.extra)
         view = self.new(key)
-        if not is_known:
+        if self.first_time(key):
             self.member(found, name, receiver, view)
         self.on(view, ("see", caller, name, target, True))
 

@@ -52,7 +52,6 @@ class Flows:
         """Makes `state` the one that is worked on; its messages go to `out`, which starts empty."""
         self.state, self.slot = state, state.slot
         self.facts, self.program = self.structure.facts[state.slot], state.program
-        self.wanted = self.structure.wanted(state.slot)
         self.out = {}
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
         self.extra, self.named, self.opened = state.extra, state.named, state.opened
@@ -161,8 +160,9 @@ class Flows:
         else:
             now = (value,)
         if variable >= 0:
-            if self.kinds[value] == _CONSTANT and variable < self.facts.variables and variable not in self.wanted:
-                return
+            if self.kinds[value] == _CONSTANT and variable < self.facts.variables:
+                if variable not in self.structure.wanted(self.slot):
+                    return
             self.points[variable] = now
             self.work.append((variable, value))
         else:

@@ -22,7 +22,7 @@ from typing import Any
 from codefuse_hf.graph.languages.python_facts import ClassFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python_modules import Entity, Modules, Record
 
-_MAX_CLASSES = 1000
+_MAX_CLASSES = 5000
 """Classes at hand."""
 
 
@@ -363,9 +363,8 @@ class Names:
 
     def bases(self, path: str, index: int) -> list[Entity]:
         """What a class's bases stand for: classes of the project and external names, in order."""
-        facts = self.class_(path, index)
         result = []
-        for base in facts.bases:
+        for base in self.facts[path].classes.bases(index):
             for entity in self.path_entities(path, base):
                 if entity.kind in ("class", "external") and not (
                     entity.kind == "class" and (entity.place, entity.index) == (path, index)

@@ -442,9 +442,9 @@ class PackedFunctions(_Definitions):
         data = self._data
         start = data[index + 1] + 8
         shape = data[start - 1]
+        if not (shape & 2 if position < 0 else data[start + 2 * position] & 8):
+            return None  # most often
         flags = [shape & 2, *[code & 8 for code in data[start : start + 2 * (shape >> 2) : 2]]]
-        if not flags[position + 1]:
-            return None
         at = start + 2 * (shape >> 2) + 2 * sum(map(bool, flags[: position + 1]))
         return data[at], self._objects[data[at + 1]]
 
@@ -459,6 +459,32 @@ class PackedClasses(_Definitions):
     """`PythonFacts.classes`: seven numbers, two per base, for the metaclass, and per name in `namespace`, `plain` and `attributes`, and one per field."""
 
     __slots__ = ()
+
+    def is_derived(self, index: int) -> bool:
+        """Whether there are bases or a metaclass."""
+        data = self._data
+        return data[data[index + 1] + 3] > 1
+
+    def caller(self, index: int) -> int:
+        data = self._data
+        return data[data[index + 1] + 2]
+
+    def bases(self, index: int) -> list[tuple[int, tuple[str, ...]]]:
+        data, objects = self._data, self._objects
+        start = data[index + 1] + 7
+        stop = start + 2 * (data[start - 4] >> 2)
+        return [(data[at], objects[data[at + 1]]) for at in range(start, stop, 2)]
+
+    def plain(self, index: int) -> dict[str, int]:
+        data, objects = self._data, self._objects
+        start = data[index + 1]
+        size = data[start + 5]
+        if not size:
+            return {}
+        shape = data[start + 3]
+        at = start + 7 + 2 * (shape >> 2) + (shape & 2) + 2 * data[start + 4]
+        numbers = data[at : at + 2 * size]
+        return dict(zip([objects[word] for word in numbers[::2]], numbers[1::2], strict=True))
 
     @staticmethod
     def _pack_one(item: ClassFacts, data: array, number: Callable[[Any], int]) -> None:
@@ -486,6 +512,9 @@ class PackedClasses(_Definitions):
         metaclass = bases.pop() if shape & 2 else None
         tables = []
         for size in sizes:
+            if not size:
+                tables.append({})
+                continue
             numbers = data[at : at + 2 * size]
             tables.append(dict(zip([objects[word] for word in numbers[::2]], numbers[1::2], strict=True)))
             at += 2 * size
@@ -516,6 +545,12 @@ class PackedImports(_Packed):
         objects = self._objects
         name = objects[code] if code >= 0 else "*" if code == _STAR else None
         return ImportFacts(level >> 1, objects[module], name, level & 1 == 1, variable, caller)
+
+    def __iter__(self) -> Iterator[ImportFacts]:
+        data, objects = self._data, self._objects
+        for code, level, module, variable, caller in zip(*[data[place::5] for place in range(5)], strict=True):
+            name = objects[code] if code >= 0 else "*" if code == _STAR else None
+            yield ImportFacts(level >> 1, objects[module], name, level & 1 == 1, variable, caller)
 
     def stars(self) -> list[ImportFacts]:
         """The star imports."""

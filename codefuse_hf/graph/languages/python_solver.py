@@ -133,12 +133,12 @@ class Solver(Builtins):
 
     def _create_class(self, index: int) -> None:
         """A class statement calls its metaclass's `__new__` and `__init__`, and its base's `__init_subclass__`."""
-        facts = self.structure.class_(self.slot, index)
-        if not facts.bases and facts.metaclass is None:
+        classes = self.facts.classes
+        if not classes.is_derived(index):
             return
         made = self.value(Kind.CLASS, self.slot, index)
         ignored = self.new(("class", "created"))
-        caller = facts.caller
+        caller = classes.caller(index)
         meta = self.metaclass(self.slot, index)
         if meta is not None:
             owner = self.value(Kind.CLASS, *meta)

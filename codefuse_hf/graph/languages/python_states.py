@@ -169,8 +169,7 @@ class FileState:
             return False
         table = getattr(self, name)
         for part in self.past[name]:
-            items = marshal.loads(part)
-            table.update(items if type(items) is dict else dict.fromkeys(items))
+            table.update(marshal.loads(part))
         self.recalled[name] = len(table)
         return True
 
@@ -195,8 +194,8 @@ class FileState:
         for name in _GROWING:
             table, known = getattr(self, name), self.recalled.get(name, 0)
             if len(table) > known:
-                new = islice(table, known, None) if name == "bound" else dict(islice(table.items(), known, None))
-                self.past.setdefault(name, []).append(marshal.dumps(list(new) if name == "bound" else new))
+                new = dict(islice(table.items(), known, None))
+                self.past.setdefault(name, []).append(marshal.dumps(new))
         unread = {name: self.unread.get(name) or marshal.dumps(getattr(self, name)) for name in _READ_LATER}
         steps = {
             variable: each if each.__class__ is bytes else marshal.dumps(each, 2)

@@ -47,6 +47,8 @@ _MAX_ANSWERS = 100_000
 """Answers at hand in a build that is not kept."""
 _MAX_FILES_AT_HAND = 200
 """Files of which things are at hand that can be had again from their facts."""
+_MAX_ORDERS_AT_HAND = 500
+"""Classes of which the facts of all that they inherit from are at hand."""
 
 Place = tuple[int, int]
 """A class or function: file, label."""
@@ -93,6 +95,7 @@ class Structure:
         # By file, questions about others that are answered by an attribute of this one.
         self._attribute_answers: dict[int, set[tuple]] = {}
         self._orders: dict[Place, list[Place]] = {}
+        self._order_bodies: dict[Place, list[tuple[ClassFacts, int, int]]] = {}
         self._wanted: dict[int, set[int]] = {}
         self._sites: dict[int, list] = {}
         self._store: BlobStore | None = None
@@ -145,6 +148,7 @@ class Structure:
             self._sites.pop(slot, None)
             self._decorated.pop(slot, None)
         bases = self._renew_orders(self._places(renamed.orders), below)
+        self._order_bodies.clear()
         again = {key for name in self._renew_methods(changes) if (key := ("methods", name)) in self.memo}
         again.update(self._affected(renamed, below, bases))
         before = {key: _moved_answer(self.memo[key], moved) if key[0] == "used" else self.memo[key] for key in again}
@@ -313,17 +317,24 @@ class Structure:
                 known += [(self.slots[path], number) for path, number in order]
         return known
 
-    def _bodies(self, slot: int, label: int) -> Iterator[tuple[ClassFacts, int, int]]:
-        for place, number in self._order(slot, label):
-            yield self.names.class_(self.paths[place], number), place, number
+    def _bodies(self, slot: int, label: int) -> list[tuple[ClassFacts, int, int]]:
+        """The classes of the method resolution order with their places."""
+        known = self._order_bodies.get((slot, label))
+        if known is None:
+            if len(self._order_bodies) >= _MAX_ORDERS_AT_HAND:
+                self._order_bodies.clear()
+            known = self._order_bodies[slot, label] = [
+                (self.names.class_(self.paths[place], number), place, number)
+                for place, number in self._order(slot, label)
+            ]
+        return known
 
     def _mro(self, slot: int, label: int) -> tuple[Place, ...]:
         return tuple(self._order(slot, label))
 
     def _member(self, slot: int, label: int, name: str) -> Member | None:
         """The first class in method resolution order that defines `name`."""
-        for place, number in self._order(slot, label):
-            facts = self.names.class_(self.paths[place], number)
+        for facts, place, number in self._bodies(slot, label):
             if name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
         return None
@@ -368,7 +379,7 @@ class Structure:
         """The arguments of a generated constructor (dataclass, named tuple), in order; None where none is generated."""
         names: list[str] = []
         generated = False
-        for facts, _, _ in reversed(list(self._bodies(slot, label))):
+        for facts, _, _ in reversed(self._bodies(slot, label)):
             names += [n for n in facts.fields if n not in names]
             generated = generated or facts.is_dataclass
         generated = generated or any(b.endswith(("NamedTuple", "BaseModel")) for b in self._external_bases(slot, label))
@@ -477,8 +488,8 @@ class Structure:
 def _methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:
     """The functions that are methods of a file, by name."""
     found: dict[str, list[int]] = {}
-    for owner in () if facts is None else facts.classes:
-        for method, function in () if owner is None else owner.plain.items():
+    for label in () if facts is None else facts.classes.present():
+        for method, function in facts.classes.plain(label).items():
             found.setdefault(method, []).append(function)
     return found
 
