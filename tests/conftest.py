@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-GOLDEN = Path(__file__).parent / "golden"
+from helpers import GOLDEN
 
 
 def pytest_collection_modifyitems(items):

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from published_layout import config_of, weights_of, write_published, write_weights
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from codefuse_hf.cli import main
 from codefuse_hf.hub.convert.core import convert_folder
+from helpers.published_layout import config_of, weights_of, write_published, write_weights
 
 
 def stored(folder):

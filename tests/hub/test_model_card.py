@@ -5,10 +5,10 @@ import re
 import pytest
 import torch
 from huggingface_hub import EvalResult, ModelCard
-from published_layout import write_published
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from codefuse_hf.hub.model_card import folder_facts, readable_bytes, write_model_card
+from helpers.published_layout import write_published
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import pickle
 
 import pytest
 import torch
-from published_layout import write_published, write_weights
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 import codefuse_hf
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusModel
+from helpers.published_layout import write_published, write_weights
 
 FP32 = "residual_weight"
 

@@ -6,14 +6,14 @@ import socket
 import time
 
 import pytest
-from conftest import run_python
 from huggingface_hub import HfApi, ModelCard, constants
-from published_layout import write_published
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from codefuse_hf.cli import main
 from codefuse_hf.hub.convert.core import convert_folder
 from codefuse_hf.hub.push import push_folder
+from helpers.processes import run_python
+from helpers.published_layout import write_published
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from conftest import run_python
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config
 
 from codefuse_hf import CGEConfig, CGEModel, to_sentence_transformer
+from helpers.processes import run_python
 
 TEXTS = ["def add(a, b): return a + b", "sum"]
 PUSH_AND_LOAD = """

@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from conftest import run_python
-from published_layout import write_published
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from codefuse_hf import RodimusForCausalLM
 from codefuse_hf.hub.remote_code import collect_sources
 from codefuse_hf.modeling.rodimus.configuration_rodimus import RodimusConfig
+from helpers.processes import run_python
+from helpers.published_layout import write_published
 
 SOURCES = {
     "configuration_rodimus.py",

@@ -1,17 +1,17 @@
 """`accelerate launch` with two CPU processes does what one process does."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import distributed_rodimus
 import pytest
 from safetensors.torch import load_file
 
-SCRIPT = Path(__file__).parent / "distributed_rodimus.py"
+from helpers import distributed_rodimus
+from helpers.processes import child_environment
+
 BATCH_SIZE = 8  # of all processes together
 
 
@@ -23,8 +23,15 @@ def launch(folder: Path, processes: int, block_type: str, kind: str) -> dict:
     # accelerate starts several processes on one machine with this flag only; they run on the CPU all the same.
     command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines=1"]
     command += ["--mixed_precision=no", "--dynamo_backend=no", f"--num_processes={processes}"]
-    command += [f"--main_process_port={port}", str(SCRIPT), str(folder), block_type, str(BATCH_SIZE // processes), kind]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
+    command += [
+        f"--main_process_port={port}",
+        distributed_rodimus.__file__,
+        str(folder),
+        block_type,
+        str(BATCH_SIZE // processes),
+        kind,
+    ]
+    environment = child_environment(HF_HUB_OFFLINE="1", ACCELERATE_USE_CPU="true")
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
     return json.loads((folder / "summary.json").read_text())

@@ -3,14 +3,14 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from tiny_rodimus import SOURCE, losses, make_arguments, make_examples, make_model
 from transformers import AutoModelForCausalLM, Trainer
 
 from codefuse_hf.training.weight_decay import ModelWeightDecayMixin
+from helpers.processes import child_environment
+from helpers.tiny_rodimus import SOURCE, losses, make_arguments, make_examples, make_model
 
 BLOCKS = ["rodimus", "rodimus_plus"]
 
@@ -81,7 +81,7 @@ def test_gradient_checkpointing_gives_the_same_step(tmp_path, block_type, use_re
 # Trains, and is killed in its third step.
 KILLED = """
 import os, signal, sys
-from tiny_rodimus import *
+from helpers.tiny_rodimus import *
 from transformers import Trainer, TrainerCallback
 
 class Kill(TrainerCallback):
@@ -97,7 +97,7 @@ Trainer(make_model(dropout=0.1), arguments, train_dataset=make_examples(24), cal
 def test_save_kill_resume_gives_the_same_losses(tmp_path):
     whole = train(tmp_path / "whole", make_model(dropout=0.1), make_examples(24), max_steps=6)
     command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, env=child_environment(), capture_output=True, text=True, timeout=200)
     assert done.returncode == -signal.SIGKILL, done.stderr
     arguments = make_arguments(tmp_path / "killed", max_steps=6)
     resumed = Trainer(make_model(seed=5, dropout=0.1), arguments, train_dataset=make_examples(24))

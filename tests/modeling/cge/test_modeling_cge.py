@@ -1,7 +1,5 @@
 """The model: golden cases, the pooling's formula, padding, layers, weights."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -9,10 +7,10 @@ from transformers import AutoModelForCausalLM, Qwen2ForCausalLM
 
 from codefuse_hf import CGEConfig, CGEModel
 from codefuse_hf.modeling.cge.pooling_cge import CGEAttentionPooling
+from helpers import GOLDEN
+from helpers.models_cge import BACKBONES
 
-from .conftest import BACKBONES
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "cge"
+CGE_GOLDEN = GOLDEN / "cge"
 TOLERANCE = 1e-5
 
 
@@ -22,7 +20,7 @@ TOLERANCE = 1e-5
 @pytest.mark.parametrize("case", ["post_normal_ln1", "pool_mean"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_golden_embeddings(case, side):
-    model, io = CGEModel.from_pretrained(GOLDEN / case), load_file(GOLDEN / case / "io.safetensors")
+    model, io = CGEModel.from_pretrained(CGE_GOLDEN / case), load_file(GOLDEN / case / "io.safetensors")
     mask = io[f"attention_mask_{side}"]
     with torch.no_grad():
         output = model(io[f"input_ids_{side}"], mask)
@@ -35,7 +33,7 @@ def test_golden_embeddings(case, side):
 
 
 def test_golden_single_texts():
-    case = GOLDEN / "post_normal_ln1"
+    case = CGE_GOLDEN / "post_normal_ln1"
     model, io = CGEModel.from_pretrained(case), load_file(case / "io.safetensors")
     with torch.no_grad():
         rows = zip(io["input_ids_left"], io["attention_mask_left"].bool(), io["embeddings_single"], strict=True)
@@ -44,7 +42,7 @@ def test_golden_single_texts():
 
 
 def test_golden_pooling_alone_with_a_hole_and_an_empty_row():
-    case = GOLDEN / "post_normal_ln1"
+    case = CGE_GOLDEN / "post_normal_ln1"
     model, io = CGEModel.from_pretrained(case), load_file(case / "io.safetensors")
     with torch.no_grad():
         pooled = model.mha_pma(io["pma_unit_x"], io["pma_unit_mask"])
@@ -309,8 +307,8 @@ def test_a_whole_checkpoint_loads_into_fewer_layers_in_silence(make_model, tmp_p
 
 
 def test_the_language_models_head_is_ignored_in_silence():
-    _, info = CGEModel.from_pretrained(GOLDEN / "post_normal_ln1", output_loading_info=True)
-    assert "plm_model.lm_head.weight" in load_file(GOLDEN / "post_normal_ln1" / "model.safetensors")
+    _, info = CGEModel.from_pretrained(CGE_GOLDEN / "post_normal_ln1", output_loading_info=True)
+    assert "plm_model.lm_head.weight" in load_file(CGE_GOLDEN / "post_normal_ln1" / "model.safetensors")
     assert not info["unexpected_keys"] and not info["missing_keys"]
 
 

@@ -19,8 +19,7 @@ from sentence_transformers.sentence_transformer.losses import (
 )
 
 from codefuse_hf import to_sentence_transformer
-
-from . import train_data_parallel
+from helpers import train_data_parallel_cge
 
 PAIRS = {
     "anchor": [f"return the number {n}" for n in range(16)],
@@ -237,12 +236,12 @@ def test_training_with_adapters_and_a_free_pooling(embedder, tmp_path):
 
 def test_two_processes_train_the_same_model_as_one(embedder, tmp_path):
     embedder.save_pretrained(str(tmp_path / "start"))
-    train_data_parallel.main(str(tmp_path / "start"), str(tmp_path / "one"), "8")
+    train_data_parallel_cge.main(str(tmp_path / "start"), str(tmp_path / "one"), "8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port", port]
-    command = [*torchrun, train_data_parallel.__file__, str(tmp_path / "start"), str(tmp_path / "two"), "4"]
+    command = [*torchrun, train_data_parallel_cge.__file__, str(tmp_path / "start"), str(tmp_path / "two"), "4"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]

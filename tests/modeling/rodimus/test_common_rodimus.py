@@ -11,11 +11,11 @@ from unittest import mock
 
 import pytest
 import torch
-import transformers_common_tests
 from transformers.models.auto import modeling_auto
 
 import codefuse_hf  # noqa: F401 - registers the models
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusModel
+from helpers import transformers_common_tests
 
 try:
     common = transformers_common_tests.load("test_modeling_common")

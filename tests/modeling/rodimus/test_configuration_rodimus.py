@@ -5,11 +5,11 @@ import json
 
 import pytest
 import torch
-from models_rodimus import PUBLISHED, SMALL, make_config
 from transformers import AutoConfig
 
 import codefuse_hf  # noqa: F401 - registers the models
 from codefuse_hf import RodimusConfig
+from helpers.models_rodimus import PUBLISHED, SMALL, make_config
 
 # A configuration as the 1.6B model's repository holds it, key by key.
 PUBLISHED_1_6B = {

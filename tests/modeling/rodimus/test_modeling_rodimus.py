@@ -3,12 +3,12 @@
 import math
 
 import pytest
-import reference_rodimus
 import torch
-from models_rodimus import BLOCKS, ODD, PUBLISHED, SMALL, make_config, make_ids, make_model
 from transformers import DynamicCache, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusModel
+from helpers import reference_rodimus
+from helpers.models_rodimus import BLOCKS, ODD, PUBLISHED, SMALL, make_config, make_ids, make_model
 
 ATOL = 1e-4
 VARIANTS = PUBLISHED | ODD

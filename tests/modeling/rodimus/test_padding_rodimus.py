@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models_rodimus import BLOCKS, ODD, make_ids, make_model
 from transformers import DataCollatorWithFlattening, DynamicCache
+
+from helpers.models_rodimus import BLOCKS, ODD, make_ids, make_model
 
 ATOL = 1e-4
 VARIANTS = BLOCKS | {name: ODD[name] for name in ("no window", "one tap", "7 taps", "odd window", "2 value heads")}

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import codefuse_hf  # noqa: F401 - registers the tokenizer
 from codefuse_hf import RodimusTokenizer
+from helpers import GOLDEN
 
 BASE_TOKENS = ["<|startoftext|>", "<|endoftext|>", "[CLS]", "[gMASK]"]
 CODER_TOKENS = ["<|fim_begin|>", "<|fim_hole|>", "<|fim_end|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"]
@@ -127,9 +128,7 @@ def test_fill_in_the_middle_needs_a_coder_vocabulary(tokenizer):
 
 
 def chat_cases():
-    path = __file__.replace("modeling/rodimus/test_tokenization_rodimus.py", "golden/rodimus/chat/chat.json")
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)["cases"]
+    return json.loads((GOLDEN / "rodimus/chat/chat.json").read_text(encoding="utf-8"))["cases"]
 
 
 @pytest.mark.parametrize("generation_prompt", [{}, {"add_generation_prompt": True}], ids=["default", "asked"])

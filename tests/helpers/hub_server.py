@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hub_store import DATE, Blob, Hub, HubError, Repo
+from .hub_store import DATE, Blob, Hub, HubError, Repo
 
 REPO = r"(?P<repo>[^/]+/[^/]+)"
 ROUTES: list[tuple[str, re.Pattern, str]] = [

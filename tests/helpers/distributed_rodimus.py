@@ -11,11 +11,12 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from tiny_rodimus import losses, make_arguments, make_examples, make_model
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from transformers import Trainer
+
+from helpers.tiny_rodimus import losses, make_arguments, make_examples, make_model
 
 STEPS, LEARNING_RATE = 3, 1e-2
 

@@ -2,7 +2,7 @@
 
 `load("test_modeling_common")` imports that file for the installed version of transformers, exactly as it was published.
 The source distribution is fetched by pip, once, into a folder of the user's cache; run this file to do so
-ahead of time (`python tests/modeling/rodimus/transformers_common_tests.py`). Nothing of it is part of this project.
+ahead of time (`python tests/helpers/transformers_common_tests.py`). Nothing of it is part of this project.
 
 The mixins of the exporters' and of the generation tests, which these files import, are not in the source distribution;
 empty classes stand in for them.
