@@ -121,6 +121,23 @@ def _on_peft(module: ModuleType) -> None:
                     targets.setdefault(family.model_type, list(family.lora_targets))
 
 
+def _on_trl(module: ModuleType) -> None:
+    """TRL's trainers prepare conversations with a tokenizer's training template, if it has one and none is given."""
+    tokenize = module._tokenize
+
+    @functools.wraps(tokenize)
+    def tokenize_to_train(processing_class, input, **kwargs):
+        if kwargs.get("chat_template") is None and isinstance(input, list):
+            kwargs["chat_template"] = getattr(processing_class, "training_chat_template", None)
+        return tokenize(processing_class, input, **kwargs)
+
+    # Trainers that were imported before this package have the name already.
+    trainers = [other for name, other in sys.modules.items() if name.startswith("trl.")]
+    for user in (module, *trainers):
+        if vars(user).get("_tokenize") is tokenize:
+            user._tokenize = tokenize_to_train
+
+
 def _make_self_contained(path: str) -> Callable[[ModuleType], None]:
     def install_hook(module: ModuleType) -> None:
         from .hub import remote_code
@@ -137,6 +154,7 @@ def _callbacks() -> dict[str, Callable[[ModuleType], None]]:
         f"{_AUTO}.tokenization_auto": _on_tokenizers,
         f"{_AUTO}.processing_auto": _on_processors,
         "peft.utils.constants": _on_peft,
+        "trl.data_utils": _on_trl,
     }
     for family in FAMILIES.values():
         for path in (family.config, family.tokenizer, family.processor):

@@ -3,7 +3,7 @@
     python examples/rodimus_sft_chat.py codefuse-ai/Rodimus-Plus-Coder-1.6B-Base --data conversations.jsonl --output chat-model
 
 Each line of the data is `{"messages": [{"role": "user", "content": …}, {"role": "assistant", "content": …}, …]}`. The loss is
-that of the assistant's turns alone.
+that of the assistant's turns alone, and of the token that ends each: the tokenizer's training template adds it.
 """
 
 import argparse
@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     tokenizer = AutoTokenizer.from_pretrained(args.model)
+    tokenizer.chat_template = tokenizer.training_chat_template
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
     lora = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=args.lora_rank) if args.lora_rank else None
     trainer = SFTTrainer(

@@ -6,6 +6,11 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+try:
+    from jinja2.exceptions import TemplateError
+except ImportError:  # then there are no chat templates either
+    TemplateError = type("TemplateError", (Exception,), {})
+
 # Attribute → token. A tokenizer has those that its vocabulary holds; the fill-in-the-middle tokens are the Coder family's.
 SPECIAL_TOKENS = {
     "bos_token": "<|startoftext|>",
@@ -20,12 +25,15 @@ SPECIAL_TOKENS = {
     "repo_name_token": "<|repo_name|>",
     "file_sep_token": "<|file_sep|>",
 }
+# Of the vocabularies that are trained here: what pads must not be what ends a text, since collators mask padding by its id.
+OWN_PAD_TOKEN = "<|pad|>"
 
 # Each turn is `<role>NAME</role>` directly followed by its text. Whitespace control keeps every environment's rendering
 # the same, whatever its block trimming.
 CHAT_TEMPLATE = """\
 {%- set names = {'SYSTEM': 'SYSTEM', 'HUMAN': 'HUMAN', 'USER': 'HUMAN', 'ASSISTANT': 'ASSISTANT',
                  'OBSERVATION': 'OBSERVATION', 'TOOL': 'OBSERVATION'} -%}
+{%- set unread = ['tool_calls', 'function_call', 'reasoning_content', 'reasoning', 'thinking', 'documents', 'images', 'audio'] -%}
 {%- macro text(message) -%}
     {%- if message.content is string -%}
         {{- message.content -}}
@@ -47,6 +55,9 @@ CHAT_TEMPLATE = """\
 {%- if tools -%}
     {{- raise_exception('the Rodimus chat format has no place for tools: describe them in the system message') -}}
 {%- endif -%}
+{%- if documents -%}
+    {{- raise_exception('the Rodimus chat format has no place for documents: put their text into a message') -}}
+{%- endif -%}
 {%- if system -%}
     {%- if messages and (messages[0].role | string | upper) == 'SYSTEM' -%}
         {{- raise_exception('give the system text once: as the first message or as the argument `system`') -}}
@@ -55,13 +66,16 @@ CHAT_TEMPLATE = """\
 {%- endif -%}
 {%- for message in messages -%}
     {%- set name = names[message.role | string | upper] -%}
+    {%- for key in unread -%}
+        {%- if message[key] -%}
+            {{- raise_exception('the Rodimus chat format has no place for ' ~ key ~ ': write what matters into the content') -}}
+        {%- endif -%}
+    {%- endfor -%}
     {%- if not name -%}
         {{- raise_exception('unknown role "' ~ message.role ~ '": use system, user, assistant and tool, or SYSTEM, HUMAN, '
                             ~ 'ASSISTANT and OBSERVATION') -}}
     {%- elif name == 'SYSTEM' and not loop.first -%}
         {{- raise_exception('a system message must come first, found one at position ' ~ loop.index0) -}}
-    {%- elif message.tool_calls -%}
-        {{- raise_exception('the Rodimus chat format has no place for tool_calls: write the call into the content') -}}
     {%- elif name == 'ASSISTANT' -%}
         {{- '<role>ASSISTANT</role>' -}}
         {%- generation -%}{{- text(message) -}}{%- endgeneration -%}
@@ -76,9 +90,22 @@ CHAT_TEMPLATE = """\
 {%- endif -%}
 """
 
+# For training: an answer is followed by the token that ends it, and both are the assistant's. The published format above
+# holds prompts, in which no answer ends; a model that is trained on it never stops.
+_ANSWER = "{{- text(message) -}}{%- endgeneration -%}"
+_ENDED_ANSWER = """\
+{{- text(message) -}}
+        {%- if not text(message).endswith(eos_token) -%}{{- eos_token -}}{%- endif -%}
+        {%- endgeneration -%}"""
+TRAINING_CHAT_TEMPLATE = CHAT_TEMPLATE.replace(_ANSWER, _ENDED_ANSWER)
+
 # Words with the character before them, single digits, punctuation with the line end after it, line breaks with the blank
 # lines before them, runs of spaces up to the last: indentation is one token, and a word the same after a space or a bracket.
 _PIECES = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+class ChatFormatError(TemplateError, ValueError):
+    """A conversation that the chat format cannot express. Libraries that probe a template expect a `TemplateError`."""
 
 
 class RodimusTokenizer(PreTrainedTokenizerFast):
@@ -132,6 +159,22 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
         elif self.num_special_tokens_to_add(pair=False) > 0:
             self.update_post_processor()
 
+    @property
+    def training_chat_template(self) -> str:
+        """The chat template to train with: as the family's, but every answer ends with `eos_token`.
+
+        Set `tokenizer.chat_template = tokenizer.training_chat_template` before training; the folder that is saved then
+        shows the model past answers as it has learnt them. A template of the user's own is returned as it is.
+
+        Raises:
+            ValueError: the tokenizer has no `eos_token`.
+        """
+        if self.chat_template != CHAT_TEMPLATE:
+            return self.chat_template
+        if self.eos_token is None:
+            raise ValueError("this tokenizer has no eos_token, so nothing could end an answer: set one before training")
+        return TRAINING_CHAT_TEMPLATE
+
     def apply_chat_template(
         self,
         conversation,
@@ -141,6 +184,7 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
         add_generation_prompt: bool | None = None,
         continue_final_message: bool | str = False,
         *args,
+        return_assistant_tokens_mask: bool = False,
         **kwargs,
     ):
         """Renders a conversation in the Rodimus chat format, and tokenizes it; see `PreTrainedTokenizerBase`.
@@ -148,16 +192,23 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
         Roles, in any case: system (first message only, or the argument `system="…"`), user or human, assistant, tool or
         observation. `content` is a string, or a list of parts `{"type": "text", "text": …}`.
 
+        `return_assistant_tokens_mask=True` asks for what to train, and so renders `training_chat_template`.
+
         Args:
             add_generation_prompt: whether to close with `<role>ASSISTANT</role>`, unless the last turn is the
                 assistant's already, which then goes on. By default true, as the format has it; with
                 `continue_final_message`, false.
 
         Raises:
-            ValueError: an unknown role, a system message that is not the first, content that is no text, tools.
+            ChatFormatError: (a `ValueError` and Jinja's `TemplateError`) an unknown role, a system message that is not the
+                first, content that is no text, and what the format has no place for: tools, tool calls, documents.
         """
         if add_generation_prompt is None:
             add_generation_prompt = not continue_final_message
+        if return_assistant_tokens_mask:
+            kwargs["return_assistant_tokens_mask"] = True
+            if chat_template is None and self.chat_template == CHAT_TEMPLATE and self.eos_token is not None:
+                chat_template = self.training_chat_template
         try:
             return super().apply_chat_template(
                 conversation,
@@ -169,10 +220,10 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
                 *args,
                 **kwargs,
             )
-        except Exception as error:
-            if type(error).__name__ != "TemplateError":  # what the template raises; Jinja itself is optional
+        except TemplateError as error:
+            if type(error) is not TemplateError:  # a fault in somebody's template, not what a template says
                 raise
-            raise ValueError(f"this conversation cannot be rendered: {error}") from error
+            raise ChatFormatError(f"this conversation cannot be rendered: {error}") from error
 
     def fill_in_the_middle_prompt(self, prefix: str, suffix: str) -> str:
         """The prompt that asks a Coder model for the text between `prefix` and `suffix`.
@@ -200,7 +251,10 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
         show_progress: bool = True,
         **kwargs,
     ) -> "RodimusTokenizer":
-        """Train a byte-level BPE tokenizer with the family's special tokens.
+        """Train a byte-level BPE tokenizer with the family's special tokens and a padding token of its own.
+
+        In the published vocabularies the token that ends a text is also the padding, which
+        `DataCollatorForLanguageModeling` then leaves out of the loss: a model trained so never stops.
 
         Args:
             texts: strings, or lists of strings.
@@ -213,7 +267,8 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
         Raises:
             ValueError: a vocabulary too small for the 256 bytes and the special tokens.
         """
-        special_tokens = list(dict.fromkeys(SPECIAL_TOKENS.values()))
+        kwargs.setdefault("pad_token", OWN_PAD_TOKEN)
+        special_tokens = list(dict.fromkeys([*SPECIAL_TOKENS.values(), str(kwargs["pad_token"])]))
         smallest = 256 + len(special_tokens)
         if vocab_size < smallest:
             raise ValueError(

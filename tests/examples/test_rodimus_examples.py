@@ -59,14 +59,20 @@ def test_lora_fine_tuning_lowers_the_held_out_loss(model_folder, tmp_path, capsy
 
 
 @pytest.mark.parametrize("lora_rank", ["0", "4"])
-def test_sft_on_conversations_lowers_the_loss(lora_rank, model_folder, tmp_path, capsys):
+def test_sft_on_conversations_lowers_the_loss_and_teaches_to_stop(lora_rank, model_folder, tmp_path, capsys):
     question, answer = {"role": "user", "content": "add"}, {"role": "assistant", "content": "return a + b"}
     (tmp_path / "data.jsonl").write_text(f"{json.dumps({'messages': [question, answer]})}\n" * 8)
     options = ["--data", str(tmp_path / "data.jsonl"), "--output", str(tmp_path / "out"), "--lora-rank", lora_rank]
-    load("rodimus_sft_chat").main([str(model_folder), *options, "--max-steps", "8", "--learning-rate", "3e-2"])
+    options += ["--max-steps", "8" if lora_rank == "4" else "40", "--learning-rate", "3e-2"]
+    load("rodimus_sft_chat").main([str(model_folder), *options])
     first, last = losses(capsys.readouterr().out)
     assert last < first - 0.1
-    AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    if lora_rank == "0":
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+        prompt = tokenizer.apply_chat_template([question], return_tensors="pt", return_dict=True)
+        answer = model.generate(**prompt, max_new_tokens=60, do_sample=False)[0, prompt["input_ids"].shape[1] :]
+        assert tokenizer.decode(answer) == "return a + b<|endoftext|>", "it has learnt to stop"
 
 
 def test_sft_data_that_is_no_conversation_is_refused(tmp_path):
