@@ -13,9 +13,11 @@ Three implementations of the same function of the same inputs:
 * `gated_linear_attention_step`: one decoding step, on the state in place.
 
 `gated_linear_attention` chooses among them and is the place where kernels for other devices plug in
-(`register_backend`).
+(`register_backend`). For `torch.compile` it is one opaque operator, so that a graph serves every length; exporters get
+the chunks in plain operators without a loop or a branch (`_forward_traced`).
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 
@@ -83,8 +85,11 @@ def gated_linear_attention(
     """
     _check_shapes(q, k, v, g, initial_state, seq_idx)
     arguments = {"scale": scale, "initial_state": initial_state, "seq_idx": seq_idx}
-    if q.shape[1] == 1:
+    if isinstance(q.shape[1], int) and q.shape[1] == 1:
         return gated_linear_attention_reference(q, k, v, g, output_final_state=output_final_state, **arguments)
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        output, state = _compiled(q, k, v, g, _scale(q, scale), initial_state, seq_idx)
+        return output, state if output_final_state else None
     backend = _BACKENDS.get(q.device.type)
     if backend is not None:
         result = backend(q, k, v, g, output_final_state=output_final_state, **arguments)
@@ -166,20 +171,28 @@ def gated_linear_attention_chunk(
     if chunk_size < 1 or chunk_size & (chunk_size - 1):
         raise ValueError(f"chunk_size must be a power of two, got {chunk_size}")
     seq_len, dtype, scale = q.shape[1], _compute_dtype(q, k, v, g), _scale(q, scale)
-    if seq_len == 0:
-        return v.to(dtype), _initial_state(k.to(dtype), v.to(dtype), initial_state) if output_final_state else None
-    chunk_size = min(chunk_size, 1 << (seq_len - 1).bit_length())
-    padding = -seq_len % chunk_size
+    traced = torch.compiler.is_compiling()
+    if not traced:
+        if seq_len == 0:
+            return v.to(dtype), _initial_state(k.to(dtype), v.to(dtype), initial_state) if output_final_state else None
+        chunk_size = min(chunk_size, 1 << (seq_len - 1).bit_length())
+    # A traced graph gets a chunk more, so that it need not be another one where there is a single chunk.
+    chunks = (seq_len + chunk_size - 1) // chunk_size + traced
+    padding = chunks * chunk_size - seq_len
     # Steps that only fill up the last chunk do nothing: no key, no decay.
-    q, k, v, g = (_chunks(x, padding, chunk_size) for x in (q.to(dtype) * scale, *(x.to(dtype) for x in (k, v, g))))
+    q, k, v, g = (
+        _chunks(x, padding, chunks, chunk_size) for x in (q.to(dtype) * scale, *(x.to(dtype) for x in (k, v, g)))
+    )
     state = _initial_state(k[:, 0], v[:, 0], initial_state)
-    links = _sequence_links(seq_idx, padding, chunk_size) if seq_idx is not None else None
-    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
-        output, state = _forward(q, k, v, g, state, links)[:2]
-    else:
+    links = _sequence_links(seq_idx, padding, chunks, chunk_size) if seq_idx is not None else None
+    if traced:
+        output, state = _forward_traced(q, k, v, g, state, links)
+    elif torch.is_grad_enabled():
         output, state = _ChunkFunction.apply(q, k, v, g, state, links)
+    else:
+        output, state = _forward(q, k, v, g, state, links)[:2]
     output = output.flatten(1, 2)
-    return output[:, :seq_len] if padding else output, state if output_final_state else None
+    return output[:, :seq_len] if traced or padding else output, state if output_final_state else None
 
 
 class _ChunkFunction(torch.autograd.Function):
@@ -199,24 +212,118 @@ class _ChunkFunction(torch.autograd.Function):
         return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
 
 
+@torch.library.custom_op("codefuse_hf::gated_linear_attention", mutates_args=())
+def _compiled(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    scale: float,
+    initial_state: torch.Tensor | None,
+    seq_idx: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`gated_linear_attention` as one operator, opaque to `torch.compile`: output and final state."""
+    with torch.no_grad():
+        output, state = gated_linear_attention(
+            q, k, v, g, scale=scale, initial_state=initial_state, seq_idx=seq_idx, output_final_state=True
+        )
+    return output.contiguous(), state.clone()
+
+
+@_compiled.register_fake
+def _(q, k, v, g, scale, initial_state, seq_idx):
+    dtype = _compute_dtype(q, k, v, g)
+    return torch.empty_like(v, dtype=dtype).contiguous(), v.new_empty(q.shape[0], q.shape[2], v.shape[2], dtype=dtype)
+
+
+@torch.library.custom_op("codefuse_hf::gated_linear_attention_backward", mutates_args=())
+def _compiled_backward(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    scale: float,
+    initial_state: torch.Tensor | None,
+    seq_idx: torch.Tensor | None,
+    d_output: torch.Tensor,
+    d_state: torch.Tensor,
+) -> list[torch.Tensor]:
+    """Gradients of q, k, v, g and, where there is one, of the initial state; the forward pass is computed again."""
+    inputs = [x.detach().requires_grad_() for x in (q, k, v, g, initial_state) if x is not None]
+    with _autograd_within_an_operator():
+        state = inputs[4] if initial_state is not None else None
+        outputs = gated_linear_attention(
+            *inputs[:4], scale=scale, initial_state=state, seq_idx=seq_idx, output_final_state=True
+        )
+        return [x.contiguous() for x in torch.autograd.grad(outputs, inputs, (d_output, d_state))]
+
+
+@contextlib.contextmanager
+def _autograd_within_an_operator():
+    """The dispatcher keeps autograd out of an operator's implementation; here it is wanted."""
+    excluded = torch._C._dispatch_tls_local_exclude_set() - torch._C.DispatchKeySet(
+        torch._C.DispatchKey.AutogradFunctionality
+    )
+    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), torch.enable_grad():
+        yield
+
+
+@_compiled_backward.register_fake
+def _(q, k, v, g, scale, initial_state, seq_idx, d_output, d_state):
+    return [torch.empty_like(x).contiguous() for x in (q, k, v, g, initial_state) if x is not None]
+
+
+def _keep_for_backward(ctx, inputs, output):
+    q, k, v, g, ctx.scale, initial_state, seq_idx = inputs
+    ctx.save_for_backward(q, k, v, g, initial_state, seq_idx)
+
+
+def _backward_of_compiled(ctx, d_output, d_state):
+    q, k, v, g, initial_state, seq_idx = ctx.saved_tensors
+    grads = _compiled_backward(
+        q, k, v, g, ctx.scale, initial_state, seq_idx, d_output.contiguous(), d_state.contiguous()
+    )
+    return *grads[:4], None, grads[4] if initial_state is not None else None, None
+
+
+_compiled.register_autograd(_backward_of_compiled, setup_context=_keep_for_backward)
+
+
 def _forward(q, k, v, g, state, links, keep_states: bool = False):
     """Outputs `[batch, chunks, steps, d_value]`, the final state, and the state before each chunk if asked for."""
     scores, q_in, k_out, decay = _intra_chunk(q, k, g, links)
     batch, chunks = v.shape[:2]
     output = torch.matmul(scores, v)
     states = v.new_empty(batch, chunks, *state.shape[1:]) if keep_states else None
-    in_place = not torch.compiler.is_compiling()
-    state = state.clone() if in_place else state
+    state = state.clone()
     for n in range(chunks):
         if states is not None:
             states[:, n] = state
         output[:, n] += torch.bmm(q_in[:, n], state)
-        write = k_out[:, n].transpose(1, 2)
-        if in_place:
-            state.mul_(decay[:, n, :, None]).baddbmm_(write, v[:, n])
-        else:
-            state = torch.baddbmm(state * decay[:, n, :, None], write, v[:, n])
+        state.mul_(decay[:, n, :, None]).baddbmm_(k_out[:, n].transpose(1, 2), v[:, n])
     return output, state, states
+
+
+def _forward_traced(q, k, v, g, state, links):
+    """`_forward` for a graph that serves every number of chunks: without loops over them, and without writes into views.
+
+    The state before chunk i is the sum of what the chunks j < i wrote, each times the decay of the chunks between them.
+    """
+    scores, q_in, k_out, _ = _intra_chunk(q, k, g, links)
+    written = torch.cat(
+        [state[:, None], torch.matmul(k_out.transpose(2, 3), v)], 1
+    )  # [batch, 1 + chunks, d_key, d_value]
+    log_decay = g.sum(2)
+    if links is not None:
+        log_decay = log_decay.masked_fill(~links[1][..., -1:], float("-inf"))
+    log_decay = torch.nn.functional.pad(log_decay, (0, 0, 1, 0))
+    border = torch.arange(log_decay.shape[1], device=g.device)
+    later = (border[:, None] > border)[None, :, :, None]
+    # Sums of non-positive numbers only: differences of running sums would lose their digits for strong decays.
+    between = torch.where(later, log_decay[:, :, None], 0).cumsum(1)
+    weights = between.exp() * (border[:, None] >= border)[None, :, :, None]
+    states = torch.einsum("bijm,bjmv->bimv", weights, written)
+    return torch.matmul(scores, v) + torch.matmul(q_in, states[:, :-1]), states[:, -1]
 
 
 @_without_autocast
@@ -257,14 +364,29 @@ def _intra_chunk(q, k, g, links):
     exp(G_i − G_b) · exp(G_b − G_j), and both exponents are sums of a few non-positive numbers, each computed directly.
     What remains is the diagonal, where no decay acts.
     """
-    steps, d_key = q.shape[-2:]
+    steps = q.shape[-2]
     levels, sums = _exponent_matrix(steps, q.dtype, q.device)
     # One product gives all exponents: a row of `sums` adds up the log decays that lie between a step and a border.
     factors = torch.matmul(sums, g).exp().unflatten(2, (levels + 2, steps))
     q_in, k_out = q * factors[:, :, levels], k * factors[:, :, levels + 1]
     decay = factors[:, :, levels, -1]
+    if torch.compiler.is_compiling():
+        scores = _scores_traced(q, k, factors)
+    else:
+        scores = _scores(q, k, factors)
+    if links is not None:
+        within, from_before, to_after = links
+        scores, q_in, k_out = scores * within, q_in * from_before[..., None], k_out * to_after[..., None]
+        # The state passes through a chunk only if the chunk's last step still belongs to the same sequence.
+        decay = decay * from_before[..., -1:]
+    return scores, q_in, k_out, decay
+
+
+def _scores(q, k, factors):
+    """Scores within chunks, block by block. `factors`: exponentials `[batch, chunks, levels + 2, steps, d_key]`."""
+    steps, d_key = q.shape[-2:]
     scores = torch.diag_embed((q * k).sum(-1))
-    for level in range(levels):
+    for level in range(steps.bit_length() - 1):
         half = 1 << level
         blocks = (*q.shape[:2], steps // (2 * half), 2 * half, d_key)
         factor, q_blocks, k_blocks = factors[:, :, level].reshape(blocks), q.reshape(blocks), k.reshape(blocks)
@@ -273,12 +395,20 @@ def _intra_chunk(q, k, g, links):
         target = scores.view(*q.shape[:2], blocks[2], 2 * half, blocks[2], 2 * half)
         target = target.diagonal(dim1=2, dim2=4).permute(0, 1, 4, 2, 3)
         target[..., half:, :half] = torch.matmul(queries, keys.transpose(-1, -2))
-    if links is not None:
-        within, from_before, to_after = links
-        scores, q_in, k_out = scores * within, q_in * from_before[..., None], k_out * to_after[..., None]
-        # The state passes through a chunk only if the chunk's last step still belongs to the same sequence.
-        decay = decay * from_before[..., -1:]
-    return scores, q_in, k_out, decay
+    return scores
+
+
+def _scores_traced(q, k, factors):
+    """As `_scores`, each level as a masked product of the whole chunk: exporters take no writes into diagonal views."""
+    step = torch.arange(q.shape[2], device=q.device)
+    query, key = step[:, None], step
+    scores = torch.where(query == key, (q * k).sum(-1)[..., None], 0)
+    for level in range(factors.shape[2] - 2):
+        half, factor = 1 << level, factors[:, :, level]
+        second, first = query // half % 2 == 1, key // half % 2 == 0
+        in_level = second & first & (query // (2 * half) == key // (2 * half))
+        scores = scores + torch.matmul(q * factor, (k * factor).transpose(-1, -2)) * in_level
+    return scores
 
 
 def _exponent_matrix(steps: int, dtype: torch.dtype, device: torch.device) -> tuple[int, torch.Tensor]:
@@ -310,20 +440,20 @@ def _make_exponent_matrix(steps, dtype, device):
     return levels, torch.cat(rows).to(dtype)
 
 
-def _sequence_links(seq_idx: torch.Tensor, padding: int, chunk_size: int) -> tuple[torch.Tensor, ...]:
+def _sequence_links(seq_idx: torch.Tensor, padding: int, chunks: int, chunk_size: int) -> tuple[torch.Tensor, ...]:
     """Masks of 0/1: same sequence within a chunk `[b, n, c, c]`, as the state before it and as the state after it `[b, n, c]`."""
-    if padding:
+    if torch.compiler.is_compiling() or padding:
         seq_idx = torch.cat([seq_idx, seq_idx[:, -1:].expand(-1, padding)], 1)
-    seq_idx = seq_idx.unflatten(1, (-1, chunk_size))
+    before = torch.cat([seq_idx[:, :1], seq_idx[:, :-1]], 1).unflatten(1, (chunks, chunk_size))[..., 0]
+    seq_idx = seq_idx.unflatten(1, (chunks, chunk_size))
     within = seq_idx[..., :, None] == seq_idx[..., None, :]
-    before = torch.cat([seq_idx[:, :1, 0], seq_idx[:, :-1, -1]], 1)
     return within, seq_idx == before[..., None], seq_idx == seq_idx[..., -1:]
 
 
-def _chunks(x: torch.Tensor, padding: int, chunk_size: int) -> torch.Tensor:
-    if padding:
+def _chunks(x: torch.Tensor, padding: int, chunks: int, chunk_size: int) -> torch.Tensor:
+    if torch.compiler.is_compiling() or padding:
         x = torch.nn.functional.pad(x, (0, 0, 0, padding))
-    return x.unflatten(1, (-1, chunk_size))
+    return x.unflatten(1, (chunks, chunk_size))
 
 
 def _initial_state(k: torch.Tensor, v: torch.Tensor, initial_state: torch.Tensor | None) -> torch.Tensor:

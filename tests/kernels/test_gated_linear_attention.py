@@ -302,3 +302,60 @@ def test_shapes_that_do_not_fit_are_refused(name, shape, message):
 def test_chunk_size_must_be_a_power_of_two(chunk_size):
     with pytest.raises(ValueError, match="power of two"):
         gated_linear_attention_chunk(**inputs("typical"), chunk_size=chunk_size)
+
+
+# ---- traced: torch.compile and torch.export
+
+
+class Operator(torch.nn.Module):
+    def forward(self, q, k, v, g, state, seq_idx=None):
+        return gated_linear_attention(q, k, v, g, initial_state=state, output_final_state=True, seq_idx=seq_idx)
+
+
+def traced_inputs(steps: int, extreme: bool = False) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(steps)
+    q, k, v, g = (torch.randn(2, steps, n, generator=generator) for n in (8, 8, 12, 8))
+    g = -torch.exp(6 * g) if extreme else -g.abs()
+    return q, k, v, g, torch.randn(2, 8, 12, generator=generator)
+
+
+def test_exported_operator_serves_every_length():
+    length = {1: torch.export.Dim.AUTO}
+    seq_idx = torch.arange(150).expand(2, -1) // 40
+    for packed in (False, True):
+        inputs = (*traced_inputs(150), *([seq_idx] if packed else []))
+        shapes = (*[length] * 4, None, *([length] if packed else []))
+        exported = torch.export.export(Operator(), inputs, dynamic_shapes=shapes).module()
+        for steps, extreme in ((1, False), (5, True), (64, False), (65, True), (200, True), (200, False)):
+            inputs = traced_inputs(steps, extreme)
+            numbers = torch.arange(steps).expand(2, -1) // 23 if packed else None
+            expected = gated_linear_attention_reference(
+                *inputs[:4], initial_state=inputs[4], output_final_state=True, seq_idx=numbers
+            )
+            actual = exported(*inputs, *([numbers] if packed else []))
+            torch.testing.assert_close(actual, expected, atol=2e-5, rtol=0)
+
+
+def test_compiled_operator_has_one_graph_for_every_length():
+    graphs = []
+
+    def backend(graph, example_inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    step = torch.compile(Operator(), dynamic=True, fullgraph=True, backend=backend)
+    for steps in (5, 64, 129, 200):
+        gradients = []
+        for function in (step, Operator()):
+            inputs = [x.requires_grad_() for x in traced_inputs(steps, extreme=True)]
+            output, state = function(*inputs)
+            gradients.append([output, state, *torch.autograd.grad(output.sum() + state.square().sum(), inputs)])
+        torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-6)
+    assert len(graphs) == 1
+
+
+def test_operator_for_the_compiler_is_sound():
+    q, k, v, g, state = (x.requires_grad_() for x in traced_inputs(70))
+    seq_idx = torch.arange(70).expand(2, -1) // 20
+    for arguments in ((state, seq_idx), (None, None)):
+        torch.library.opcheck(torch.ops.codefuse_hf.gated_linear_attention, (q, k, v, g, 0.3, *arguments))
