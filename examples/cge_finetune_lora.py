@@ -20,11 +20,11 @@ from transformers import AutoTokenizer
 from codefuse_hf import CGEModel, to_sentence_transformer
 
 
-def load_embedder(name: str, embedding_dim: int | None) -> tuple[SentenceTransformer, bool]:
+def load_embedder(name: str, embedding_dim: int | None, trust: bool) -> tuple[SentenceTransformer, bool]:
     """The model to train, and whether its pooling is fresh."""
     config = Path(name) / "config.json"
     if config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("model_type") == "cge":
-        return SentenceTransformer(name, trust_remote_code=True), False
+        return SentenceTransformer(name, trust_remote_code=trust), False
     model = CGEModel.from_backbone(name, embedding_dim=embedding_dim)
     return to_sentence_transformer(model, AutoTokenizer.from_pretrained(name)), True
 
@@ -42,9 +42,12 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int, default=-1)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run the code that a CGE model's folder carries"
+    )
     args = parser.parse_args()
 
-    embedder, fresh = load_embedder(args.model, args.embedding_dim)
+    embedder, fresh = load_embedder(args.model, args.embedding_dim, args.trust_remote_code)
     embedder.add_adapter(LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", exclude_modules=r".*mha_pma.*"))
     embedder[0].model.mha_pma.requires_grad_(fresh)
     dataset = load_dataset("json", data_files=args.pairs, split="train")

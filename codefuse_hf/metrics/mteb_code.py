@@ -12,6 +12,7 @@ def run_mteb_code(
     benchmark: str = BENCHMARK,
     tasks: list[str] | None = None,
     output_folder: str | os.PathLike | None = None,
+    trust_remote_code: bool = False,
     **kwargs,
 ):
     """Evaluate an embedding model on MTEB-Code (nDCG@10); needs the package `mteb` and access to the Hugging Face Hub.
@@ -21,6 +22,7 @@ def run_mteb_code(
         benchmark: the benchmark's name in mteb.
         tasks: only these of its tasks.
         output_folder: where mteb keeps its results, so that an interrupted run goes on.
+        trust_remote_code: for a model given by name: run the code that its folder carries.
         kwargs: further arguments of `mteb.evaluate`.
 
     Returns:
@@ -37,7 +39,7 @@ def run_mteb_code(
     if isinstance(model, str | os.PathLike):
         from sentence_transformers import SentenceTransformer
 
-        model = SentenceTransformer(os.fspath(model), trust_remote_code=True)
+        model = SentenceTransformer(os.fspath(model), trust_remote_code=trust_remote_code)
     chosen = list(mteb.get_benchmark(benchmark).tasks)
     if tasks is not None:
         names = [task.metadata.name for task in chosen]

@@ -7,12 +7,16 @@ A folder with
     words/              BM25 over words and parts of identifiers
 The folder appears complete or not at all. While it is made, finished blocks of vectors are kept in `<folder>.building`, so
 that an interrupted run goes on where it stopped; a later run computes vectors only for content it has not seen.
+
+An index is data, whoever made it: it never decides whether code is run, and it decides what model is loaded only where it lies in
+the user's own cache (`places`).
 """
 
 import json
 import os
 import re
 import shutil
+import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,10 +28,10 @@ from tqdm.auto import tqdm
 
 from codefuse_hf.search.default_model import DEFAULT_MODEL, load_default_model
 from codefuse_hf.search.fusion import reciprocal_rank_fusion
+from codefuse_hf.search.places import CARRIED_FOLDER, default_folder, is_own
 from codefuse_hf.search.units import KINDS, Unit, iter_units
 
 FORMAT = "codefuse-hf code index, version 1"
-DEFAULT_FOLDER = ".codefuse-index"
 MODES = ("hybrid", "vectors", "words")
 _BLOCK = 512
 _PROBE = "def read_lines(path):\n    with open(path) as file:\n        return file.readlines()\n"
@@ -75,22 +79,24 @@ class CodeIndex:
             root: the repository.
             model: a sentence-transformers model, or the name or folder of one (`DEFAULT_MODEL`: the small one that is part
                 of this package); None: words only.
-            folder: where the index is kept (default: `.codefuse-index` in `root`).
+            folder: where the index is kept (default: in the user's cache, `places.default_folder(root)`).
             kinds: what to index, some of "function", "class", "file".
             batch_size: units embedded at once.
-            trust_remote_code: for a `model` given by name: run the code that its folder carries.
+            trust_remote_code: for a `model` given by name: run the code that its folder carries. It is not remembered.
             progress: show progress bars.
 
         Raises:
             ValueError: nothing to index, or `folder` holds something else.
             OSError: `root` does not exist or `folder` cannot be written.
         """
-        folder = Path(folder) if folder is not None else Path(root) / DEFAULT_FOLDER
+        folder = Path(folder) if folder is not None else default_folder(root)
+        _recover(folder)
         _check_replaceable(folder)
         encoder = _Encoder(model, trust_remote_code, batch_size) if model is not None else None
         building = _Building(folder, encoder)
+        indexes = _indexes_inside(root, folder)
         for unit in iter_units(root, kinds=kinds, progress=progress):
-            if not unit.path.startswith(f"{folder.name}/"):
+            if not unit.path.startswith(indexes):
                 building.add(unit)
         if not building.units:
             raise ValueError(
@@ -105,6 +111,9 @@ class CodeIndex:
     def load(cls, folder: str | os.PathLike) -> "CodeIndex":
         """Load an index; the embedding model is loaded with the first query that needs it.
 
+        That is the model named with `use_model`, or the one that is part of this package, or the one that made the index if
+        the index lies in the user's own cache. Code that a model carries is run for one named with `use_model` only.
+
         Raises:
             FileNotFoundError: no index there.
             ValueError: not an index of this format, or a damaged one.
@@ -115,9 +124,7 @@ class CodeIndex:
         if not (folder / "manifest.json").is_file():
             raise FileNotFoundError(f"there is no index at {folder}: make one with `codefuse-hf index`")
         try:
-            manifest = json.loads((folder / "manifest.json").read_text())
-            if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}")
+            manifest = _checked(json.loads((folder / "manifest.json").read_text()))
             units = [json.loads(line) for line in (folder / "units.jsonl").read_text().splitlines()]
             words = bm25s.BM25.load(folder / "words", load_corpus=False, allow_pickle=False)
             vectors = _read_vectors(folder) if manifest["model"] is not None else None
@@ -131,6 +138,10 @@ class CodeIndex:
 
     def use_model(self, model: Any, trust_remote_code: bool = False) -> None:
         """Embed queries with `model` (an object, name or folder).
+
+        Args:
+            model: the model that made the index.
+            trust_remote_code: run the code that the folder of a `model` given by name carries.
 
         Raises:
             ValueError: it is not the model that made the index.
@@ -177,11 +188,21 @@ class CodeIndex:
 
     def _by_vectors(self, query: str, depth: int, wanted: np.ndarray) -> list[tuple[int, float]]:
         if self._model is None:
-            self.use_model(self.manifest["model"], self.manifest["trust_remote_code"])
+            self.use_model(self._model_of_ones_own())
         vector = _unit_vectors(self._model.encode_query([query], convert_to_numpy=True, show_progress_bar=False))
         every = min(len(self), depth if wanted.all() else len(self))
         scores, indices = self._vectors.search(vector, every)
         return [(int(i), float(s)) for i, s in zip(indices[0], scores[0], strict=True) if i >= 0 and wanted[i]][:depth]
+
+    def _model_of_ones_own(self) -> str:
+        """The model that the index names, if that is the user's choice and not somebody else's."""
+        name = self.manifest["model"]
+        if name != DEFAULT_MODEL and not is_own(self.folder):
+            raise ValueError(
+                f"{self.folder} says that it was made with the model {name!r}. It is not among the indexes in your cache, and "
+                "somebody else's index cannot choose what is loaded: name the model (--model, or use_model), or search by words"
+            )
+        return name
 
     def _by_words(self, query: str, depth: int, wanted: np.ndarray) -> list[tuple[int, float]]:
         known = [word for word in split_words(query) if word in self._words.vocab_dict]
@@ -201,14 +222,22 @@ def _load_model(model: str | os.PathLike, trust_remote_code: bool) -> Any:
         return load_default_model()
     from sentence_transformers import SentenceTransformer
 
-    return SentenceTransformer(os.fspath(model), trust_remote_code=trust_remote_code)
+    try:
+        return SentenceTransformer(os.fspath(model), trust_remote_code=trust_remote_code)
+    except ValueError as error:
+        if trust_remote_code or "trust_remote_code" not in str(error):
+            raise
+        raise ValueError(
+            f"the model {os.fspath(model)!r} carries code of its own, which is run only if you name the model and say so: "
+            "--model with --trust-remote-code (in Python, trust_remote_code=True)"
+        ) from error
 
 
 class _Encoder:
     """An embedding model and how it is called."""
 
     def __init__(self, model: Any, trust_remote_code: bool, batch_size: int):
-        self.name, self.trust_remote_code, self.batch_size = str(model), trust_remote_code, batch_size
+        self.name, self.batch_size = str(model), batch_size
         self.model = model
         if isinstance(model, str | os.PathLike):
             self.model = _load_model(model, trust_remote_code)
@@ -243,7 +272,10 @@ class _Building:
         self.known: dict[str, np.ndarray] = {}
         if encoder is not None:
             self.probe = encoder.probe()
-            self.known = {**_vectors_of_index(folder, self.probe), **_vectors_of_blocks(self.blocks, self.probe)}
+            finished = _vectors_of_blocks(self.blocks, self.probe)
+            if self.blocks.exists():
+                _say(f"going on from an interrupted run, which left {len(finished)} vectors in {self.blocks}")
+            self.known = {**_vectors_of_index(folder, self.probe), **finished}
             self.computed = 0
 
     def add(self, unit: Unit) -> None:
@@ -308,7 +340,6 @@ class _Building:
             _write_vectors(new, np.stack([self.known[unit["hash"]] for unit in self.units]))
             manifest |= {
                 "model": self.encoder.name,
-                "trust_remote_code": self.encoder.trust_remote_code,
                 "probe": [float(x) for x in self.probe],
                 "embedded_now": self.computed,
             }
@@ -336,6 +367,9 @@ def _write_vectors(folder: Path, vectors: np.ndarray) -> None:
 def _read_vectors(folder: Path) -> Any:
     import faiss
 
+    with (folder / "vectors.faiss").open("rb") as file:
+        if file.read(4) != b"IxFI":  # flat, inner product: FAISS would read any of its kinds
+            raise ValueError("vectors.faiss is no flat index")
     return faiss.read_index(str(folder / "vectors.faiss"))
 
 
@@ -368,6 +402,36 @@ def _vectors_of_blocks(blocks: Path, probe: np.ndarray) -> dict[str, np.ndarray]
 
 def _same_probe(stored: np.ndarray, probe: np.ndarray) -> bool:
     return stored.shape == probe.shape and float(stored @ probe) > 0.999
+
+
+def _checked(manifest: Any) -> dict[str, Any]:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    if not isinstance(manifest["model"], str | None):
+        raise ValueError(f"model must be a name or null, found {manifest['model']!r}")
+    return manifest
+
+
+def _say(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
+
+
+def _recover(folder: Path) -> None:
+    """Put back what a run that was killed while it replaced the index had moved away."""
+    old = folder.with_name(f"{folder.name}.old")
+    if old.is_dir() and not folder.exists():
+        os.replace(old, folder)
+        _say(f"an interrupted run had moved the index away; it is back at {folder}")
+
+
+def _indexes_inside(root: str | os.PathLike, folder: Path) -> tuple[str, ...]:
+    """Beginnings of the paths in `root` that belong to an index and are no source: one it carries, and the one in the making."""
+    base, folder = Path(root).resolve(), folder.resolve()
+    prefixes = [f"{CARRIED_FOLDER}/"]
+    if folder.is_relative_to(base):
+        place = folder.relative_to(base).as_posix()
+        prefixes += [f"{place}{state}/" for state in ("", ".building", ".new", ".old")]
+    return tuple(prefixes)
 
 
 def _check_replaceable(folder: Path) -> None:

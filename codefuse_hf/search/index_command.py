@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--words-only", action="store_true", help="no model: search by words (BM25) only")
     parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
-    parser.add_argument("--index", help="folder of the index (default: PATH/.codefuse-index)")
+    parser.add_argument("--index", help="folder of the index (default: one in your cache, in HF_HOME)")
     parser.add_argument("--batch-size", type=int, default=32, help="units embedded at once")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
     add_kinds_argument(parser)

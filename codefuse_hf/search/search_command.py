@@ -11,9 +11,9 @@ from .units_kinds import add_kinds_argument
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", nargs="+", help="what to look for, in plain words")
     parser.add_argument("--path", default=".", help="the indexed repository (default: this folder)")
-    parser.add_argument("--index", help="folder of the index (default: PATH/.codefuse-index)")
-    parser.add_argument("--model", help="the model that made the index, if it is not where it was")
-    parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
+    parser.add_argument("--index", help="folder of the index (default: the one in your cache)")
+    parser.add_argument("--model", help="the model that made the index (default: as the index in your cache says)")
+    parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the --model carries")
     parser.add_argument("-k", type=int, default=10, help="how many results (10)")
     parser.add_argument(
         "--mode", choices=("hybrid", "vectors", "words"), help="default: hybrid where there are vectors"
@@ -23,9 +23,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from .code_index import DEFAULT_FOLDER, CodeIndex
+    from .code_index import CodeIndex
+    from .places import CARRIED_FOLDER, default_folder
 
-    index = CodeIndex.load(args.index or Path(args.path) / DEFAULT_FOLDER)
+    if args.trust_remote_code and args.model is None:
+        raise ValueError("--trust-remote-code is for a model that you name: add --model")
+    folder = Path(args.index) if args.index is not None else default_folder(args.path)
+    carried = Path(args.path) / CARRIED_FOLDER
+    if args.index is None and not folder.exists() and carried.is_dir():
+        raise FileNotFoundError(
+            f"you have not indexed {args.path}: make an index with `codefuse-hf index`. The one that it carries, {carried}, may be "
+            "somebody else's; --index names it"
+        )
+    index = CodeIndex.load(folder)
     if args.model is not None:
         index.use_model(args.model, args.trust_remote_code)
     results = index.search(" ".join(args.query), args.k, mode=args.mode, kinds=tuple(args.kinds))

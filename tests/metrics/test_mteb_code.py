@@ -34,6 +34,16 @@ def test_chosen_tasks(calls):
         run_mteb_code(object(), tasks=["Nonsense"])
 
 
+def test_a_models_own_code_is_run_only_on_request(calls, monkeypatch):
+    trusted = []
+    stand_in = types.ModuleType("sentence_transformers")
+    stand_in.SentenceTransformer = lambda name, trust_remote_code: trusted.append(trust_remote_code)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", stand_in)
+    run_mteb_code("somebody/model")
+    run_mteb_code("somebody/model", trust_remote_code=True)
+    assert trusted == [False, True]
+
+
 def test_missing_package_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "mteb", None)
     with pytest.raises(ImportError, match="pip install 'mteb>=2'"):

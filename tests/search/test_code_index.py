@@ -13,7 +13,8 @@ pytest.importorskip("bm25s")
 
 from codefuse_hf.cli import main
 from codefuse_hf.search import CodeIndex, iter_units
-from codefuse_hf.search.code_index import DEFAULT_FOLDER, split_words
+from codefuse_hf.search.code_index import split_words
+from codefuse_hf.search.places import default_folder
 
 RETRY = '''def fetch_with_retry(url, attempts=3):
     """Download, and try again when the connection breaks."""
@@ -114,23 +115,44 @@ def test_only_new_content_is_embedded(repository):
     assert not any(unit["path"] == "notes.md" for unit in index.units)
 
 
-def test_an_interrupted_build_goes_on(repository, monkeypatch):
+def test_an_interrupted_build_goes_on(repository, monkeypatch, capsys):
     monkeypatch.setattr("codefuse_hf.search.code_index._BLOCK", 2)
     with pytest.raises(KeyboardInterrupt):
         CodeIndex.build(repository, model=BagOfWords(fail_after=4), progress=False)
-    assert not (repository / DEFAULT_FOLDER).exists()
+    folder = default_folder(repository)
+    assert not folder.exists()
     model = BagOfWords()
     index = CodeIndex.build(repository, model=model, progress=False)
     assert (
         len(model.texts) - 1 == len({unit["hash"] for unit in index.units}) - 2
     )  # a probe more; a finished block less
-    leftovers = [path.name for path in repository.iterdir() if path.name.startswith(DEFAULT_FOLDER)]
-    assert leftovers == [DEFAULT_FOLDER]
+    assert "left 2 vectors" in capsys.readouterr().err
+    assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_the_index_is_not_indexed(repository):
-    first = CodeIndex.build(repository, progress=False)
-    assert len(CodeIndex.build(repository, progress=False)) == len(first)
+def test_what_a_killed_run_leaves_behind(repository, capsys):
+    """Killed between moving the old index away and putting the new one there."""
+    folder = CodeIndex.build(repository, model=BagOfWords(), progress=False).folder
+    folder.rename(folder.with_name(f"{folder.name}.old"))
+    (folder.with_name(f"{folder.name}.new") / "words").mkdir(parents=True)
+    model = BagOfWords()
+    CodeIndex.build(repository, model=model, progress=False)
+    assert len(model.texts) == 1, "a probe: all vectors were there"
+    assert "it is back" in capsys.readouterr().err
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("place", [None, ".codefuse-index", "deep/index"])
+def test_the_index_is_not_indexed(repository, place):
+    folder = None if place is None else repository / place
+    first = CodeIndex.build(repository, folder=folder, progress=False)
+    if place is not None:
+        for state in (".building", ".new", ".old"):
+            (repository / f"{place}{state}").mkdir()
+            (repository / f"{place}{state}" / "units.jsonl").write_text("left behind")
+    assert len(CodeIndex.build(repository, folder=folder, progress=False)) == len(first)
+    if place is None:
+        assert not (repository / ".codefuse-index").exists(), "it is in the user's cache"
 
 
 def test_another_model_is_refused(repository):
@@ -189,7 +211,7 @@ def test_damaged_index_is_refused(repository, damage):
 
 def test_commands(repository, capsys):
     assert main(["index", str(repository), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["units"] == len(CodeIndex.load(repository / DEFAULT_FOLDER))
+    assert json.loads(capsys.readouterr().out)["units"] == len(CodeIndex.load(default_folder(repository)))
     assert main(["search", "--path", str(repository), "--json", "deploy", "the", "service"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["path"] == "notes.md"
     assert main(["search", "--path", str(repository), "connection breaks", "--kinds", "function"]) == 0

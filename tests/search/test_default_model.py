@@ -15,6 +15,7 @@ pytest.importorskip("bm25s")
 from codefuse_hf.cli import main
 from codefuse_hf.search import DEFAULT_MODEL, CodeIndex, load_default_model
 from codefuse_hf.search.default_model import FOLDER
+from codefuse_hf.search.places import default_folder
 
 # Descriptions and functions that no package holds word for word.
 PAIRS = {
@@ -65,7 +66,7 @@ def test_command_uses_it_by_default(tmp_path, capsys):
         (tmp_path / f"module_{i}.py").write_text(code + "\n")
     assert main(["index", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == DEFAULT_MODEL
-    index = CodeIndex.load(tmp_path / ".codefuse-index")
+    index = CodeIndex.load(default_folder(tmp_path))
     assert index.search("order of graph nodes", mode="vectors", kinds=("function",))[0].score > 0
     assert main(["search", "--path", str(tmp_path), "read a json file"]) == 0
     assert "module_1.py" in capsys.readouterr().out
