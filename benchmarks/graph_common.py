@@ -7,15 +7,13 @@ import importlib.metadata
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from graph_names import GraphIndex
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
-sys.path.insert(0, str(REPOSITORY / "tests" / "graph"))  # the labelled programs and their tools live with the tests
-
-from graph_names import GraphIndex  # noqa: E402
 
 __all__ = [
     "REPOSITORY",

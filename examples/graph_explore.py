@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from codefuse_hf.graph import CodeGraph, build_code_graph, node_sentence, save_page
-from codefuse_hf.graph.export import save_rows
+from codefuse_hf.graph.formats.tables import save_rows
 
 
 def source_folder(name: str) -> Path:

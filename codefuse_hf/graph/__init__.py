@@ -10,19 +10,19 @@ The schema is that of the published `codefuse-ai/CodeGraph` data sets, which CGM
 
 How a graph is made, in three steps:
 
-1. *extract*, one file at a time and in parallel (`languages/<language>.py`, on trees that `syntax.py` parses): the
+1. *extract*, one file at a time and in parallel (`languages/<language>/reading/`, on trees that `languages/tree_sitter.py` parses): the
    definitions of the file with their places, and the facts that resolution needs (imports, names, calls). Plain data:
    it crosses process borders and is cached, so that after a change only the changed files are parsed again.
 2. *resolve*, over all files of a language (also in its front end): names to definitions, through scopes, imports and the
    class hierarchy; gives the edges that cross the tree.
-3. *assemble* (`builder.py`, `assembler.py`): packages and files, ids in pre-order of the sorted paths, texts as slices
+3. *assemble* (`build/builder.py`, `build/assembler.py`): packages and files, ids in pre-order of the sorted paths, texts as slices
    of their file, edges as sorted arrays: a `CodeGraph`, the same bytes for the same source.
 
-`sources.py` finds and reads files (of a folder, a list, a git revision) and decodes them; `code_graph.py` answers
-questions; `graph_json.py` and `export.py` carry graphs to and from JSON, networkx and Hugging Face data sets;
-`sentences.py` and `segments.py` make what CGM's encoder reads; `view.py` draws a page to look at.
+`build/sources.py` finds and reads files (of a folder, a list, a git revision) and decodes them; `code_graph.py` answers
+questions; `formats/` carries graphs to and from JSON, networkx and Hugging Face data sets;
+`cgm/` makes what CGM's encoder reads; `formats/page/` draws a page to look at.
 
-A language is added by adding a file to `languages/`: see `languages/base.py`.
+A language is added by adding a folder to `languages/`: see `languages/base.py`.
 """
 
 import importlib
@@ -34,17 +34,17 @@ _PUBLIC_NAMES = {
     "EdgeType": "schema",
     "Language": "schema",
     "Diagnostic": "schema",
-    "build_code_graph": "builder",
-    "GraphBuilder": "builder",
-    "node_sentence": "sentences",
-    "node_sentences": "sentences",
-    "GraphSegments": "segments",
-    "segment_graph": "segments",
-    "to_networkx": "export",
-    "from_networkx": "export",
-    "to_dataset": "export",
-    "from_dataset": "export",
-    "save_page": "view",
+    "build_code_graph": "build.builder",
+    "GraphBuilder": "build.builder",
+    "node_sentence": "cgm.sentences",
+    "node_sentences": "cgm.sentences",
+    "GraphSegments": "cgm.segments",
+    "segment_graph": "cgm.segments",
+    "to_networkx": "formats.networkx",
+    "from_networkx": "formats.networkx",
+    "to_dataset": "formats.tables",
+    "from_dataset": "formats.tables",
+    "save_page": "formats.page.render",
 }
 
 __all__ = sorted(_PUBLIC_NAMES)

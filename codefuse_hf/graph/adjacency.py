@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .schema import EDGE_CODES, EDGE_TYPES, EdgeType
+from codefuse_hf.graph.schema import EDGE_CODES, EDGE_TYPES, EdgeType
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .adjacency import Adjacency, containment_parents, edge_type_mask, nearest_container, reach
-from .assembler import EXTRA, LANGUAGES, NO_NUMBER, GraphArrays, GraphAssembler, IdIndex, unique_edges
-from .node import Node
-from .schema import (
+from codefuse_hf.graph.adjacency import Adjacency, containment_parents, edge_type_mask, nearest_container, reach
+from codefuse_hf.graph.build.assembler import (
+    EXTRA,
+    LANGUAGES,
+    NO_NUMBER,
+    GraphArrays,
+    GraphAssembler,
+    IdIndex,
+    unique_edges,
+)
+from codefuse_hf.graph.node import Node
+from codefuse_hf.graph.schema import (
     EDGE_TYPES,
     FIELDS,
     NODE_CODES,
@@ -30,7 +38,7 @@ from .schema import (
     Language,
     NodeType,
 )
-from .text_store import TextColumn, compact, concatenate, read_text
+from codefuse_hf.graph.text_store import TextColumn, compact, concatenate, read_text
 
 if TYPE_CHECKING:
     import datasets
@@ -83,41 +91,41 @@ class CodeGraph:
 
     @classmethod
     def load(cls, path: str | PathLike) -> "CodeGraph":
-        """Reads a graph from a `.json` or `.json.gz` file, see `graph_json.load`."""
-        from . import graph_json
+        """Reads a graph from a `.json` or `.json.gz` file, see `formats.json.load`."""
+        from codefuse_hf.graph.formats import json
 
-        return graph_json.load(path)
+        return json.load(path)
 
     def save(self, path: str | PathLike) -> None:
         """Writes the graph to a `.json` or `.json.gz` file: the same bytes for the same graph."""
-        from . import graph_json
+        from codefuse_hf.graph.formats import json
 
-        graph_json.save(self, path)
+        json.save(self, path)
 
     def to_json(self) -> str:
         """The graph in the JSON form of the schema, one node or edge a line."""
-        from . import graph_json
+        from codefuse_hf.graph.formats import json
 
-        return graph_json.dumps(self)
+        return json.dumps(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "CodeGraph":
-        """Reads a graph from JSON text, see `graph_json.loads`."""
-        from . import graph_json
+        """Reads a graph from JSON text, see `formats.json.loads`."""
+        from codefuse_hf.graph.formats import json
 
-        return graph_json.loads(text)
+        return json.loads(text)
 
     def to_networkx(self, *, text: bool = True) -> "networkx.MultiDiGraph":
-        """The graph as a `networkx.MultiDiGraph`, see `export.to_networkx`."""
-        from . import export
+        """The graph as a `networkx.MultiDiGraph`, see `formats.networkx.to_networkx`."""
+        from codefuse_hf.graph.formats import networkx
 
-        return export.to_networkx(self, text=text)
+        return networkx.to_networkx(self, text=text)
 
     def to_dataset(self) -> "datasets.DatasetDict":
-        """The graph as a Hugging Face data set with the splits `nodes` and `edges`, see `export.to_dataset`."""
-        from . import export
+        """The graph as a Hugging Face data set with the splits `nodes` and `edges`, see `formats.tables.to_dataset`."""
+        from codefuse_hf.graph.formats import tables
 
-        return export.to_dataset(self)
+        return tables.to_dataset(self)
 
     def _collapse_duplicates(self) -> None:
         """Keeps the first of nodes that are the same in every field; ValueError where two differ."""

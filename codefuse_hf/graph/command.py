@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import export
-from .code_graph import DIRECTIONS, CodeGraph
-from .node import Node
-from .schema import EDGE_TYPES, NODE_CODES, NODE_TYPES, EdgeType, Language, NodeType
-from .view import MAX_NODES, save_page
+from codefuse_hf.graph.code_graph import DIRECTIONS, CodeGraph
+from codefuse_hf.graph.formats import tables
+from codefuse_hf.graph.formats.page.render import MAX_NODES, save_page
+from codefuse_hf.graph.node import Node
+from codefuse_hf.graph.schema import EDGE_TYPES, NODE_CODES, NODE_TYPES, EdgeType, Language, NodeType
 
 _SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 _SOURCE_HELP = "a repository's folder, a source file, or a graph that was built (.json, .json.gz or a folder of rows)"
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     build.add_argument(
         "--format",
-        choices=("json", *export.FORMATS),
+        choices=("json", *tables.FORMATS),
         default="json",
         help="json (default), or a data-set folder of rows",
     )
@@ -125,7 +125,7 @@ def _build(args: argparse.Namespace) -> None:
     if args.format == "json":
         graph.save(output)
     else:
-        export.save_rows(graph, output, args.format)
+        tables.save_rows(graph, output, args.format)
     result = {"output": str(output), **_summary(graph, seconds)}
     if args.json:
         _print_json(result)
@@ -205,7 +205,7 @@ def _graph_of(args: argparse.Namespace) -> tuple[CodeGraph, float]:
             raise ValueError(f"{path} is a graph that was built already: {names} is for source code")
         graph = loader(path)
     else:
-        from .builder import build_code_graph
+        from codefuse_hf.graph.build.builder import build_code_graph
 
         source = path if path.is_dir() else [path]
         graph = build_code_graph(source, progress=not args.quiet, **options)
@@ -217,7 +217,7 @@ def _loader(path: Path) -> Any:
     if path.is_file() and path.name.endswith((".json", ".json.gz")):
         return CodeGraph.load
     if any((path / f"nodes{suffix}").is_file() for suffix in (".parquet", ".jsonl")):
-        return export.load_rows
+        return tables.load_rows
     return None
 
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .assembler import LANGUAGES
-from .schema import NODE_TYPES
+from codefuse_hf.graph.build.assembler import LANGUAGES
+from codefuse_hf.graph.schema import NODE_TYPES
 
 if TYPE_CHECKING:
-    from .code_graph import CodeGraph
+    from codefuse_hf.graph.code_graph import CodeGraph
 
 
 class Node:

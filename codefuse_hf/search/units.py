@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from codefuse_hf.graph import sources
+from codefuse_hf.graph.build import sources
 from codefuse_hf.graph.languages import front_ends
 from codefuse_hf.graph.languages.base import Definition, FileFacts
-from codefuse_hf.graph.source_text import SourceText
+from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.search.units_kinds import KINDS
 
 _KIND_OF_NODE = {"Function": "function", "Method": "function", "Class": "class"}

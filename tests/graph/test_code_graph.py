@@ -5,12 +5,12 @@ import sys
 import networkx
 import numpy as np
 import pytest
-from graph_strategies import GOLDEN, graph_parts, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import CodeGraph, NodeType
 from codefuse_hf.graph.schema import EDGE_TYPES, Diagnostic, EdgeType
+from helpers.graph_strategies import GOLDEN, graph_parts, trees
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from graph_strategies import GOLDEN
 
 from codefuse_hf.cli import main
 from codefuse_hf.graph import CodeGraph
-from codefuse_hf.graph.export import load_rows
+from codefuse_hf.graph.formats.tables import load_rows
+from helpers.graph_strategies import GOLDEN
 
 DEMO = str(GOLDEN / "demo.graph.json")
 

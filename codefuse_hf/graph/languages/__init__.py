@@ -1,4 +1,4 @@
-"""One file per programming language: what its syntax tree means to the code graph."""
+"""One folder per programming language: what its syntax tree means to the code graph."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from codefuse_hf.graph.languages.base import LanguageFrontEnd
 
 @lru_cache(maxsize=1)
 def front_ends() -> dict[str, LanguageFrontEnd]:
-    """Every language of this folder by name: its modules that set `FRONT_END` (helper modules are named `<language>_…`)."""
+    """Every language by name: the folders here, each with a `front_end.py` that sets `FRONT_END`."""
     found = {}
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
-        if "_" not in module.name and module.name != "base":
-            front_end = importlib.import_module(f"{__name__}.{module.name}").FRONT_END
+        if module.ispkg:
+            front_end = importlib.import_module(f"{__name__}.{module.name}.front_end").FRONT_END
             found[front_end.name] = front_end
     return found
 

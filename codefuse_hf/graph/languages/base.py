@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from codefuse_hf.graph.source_text import SourceText
+from codefuse_hf.graph.languages.source_text import SourceText
 
 TEXT = "text"
 """The language of files that are text and nothing else."""

@@ -1,0 +1,301 @@
+"""From node and edge records, one at a time, to the compact arrays of a `CodeGraph`."""
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from codefuse_hf.graph.schema import (
+    EDGE_CODES,
+    FIELDS,
+    ID_KEYS,
+    JAVA_ONLY_TYPES,
+    NODE_CODES,
+    PYTHON_ONLY_TYPES,
+    EdgeType,
+    Field,
+    FieldKind,
+    Language,
+    NodeType,
+)
+from codefuse_hf.graph.text_store import TextColumn, TextWriter
+
+NO_NUMBER = np.iinfo(np.int32).min
+"""The value of a number field that is absent."""
+LANGUAGES: tuple[Language | None, ...] = (None, *Language)
+"""Languages in the order of their codes; the first means that the node's spelling is the same in all."""
+LANGUAGE_CODES: Mapping[Language | None, int] = {language: code for code, language in enumerate(LANGUAGES)}
+EXTRA = "extra"
+"""The column of fields outside the schema, as one JSON object: kept, so that nothing is lost between load and save."""
+
+_ID_RANGE = range(-(2**63), 2**63)
+
+
+@dataclass(slots=True)
+class GraphArrays:
+    """The content of a graph. n nodes in their order, e edges sorted by (source, type, target) and free of duplicates.
+
+    Attributes:
+        ids: int64 [n]. types, languages: uint8 [n], codes of `NODE_TYPES` and `LANGUAGES`.
+        buffer, texts: the text fields, see `text_store`. numbers: int32 [n] per field, `NO_NUMBER` where absent.
+        sources, targets: int32 [e], positions of nodes. edge_types: uint8 [e], codes of `EDGE_TYPES`.
+        dropped_edges: how many edges were left out because an end was missing.
+    """
+
+    ids: np.ndarray
+    types: np.ndarray
+    languages: np.ndarray
+    buffer: bytes | bytearray
+    texts: dict[str, TextColumn]
+    numbers: dict[str, np.ndarray]
+    sources: np.ndarray
+    targets: np.ndarray
+    edge_types: np.ndarray
+    dropped_edges: int = 0
+
+
+@dataclass(slots=True)
+class _Plan:
+    """How records of one node type are read: text first, because the other fields may be slices of it."""
+
+    code: int
+    type: NodeType
+    fields: tuple[Field, ...]
+    known_keys: frozenset[str]
+    has_spelling: bool
+    language: Language | None
+
+
+def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language | None:
+    """The language that a record's own spelling suggests; in a graph the file that contains the node decides."""
+    if node_type in JAVA_ONLY_TYPES:
+        return Language.JAVA
+    if node_type is NodeType.FILE:
+        name = record.get("fileName") or record.get("name")
+        if isinstance(name, str) and "." in name:
+            return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
+    own_key = {NodeType.FILE: "fileName", NodeType.CLASS: "className"}.get(node_type)
+    if own_key is not None:  # without a suffix to go by: the key that its name is under
+        java = record.get(own_key) is None and any(record.get(key) is not None for key in ("name", "modifiers"))
+        return Language.JAVA if java else Language.PYTHON
+    return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
+
+
+def _plan(node_type: NodeType) -> _Plan:
+    fields = FIELDS[node_type]
+    known = frozenset({"nodeType", *ID_KEYS, *(key for each in fields for key in each.keys)})
+    ordered = tuple(sorted(fields, key=lambda each: each.column != "text"))
+    has_spelling = node_type in (NodeType.FILE, NodeType.CLASS)  # the others have one language, or none
+    return _Plan(NODE_CODES[node_type], node_type, ordered, known, has_spelling, spelled_language(node_type, {}))
+
+
+_PLANS: dict[NodeType, _Plan] = {node_type: _plan(node_type) for node_type in NodeType}
+
+
+def read_id(value: Any, what: str) -> int:
+    """A node id: a whole number of 64 bits, or its decimal digits. ValueError naming `what` for anything else."""
+    if type(value) is int and value in _ID_RANGE:
+        return value
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and int(value) in _ID_RANGE:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and int(value) in _ID_RANGE:
+        return int(value)
+    if isinstance(value, np.integer) and int(value) in _ID_RANGE:
+        return int(value)
+    raise ValueError(f"{what} must be a whole number of at most 64 bits, found {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+@dataclass(slots=True)
+class GraphAssembler:
+    """Collects nodes and edges, in any order of the two, and turns them into `GraphArrays`.
+
+    Memory is that of the result plus the ids of the edges: no record is kept.
+    """
+
+    _ids: array = field(default_factory=lambda: array("q"))
+    _types: array = field(default_factory=lambda: array("B"))
+    _languages: array = field(default_factory=lambda: array("B"))
+    _texts: TextWriter = field(default_factory=TextWriter)
+    _numbers: dict[str, tuple[array, array]] = field(default_factory=dict)
+    _edges: tuple[array, array, array] = field(default_factory=lambda: (array("B"), array("q"), array("q")))
+
+    def add_node(self, record: Mapping[str, Any]) -> None:
+        """Adds one node record. ValueError, naming the node, for what the schema does not allow."""
+        index = len(self._ids)
+        try:
+            plan, node_id = self._plan_and_id(record)
+        except ValueError as error:
+            raise ValueError(f"nodes[{index}]{error}") from None
+        self._ids.append(node_id)
+        self._types.append(plan.code)
+        language = spelled_language(plan.type, record) if plan.has_spelling else plan.language
+        self._languages.append(LANGUAGE_CODES[language])
+        self._add_fields(index, plan, record)
+
+    @staticmethod
+    def _plan_and_id(record: Mapping[str, Any]) -> tuple[_Plan, int]:
+        """How to read a record, and its id; the message of a ValueError goes on after the node's place."""
+        if type(record) is not dict and not isinstance(record, Mapping):
+            raise ValueError(f" must be an object with nodeType and id, found {_shown(record)}")
+        if (name := record.get("nodeType")) is None:
+            raise ValueError(f" has no 'nodeType' (its keys: {', '.join(map(str, record)) or 'none'})")
+        try:
+            plan = _PLANS[name]
+        except (KeyError, TypeError):
+            try:
+                plan = _PLANS[NodeType.parse(name)]
+            except ValueError as error:
+                raise ValueError(f": {error}") from None
+        for key in ID_KEYS:
+            if (value := record.get(key)) is not None:
+                break
+        else:
+            raise ValueError(f" ({plan.type}) has no 'id' and no 'nodeId'")
+        return plan, value if type(value) is int and -(2**63) <= value < 2**63 else read_id(
+            value, f" ({plan.type}): {key!r}"
+        )
+
+    def _add_fields(self, index: int, plan: _Plan, record: Mapping[str, Any]) -> None:
+        texts = self._texts
+        texts.begin_node()
+        for each in plan.fields:
+            for key in each.keys:
+                value = record.get(key)
+                if value is not None:
+                    break
+            else:
+                continue
+            if each.kind is FieldKind.TEXT:
+                if type(value) is not str and not isinstance(value, str):
+                    raise ValueError(f"nodes[{index}] ({plan.type}): {key!r} must be text, found {_shown(value)}")
+                if each.column != "text":
+                    texts.add(index, each.column, value)
+                elif plan.type is NodeType.FILE:
+                    texts.add_file_text(index, each.column, value)
+                else:
+                    texts.add_body(index, each.column, value)
+            elif each.kind is FieldKind.NUMBER:
+                self._add_number(index, each.column, value, f"nodes[{index}] ({plan.type}): {key!r}")
+            else:
+                texts.add(index, each.column, as_json(value))
+        if not record.keys() <= plan.known_keys:
+            extra = {key: value for key, value in record.items() if key not in plan.known_keys and value is not None}
+            if extra:
+                texts.add(index, EXTRA, as_json(extra))
+
+    def _add_number(self, index: int, column: str, value: Any, what: str) -> None:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        is_whole = type(value) is int or (isinstance(value, int | np.integer) and not isinstance(value, bool))
+        if not is_whole or not NO_NUMBER < value < 2**31:
+            raise ValueError(f"{what} must be a whole number, found {_shown(value)}")
+        if (arrays := self._numbers.get(column)) is None:
+            arrays = self._numbers[column] = (array("i"), array("i"))
+        arrays[0].append(index)
+        arrays[1].append(value)
+
+    def add_edge(self, edge_type: str, source: Any, target: Any) -> None:
+        """Adds one edge. ValueError, naming the edge, for an unknown type or an end that is no id."""
+        types, sources, targets = self._edges
+        try:
+            code = EDGE_CODES[EdgeType.parse(edge_type)]
+        except ValueError as error:
+            raise ValueError(f"edges[{len(types)}]: {error}") from None
+        if type(source) is not int or source not in _ID_RANGE:
+            source = read_id(source, f"the source of edges[{len(types)}]")
+        if type(target) is not int or target not in _ID_RANGE:
+            target = read_id(target, f"the target of edges[{len(types)}]")
+        types.append(code)
+        sources.append(source)
+        targets.append(target)
+
+    def add_edges(self, edges: Iterable[Any]) -> None:
+        """Adds edges given as `(edgeType, source, target)` or as records with these keys."""
+        for edge in edges:
+            if type(edge) is tuple and len(edge) == 3:
+                self.add_edge(*edge)
+            elif isinstance(edge, Mapping):
+                missing = [key for key in ("edgeType", "source", "target") if edge.get(key) is None]
+                if missing:
+                    raise ValueError(f"edges[{len(self._edges[0])}] has no {missing[0]!r}: found {_shown(dict(edge))}")
+                self.add_edge(edge["edgeType"], edge["source"], edge["target"])
+            elif isinstance(edge, tuple | list) and len(edge) == 3:
+                self.add_edge(*edge)
+            else:
+                expected = "(edgeType, source, target)"
+                raise ValueError(f"edges[{len(self._edges[0])}] must be {expected}, found {_shown(edge)}")
+
+    def finish(self) -> GraphArrays:
+        """The arrays of the graph. Edges without both ends are dropped and counted; the assembler is spent."""
+        size = len(self._ids)
+        numbers = {}
+        for name, (indices, values) in self._numbers.items():
+            column = numbers[name] = np.full(size, NO_NUMBER, np.int32)
+            column[np.frombuffer(indices, np.int32)] = np.frombuffer(values, np.int32)
+        ids = np.array(self._ids, np.int64)
+        edge_types, sources, targets = (np.array(part) for part in self._edges)
+        index = IdIndex(ids)
+        sources, targets = index.positions(sources), index.positions(targets)
+        kept = (sources >= 0) & (targets >= 0)
+        sources, targets, edge_types = unique_edges(sources[kept], targets[kept], edge_types[kept], size)
+        return GraphArrays(
+            ids=ids,
+            types=np.array(self._types, np.uint8),
+            languages=np.array(self._languages, np.uint8),
+            buffer=self._texts.buffer,
+            texts=self._texts.finish(size),
+            numbers=numbers,
+            sources=sources,
+            targets=targets,
+            edge_types=edge_types,
+            dropped_edges=int(len(kept) - kept.sum()),
+        )
+
+
+def as_json(value: Any) -> str:
+    """A field's value as compact JSON; ValueError for what is none."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"not a JSON value ({error}): {_shown(value)}") from None
+
+
+class IdIndex:
+    """From node ids to positions, 4 to 8 bytes a node (none where the ids are 0 … n - 1)."""
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self._ids = ids
+        self._order: np.ndarray | None = None
+        if not np.array_equal(ids, np.arange(len(ids))):
+            self._order = np.argsort(ids, kind="stable")
+            self._ids = ids[self._order]
+
+    def positions(self, wanted: np.ndarray) -> np.ndarray:
+        """int64: the position of each of `wanted`, the first where an id repeats; -1 where there is none."""
+        size = len(self._ids)
+        if self._order is None:
+            return np.where((wanted >= 0) & (wanted < size), wanted, -1)
+        found = np.minimum(np.searchsorted(self._ids, wanted), size - 1)
+        return np.where(self._ids[found] == wanted, self._order[found], -1)
+
+
+def unique_edges(
+    sources: np.ndarray, targets: np.ndarray, types: np.ndarray, num_nodes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges sorted by (source, type, target), each once: int32 sources, int32 targets, uint8 types."""
+    if num_nodes >= 2**30:  # the sort key below would pass 63 bits
+        raise ValueError(f"a graph of {num_nodes} nodes is too large: at most 2**30")
+    # 30 bits of source, 3 of type, 30 of target. Sorted here, because np.unique makes a hash table first, which takes ten times as long.
+    key = sources.astype(np.int64) << 33 | types.astype(np.int64) << 30 | targets
+    key.sort()
+    if len(key):
+        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
+    return (key >> 33).astype(np.int32), (key & 2**30 - 1).astype(np.int32), (key >> 30 & 7).astype(np.uint8)

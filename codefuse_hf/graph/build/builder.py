@@ -1,0 +1,309 @@
+"""Builds code graphs: lists sources, extracts each file, resolves each language, assembles nodes and edges."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+
+from tqdm.auto import tqdm
+
+from codefuse_hf import __version__
+from codefuse_hf.graph.build import sources
+from codefuse_hf.graph.languages import tree_sitter
+from codefuse_hf.graph.build.blob_store import BlobStore
+from codefuse_hf.graph.build.cache import BuildCache
+from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.build.extraction import ExtractedFile, ExtractionOptions, extract_files
+from codefuse_hf.graph.languages import select_front_ends
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.memory import give_back
+from codefuse_hf.graph.build.parts import EdgeTable, FilePart, join_parts
+from codefuse_hf.graph.build.records import clean_path
+from codefuse_hf.graph.schema import Diagnostic
+
+
+def build_code_graph(
+    path: str | os.PathLike | Iterable[str | os.PathLike],
+    *,
+    revision: str | None = None,
+    files: Iterable[str | os.PathLike] | None = None,
+    languages: Iterable[str] | None = None,
+    workers: int | None = None,
+    text_files: bool = True,
+    max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
+    max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
+    max_files: int = sources.DEFAULT_MAX_FILES,
+    memory: int = DEFAULT_MEMORY,
+    progress: bool = True,
+    name: str | None = None,
+    cache: str | os.PathLike | None = None,
+) -> CodeGraph:
+    """The code graph of a folder, of a list of files, or of a revision of a local git repository.
+
+    Args:
+        path: a folder, a file, or several files.
+        revision: a commit, tag or branch of the git repository at `path`; its work tree is neither read nor touched.
+        files: only these files of the folder.
+        languages: `python`, `java`, …; None for all. Files of other languages become Textfile nodes.
+        workers: processes that parse; None for one per processor, 0 or 1 for none beside this one.
+        text_files: whether files that are text but no source become Textfile nodes.
+        max_file_size, max_textfile_size: larger files are left out, in bytes.
+        max_files: files beyond this number are left out, in order of their paths.
+        memory: about how many bytes of intermediate results are in memory at a time while names and calls are resolved; the others wait in a
+            temporary file. More is faster for large repositories and changes nothing else.
+        progress: whether to show progress bars.
+        name: the repository's name; by default that of its folder.
+        cache: a folder in which the graph is kept; the next build with the same options of a repository whose files have
+            not changed reads it from there. For changes while a program runs, see `GraphBuilder.update`.
+
+    Returns:
+        The graph. `graph.diagnostics` lists, per file, what was wrong with it; nothing that is wrong with a file stops the build.
+
+    Raises:
+        OSError: the path does not exist or cannot be listed.
+        ValueError: an unknown language or revision, or a file outside the folder.
+    """
+    builder = GraphBuilder(
+        path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
+        max_textfile_size=max_textfile_size, max_files=max_files, memory=memory, progress=progress, name=name,
+    )  # fmt: skip
+    builder._once = True
+    return builder.build() if cache is None else builder.build_cached(cache)
+
+
+class GraphBuilder:
+    """Builds a graph and keeps what is needed to build it again after changes."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike | Iterable[str | os.PathLike],
+        *,
+        revision: str | None = None,
+        files: Iterable[str | os.PathLike] | None = None,
+        languages: Iterable[str] | None = None,
+        workers: int | None = None,
+        text_files: bool = True,
+        max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
+        max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
+        max_files: int = sources.DEFAULT_MAX_FILES,
+        memory: int = DEFAULT_MEMORY,
+        progress: bool = True,
+        name: str | None = None,
+    ):
+        for what, value in (
+            ("max_file_size", max_file_size),
+            ("max_textfile_size", max_textfile_size),
+            ("max_files", max_files),
+            ("memory", memory),
+        ):
+            if value <= 0:
+                raise ValueError(f"{what} is {value!r}; expected a positive number")
+        if workers is not None and workers < 0:
+            raise ValueError(f"workers is {workers}; expected None, 0 or a positive number")
+        self._front_ends = select_front_ends(
+            None if languages is None else [languages] if isinstance(languages, str) else list(languages)
+        )
+        self._path = path if isinstance(path, str | os.PathLike) else list(path)
+        self._revision, self._files = revision, None if files is None else list(files)
+        self._options = ExtractionOptions(tuple(self._front_ends), max_file_size, max_textfile_size, text_files)
+        self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
+        self._memory = memory
+        self._extracted: dict[str, ExtractedFile] = {}
+        self._tree: sources.SourceTree | None = None
+        self._once = False
+        self._parts: dict[str, FilePart] = {}
+        self._store = BlobStore()  # the nodes of a build that is not kept wait there until all edges are found
+        self._resolved: dict[str, EdgeTable] = {}
+        self._resolutions: dict[str, Resolution] = {}
+        self._changed: set[str] = set()
+        self._is_sorted = True
+
+    def build(self) -> CodeGraph:
+        """Builds the graph from scratch."""
+        self._tree = tree = self._list()
+        ordered = sorted(tree.paths, key=_path_order)
+        found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
+        self._extracted, self._parts, self._resolved, self._resolutions = {}, {}, {}, {}
+        with _no_collection():
+            for file in found:
+                self._keep(file)
+            self._is_sorted = True
+            return self._assemble()
+
+    def build_cached(self, folder: str | os.PathLike) -> CodeGraph:
+        """Reads the graph from a cache folder if nothing has changed since it was kept there, else builds and keeps it."""
+        tree = self._list()
+        options = {
+            **asdict(self._options),
+            "languages": list(self._front_ends),
+            "name": self._name or tree.name,
+            "version": __version__,
+        }
+        options["grammars"] = {n: tree_sitter.grammar_source(f.grammar) for n, f in self._front_ends.items()}
+        kept = BuildCache(folder, options)
+        fingerprint = kept.fingerprint(tree, self._options.max_file_size)
+        graph = kept.load(fingerprint)
+        if graph is None:
+            graph = self.build()
+            kept.save(fingerprint, graph)
+        return graph
+
+    def update(self, changed: Iterable[str | os.PathLike] | None = None) -> CodeGraph:
+        """Builds the graph again after changes on disk; the same bytes as `build()` would give.
+
+        Only changed files are read, parsed and turned into nodes; the other files' nodes are copied, as arrays. While only
+        comments, docstrings and layout change, so are all edges. Otherwise, for Python, the changed files are resolved
+        again, and of the others those which receive other values from them, or for which some name, class or signature
+        has another meaning now: what each file has read of others is on record. The edges of the rest are copied. Other
+        languages are resolved as a whole.
+
+        Args:
+            changed: paths of the files that were changed, made or removed, relative to the folder or absolute; None looks
+                at every file and compares contents.
+        """
+        if self._tree is None:
+            return self.build()
+        with _no_collection():
+            self._take_changes(changed)
+            return self._assemble()
+
+    def _take_changes(self, changed: Iterable[str | os.PathLike] | None) -> None:
+        """Reads what has changed; `changed` as in `update`."""
+        tree = self._list()
+        present = set(tree.paths)
+        candidates = present ^ self._extracted.keys()
+        candidates.update(present if changed is None else map(self._relative, changed))
+        self._tree = tree
+        for path in candidates - present:
+            self._drop(path)
+        again = sorted(candidates & present, key=_path_order)
+        known = {path: file.digest for path in again if (file := self._extracted.get(path)) and file.digest}
+        for file in extract_files(
+            tree, again, self._options, workers=self._workers, progress=self._progress, known=known
+        ):
+            old = self._extracted.get(file.path)
+            if old is None or old.digest != file.digest or not file.digest:
+                self._take(file)
+        if not self._is_sorted:
+            self._extracted = {path: self._extracted[path] for path in sorted(self._extracted, key=_path_order)}
+            self._parts = {path: self._parts[path] for path in self._extracted if path in self._parts}
+            self._is_sorted = True
+
+    def _drop(self, path: str) -> None:
+        """Takes out a file that is gone."""
+        file = self._extracted.pop(path, None)
+        self._parts.pop(path, None)
+        if file is not None:
+            self._resolved.pop(file.language, None)
+
+    def _take(self, file: ExtractedFile) -> None:
+        """Takes in a file that is new or another one; its language is resolved again unless only its texts are others."""
+        old, part = self._extracted.get(file.path), self._parts.get(file.path)
+        self._keep(file)
+        now = self._parts.get(file.path)
+        if (
+            old is None
+            or part is None
+            or now is None
+            or old.facts.facts != file.facts.facts
+            or not now.same_shape(part)
+        ):
+            self._resolved.pop(file.language, None)
+            if old is not None:
+                self._resolved.pop(old.language, None)
+            self._changed.add(file.path)
+
+    def _list(self) -> sources.SourceTree:
+        return sources.list_sources(self._path, revision=self._revision, files=self._files, max_files=self._max_files)
+
+    def _relative(self, path: str | os.PathLike) -> str:
+        root = self._tree.root
+        relative = os.path.relpath(os.path.join(root, path), root).replace(os.sep, "/")
+        if relative.startswith("../"):
+            raise ValueError(
+                f"{os.fspath(path)!r} lies outside {root!r}: update() takes files of the folder the graph is built from"
+            )
+        return relative
+
+    def _keep(self, file: ExtractedFile) -> None:
+        """Takes in one extracted file."""
+        path = file.path
+        if path not in self._extracted or (file.part is not None and path not in self._parts):
+            self._is_sorted = False
+        self._extracted[path] = file
+        if file.part is None:
+            self._parts.pop(path, None)
+        else:
+            self._parts[path] = file.part
+            if self._once:
+                file.part.nodes = file.part.nodes.put_away(self._store)
+            file.part = None
+
+    def _assemble(self) -> CodeGraph:
+        tree = self._tree
+        self._resolve_all(tree.name)
+        if self._once:
+            for file in self._extracted.values():
+                file.facts = None
+            gc.collect()  # little is left to look at, and what only the collector finds is large
+            give_back()
+        graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
+        if self._once:
+            self._store.close()
+            self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
+        self._changed.clear()
+        return graph
+
+    def _diagnostics(self) -> list[Diagnostic]:
+        found = [Diagnostic(clean_path(d.path), d.kind, d.message, d.line) for d in self._tree.diagnostics]
+        for file in self._extracted.values():
+            found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
+        return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
+
+    def _resolve_all(self, root_name: str) -> None:
+        """Resolves the languages that need it."""
+        by_language: dict[str, dict[str, FileFacts]] = {}
+        for path, file in self._extracted.items():
+            if file.language != TEXT and file.facts is not None and file.facts.facts is not None:
+                by_language.setdefault(file.language, {})[path] = file.facts
+        self._resolved = {language: edges for language, edges in self._resolved.items() if language in by_language}
+        self._resolutions = {language: each for language, each in self._resolutions.items() if language in by_language}
+        for language, files in by_language.items():
+            if language not in self._resolved:
+                self._resolved[language] = self._resolve(language, Project(files, root_name))
+
+    def _resolve(self, language: str, project: Project) -> EdgeTable:
+        with _no_collection():
+            resolution = self._resolutions.get(language)
+            if resolution is None:
+                resolution = self._front_ends[language].resolution(
+                    project, keep=not self._once, progress=self._progress, memory=self._memory
+                )
+            else:
+                resolution.update(project, self._changed)
+            if resolution is not None:
+                if not self._once:
+                    self._resolutions[language] = resolution
+                return EdgeTable.of_numbers(*resolution.numbers())
+            edges = self._front_ends[language].resolve(project)
+            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+                return EdgeTable(bar, project)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of small objects are made that all stay: the collector would only look at them again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _path_order(path: str) -> list[str]:
+    return path.split("/")

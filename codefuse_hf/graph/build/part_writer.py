@@ -1,0 +1,222 @@
+"""From the definitions of one file to the arrays of its nodes, without a record in between: most nodes are slices of the file's text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codefuse_hf.graph.build.assembler import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json, spelled_language
+from codefuse_hf.graph.build.blob_store import BlobStore, Handle
+from codefuse_hf.graph.languages.base import TEXT, Definition
+from codefuse_hf.graph.build.records import clean_path, clean_text, spans_cut
+from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, NodeType
+from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.graph.text_store import ABSENT
+
+_INTERN_LIMIT = 64  # characters: names, types and headers repeat; longer texts seldom do
+
+
+@dataclass(slots=True)
+class NodeTable:
+    """The nodes of one file, n in all, without ids and edges.
+
+    Attributes:
+        types, languages: uint8 [n], codes of `NODE_TYPES` and `LANGUAGES`.
+        buffer: the UTF-8 bytes that texts are slices of.
+        texts, numbers: names of the columns.
+        columns: int32 [2 * texts + numbers, n]: start (in bytes) and length of each text, length -1 where it is absent; then the numbers,
+            `NO_NUMBER` where absent.
+    """
+
+    types: np.ndarray
+    languages: np.ndarray
+    buffer: bytes
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    columns: np.ndarray
+
+    @property
+    def text_size(self) -> int:
+        """Bytes of the buffer."""
+        return len(self.buffer)
+
+    def load(self) -> NodeTable:
+        """The nodes themselves: see `StoredNodes`."""
+        return self
+
+    def put_away(self, store: BlobStore) -> StoredNodes:
+        """The same with texts and columns in a store."""
+        handle = store.put(self.buffer + self.columns.tobytes())
+        return StoredNodes(self.types, self.languages, self.texts, self.numbers, self.text_size, store, handle)
+
+
+@dataclass(slots=True)
+class StoredNodes:
+    """A `NodeTable` of which the bulk is in a store until `load` fetches it."""
+
+    types: np.ndarray
+    languages: np.ndarray
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    text_size: int
+    store: BlobStore
+    handle: Handle
+
+    def load(self) -> NodeTable:
+        """The nodes as they were."""
+        blob = self.store.get(self.handle)
+        columns = np.frombuffer(blob, np.uint8, offset=self.text_size).view(np.int32).reshape(-1, len(self.types))
+        return NodeTable(self.types, self.languages, blob[: self.text_size], self.texts, self.numbers, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the fields of one node type are written: column and kind by key."""
+
+    type: NodeType
+    code: int
+    columns: Mapping[str, tuple[str, FieldKind]]
+    language: int | None
+
+
+def _plan(node_type: NodeType) -> _Plan:
+    columns: dict[str, tuple[str, FieldKind]] = {}
+    for field in FIELDS[node_type]:
+        for key in field.keys:
+            columns.setdefault(key, (field.column, field.kind))
+    spelled = node_type in (NodeType.FILE, NodeType.CLASS)  # the others have one language, or none
+    language = None if spelled else LANGUAGE_CODES[spelled_language(node_type, {})]
+    return _Plan(node_type, NODE_CODES[node_type], columns, language)
+
+
+_PLANS = {str(node_type): _plan(node_type) for node_type in NodeType}
+
+
+def write_nodes(
+    path: str, language: str, source: SourceText, definitions: list[Definition], order: list[int] | None
+) -> NodeTable:
+    """The nodes of one file in pre-order; `order` is that of `preorder`."""
+    if order is not None:
+        indices = sorted(range(len(definitions)), key=order.__getitem__)
+    else:
+        indices = range(len(definitions))
+    writer = _Writer(source, [definitions[index] for index in indices])
+    folder, _, name = clean_path(path).rpartition("/")
+    if language == TEXT:
+        writer.add_fields(0, {"name": name, "path": folder or "."})
+        return writer.finish(located=False)
+    writer.add_fields(0, {"fileName": name, "filePath": folder} if folder else {"fileName": name})
+    cuts = spans_cut(definitions)
+    for rank, index in enumerate(indices):
+        definition = definitions[index]
+        if rank:
+            writer.add_fields(rank, definition.fields)
+        if definition.node_type in ("Class", "File"):
+            writer.add_clean_text(rank, cuts.get(index, ()))
+    return writer.finish(located=True)
+
+
+class _Writer:
+    """Fills the columns of one file's nodes, which are given in their order."""
+
+    def __init__(self, source: SourceText, definitions: list[Definition]):
+        self.source, self.definitions = source, definitions
+        self.size = len(definitions)
+        spans = np.array([(definition.start, definition.end) for definition in definitions], np.int64)
+        data, offsets = _bytes_and_offsets(source, spans)
+        self.spans, self.offsets = spans, offsets
+        self.stretches = offsets.tolist()
+        self.buffer = bytearray(data)
+        self.types = np.empty(self.size, np.uint8)
+        self.languages = np.empty(self.size, np.uint8)
+        self.texts: dict[str, tuple[list[int], list[int]]] = {}
+        self.interned: dict[str, tuple[int, int]] = {}
+
+    def add_fields(self, index: int, fields: Mapping[str, Any]) -> None:
+        """Writes the fields of a node but its text and place."""
+        plan = _PLANS[self.definitions[index].node_type]
+        language = plan.language
+        self.types[index] = plan.code
+        self.languages[index] = LANGUAGE_CODES[spelled_language(plan.type, fields)] if language is None else language
+        extra = {}
+        for key, value in fields.items():
+            if value is None:
+                continue
+            if key not in plan.columns:
+                extra[key] = value
+                continue
+            column, kind = plan.columns[key]
+            self.put(index, column, self.place(index, value if kind is FieldKind.TEXT else as_json(value)))
+        if extra:
+            self.put(index, EXTRA, self.place(index, as_json(extra)))
+
+    def add_clean_text(self, index: int, cuts: list[tuple[int, int]]) -> None:
+        """Writes the text of a node without what `cuts` takes out of it."""
+        start, end = self.stretches[index]
+        place = start, end - start
+        if cuts:
+            place = self.append(clean_text(self.source.text, self.definitions[index], cuts))
+        self.put(index, "clean_text", place)
+
+    def put(self, index: int, column: str, place: tuple[int, int]) -> None:
+        found = self.texts.get(column)
+        if found is None:
+            found = self.texts[column] = [0] * self.size, [ABSENT] * self.size
+        found[0][index], found[1][index] = place
+
+    def place(self, index: int, value: str) -> tuple[int, int]:
+        """Start and length of a value in the buffer: inside the node's text, as written before, or at the end."""
+        short = len(value) <= _INTERN_LIMIT
+        if short and (known := self.interned.get(value)) is not None:
+            return known
+        data = value.encode("utf-8", "surrogatepass")
+        start = self.buffer.find(data, *self.stretches[index])
+        found = self.append(value) if start < 0 else (start, len(data))
+        if short:
+            self.interned[value] = found
+        return found
+
+    def append(self, value: str) -> tuple[int, int]:
+        data, start = value.encode("utf-8", "surrogatepass"), len(self.buffer)
+        self.buffer += data
+        return start, len(data)
+
+    def finish(self, located: bool) -> NodeTable:
+        """The table; with the places of all nodes but the first if `located`."""
+        rows = [self.offsets[:, 0], self.offsets[:, 1] - self.offsets[:, 0]]
+        for pair in self.texts.values():
+            rows += pair
+        numbers = {}
+        if located and self.size > 1:
+            numbers = _places(self.source, self.spans)
+            rows += numbers.values()
+        columns = np.array(rows, np.int32)
+        return NodeTable(self.types, self.languages, bytes(self.buffer), ("text", *self.texts), tuple(numbers), columns)
+
+
+def _places(source: SourceText, spans: np.ndarray) -> dict[str, np.ndarray]:
+    """The location fields of nodes by column, int64 [n] each; the first node, the file, has none."""
+    starts, ends = spans.T
+    line_starts = np.array(source.line_starts, np.int64)
+    first = np.searchsorted(line_starts, starts, "right")
+    last = np.searchsorted(line_starts, np.where(ends > starts, ends - 1, starts), "right")
+    places = {"start_line": first, "column": starts - line_starts[first - 1], "end_line": last}
+    for column in places.values():
+        column[0] = NO_NUMBER
+    return places
+
+
+def _bytes_and_offsets(source: SourceText, spans: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """The text as UTF-8 (lone surrogates pass), and `spans` of characters as spans of its bytes."""
+    if source.is_ascii:
+        return source.utf8, spans
+    points = np.frombuffer(source.text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    wide = np.flatnonzero(points > 0x7F)
+    points = points[wide]
+    ahead = np.concatenate([[0], np.cumsum(1 + (points > 0x7FF) + (points > 0xFFFF))])
+    lone = ((points >> 11) == 0x1B).any()
+    data = source.text.encode("utf-8", "surrogatepass") if lone else source.utf8
+    return data, spans + ahead[np.searchsorted(wide, spans)]

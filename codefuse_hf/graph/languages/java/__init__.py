@@ -1,0 +1,1 @@
+"""Java: files to definitions and facts, facts to edges."""

@@ -1,0 +1,1 @@
+"""Types of expressions, and the methods that calls run."""

@@ -1,0 +1,541 @@
+"""Calls: from a name, a receiver and arguments to edges, result types and the flow of functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
+from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
+from codefuse_hf.graph.languages.java.types.names import Project, Unit
+from codefuse_hf.graph.languages.java.types.types import (
+    JavaClass,
+    JavaField,
+    JavaMethod,
+    TypeVariable,
+    bindings_of,
+    convertible,
+    erasure,
+    substitute,
+)
+
+_COMPOSING = frozenset({"java.util.stream.Collectors", "java.util.Comparator", "java.util.stream.Collector"})
+
+
+class Calls:
+    """Everything about calls; `Bodies` adds the other instructions."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.methods = Methods(project)
+        self.flow = Flow()
+        self.edges: dict[tuple[str, Ref, Ref], None] = {}
+        self.slot_types: dict[tuple[str, int], Any] = {}
+        self.slot_values: dict[tuple[str, int], Value] = {}
+        self.postponed: list[FunctionValue] = []
+        self._slot_nodes: dict[tuple[str, int], int] = {}
+        self._carrying: dict[JavaClass, bool] = {}
+        self._hubs: dict[tuple, int] = {}
+
+    # -- edges and nodes -------------------------------------------------------------------------------------------------------
+
+    def refer(self, source: Ref, target: Ref | None) -> None:
+        if target is not None and target != source:
+            self.edges[("references", source, target)] = None
+
+    def call_edge(self, caller: Ref, target: Ref | None) -> None:
+        if target is not None:
+            self.edges[("calls", caller, target)] = None
+
+    def slot_node(self, unit: Unit, slot: int) -> int:
+        key = (unit.path, slot)
+        found = self._slot_nodes.get(key)
+        if found is None:
+            found = self._slot_nodes[key] = self.flow.node()
+        return found
+
+    def field_node(self, field: JavaField) -> int:
+        if field.node < 0:
+            field.node = self.flow.node()
+        return field.node
+
+    def result_node(self, method: JavaMethod) -> int:
+        if method.node < 0:
+            method.node = self.flow.node()
+        return method.node
+
+    def carries(self, kind: Any) -> bool:
+        """Whether a value of this type may be, or hold, a function."""
+        if kind is None or type(kind) is TypeVariable:
+            return True
+        while type(kind) is tuple and kind[0] == "[]":
+            kind = kind[1]
+        if type(kind) is not tuple:
+            return kind is None or type(kind) is TypeVariable
+        cls = kind[0]
+        found = self._carrying.get(cls)
+        if found is None:
+            if cls.ref is not None:
+                found = cls.functional_method() is not None or bool(cls.supers and cls.is_open())
+            else:
+                found = (
+                    cls.external
+                    or bool(cls.variables)
+                    or cls.functional_method() is not None
+                    or cls is self.project.object[0]
+                )
+            self._carrying[cls] = found
+        return found
+
+    def settle(self, value: Value, expected: Any) -> None:
+        for function in value.functions:
+            self.settle_function(function, expected)
+
+    def settle_function(self, function: FunctionValue, expected: Any) -> None:
+        raise NotImplementedError
+
+    # -- the kinds of calls ----------------------------------------------------------------------------------------------------
+
+    def call(self, frame: Any, receiver: int, name: str, arguments: tuple) -> Value:
+        values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
+        if receiver >= 0:
+            return self.call_named(frame, frame.values[receiver], name, values)
+        cls = frame.owner
+        while cls is not None:
+            found = cls.named(name)
+            if found:
+                return self.invoke(frame, found, Value(cls.this_type), values, virtual=True)
+            implicit = self.implicit_method(frame, cls, name, values, True)
+            if implicit is not None:
+                return implicit
+            cls = cls.outer
+        found = frame.unit.static_methods(name)
+        if not found and frame.owner is None:
+            found = [m for m in self.project.nowhere.methods.get(name, ()) if m.unit is frame.unit]
+        if found:
+            return self.invoke(frame, found, UNKNOWN, values, virtual=False)
+        return self.call_library(frame, None, UNKNOWN, values, ())
+
+    def call_named(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
+        kind = receiver.type
+        if receiver.kind == PACKAGE:
+            return self.call_library(frame, None, UNKNOWN, values, ())
+        if type(kind) is tuple and kind[0] == "[]":
+            return receiver if name == "clone" else self.call_library(frame, None, receiver, values, ())
+        cls = erasure(kind)
+        if type(cls) is not JavaClass:
+            return self.call_unknown(frame, receiver, name, values)
+        if type(kind) is TypeVariable:
+            bound = kind.unit.bound(kind)
+            receiver = receiver._replace(type=bound if type(bound) is tuple else (cls, ()))
+        found = cls.named(name)
+        if not found and cls.is_interface:
+            found = self.project.object[0].named(name)
+        if found:
+            return self.invoke(frame, found, receiver, values, virtual=receiver.kind != TYPE)
+        implicit = self.implicit_method(frame, cls, name, values, receiver.kind == TYPE)
+        if implicit is not None:
+            return implicit
+        if cls.external:
+            return self.call_unknown(frame, receiver, name, values)
+        return self.call_library(frame, None, receiver, values, ())
+
+    def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
+        """A call on a value of unknown type: by its name, if only one hierarchy of the project has it."""
+        found = (
+            self.methods.by_unique_name(name, len(values))
+            if receiver.kind != TYPE and type(receiver.type) is not str
+            else []
+        )
+        if found and receiver.type is None:
+            return self.invoke(frame, found, Value((found[0].owner, ()), receiver.nodes), values, virtual=True)
+        return self.call_library(frame, None, receiver, values, ())
+
+    def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
+        """What the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""
+        if cls.kind == "record" and not values and name in cls.fields:
+            return self.field_value(frame, cls.fields[name], cls.this_type)
+        if cls.kind == "enum" and static:
+            if name == "values" and not values:
+                return Value(("[]", (cls, ())))
+            if name == "valueOf" and len(values) == 1:
+                return Value((cls, ()))
+        return None
+
+    def super_call(self, frame: Any, of: str | None, name: str, arguments: tuple) -> Value:
+        values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
+        cls = frame.owner
+        if of is not None:
+            named = frame.unit.named_class(frame.environment, of)
+            if type(named) is JavaClass and named.is_interface:
+                return self.invoke(frame, named.named(name), Value(named.this_type), values, virtual=False)
+            cls = named if type(named) is JavaClass else cls
+        found: list[JavaMethod] = []
+        for parent, parent_arguments in cls.supers if cls is not None else ():
+            found = [m for m in parent.named(name) if not m.is_abstract] or parent.named(name)
+            if found:
+                return self.invoke(frame, found, Value((parent, parent_arguments)), values, virtual=False)
+        return self.call_library(frame, None, UNKNOWN, values, ())
+
+    # -- constructors ------------------------------------------------------------------------------------------------------------
+
+    def creation(self, frame: Any, kind: str | None, arguments: tuple, anonymous: int, outer: int) -> Value:
+        values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
+        made = frame.unit.type(frame.environment, kind)
+        if outer >= 0 and kind is not None:
+            around = erasure(frame.values[outer].type)
+            inner = around.member(kind.partition("<")[0]) if type(around) is JavaClass else None
+            if inner is not None:
+                made = (inner, ())
+        if type(made) is not tuple or made[0] == "[]":
+            self.call_library(frame, None, UNKNOWN, values, ())
+            return UNKNOWN
+        self.refer(frame.caller, made[0].ref)
+        made = self.construct(frame, made, values)
+        if anonymous >= 0:
+            own = frame.unit.classes[anonymous]
+            return Value((own, ()), (), (), EXACT, own)
+        return Value(
+            made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0]
+        )
+
+    def construct(self, frame: Any, made: tuple, values: tuple) -> tuple:
+        """Calls a constructor; returns the type with inferred arguments."""
+        cls = made[0]
+        seen: set[JavaClass] = set()
+        while cls not in seen:
+            seen.add(cls)
+            constructors = cls.methods.get("<init>")
+            if constructors:
+                receiver = made if made[0] is cls else (cls, ())
+                if cls.variables and not receiver[1]:
+                    receiver = cls.this_type
+                self.invoke(frame, constructors, Value(receiver, (), (), TYPE), values, virtual=False)
+                if not made[1] and made[0] is cls and cls.variables:
+                    return self.inferred(cls, constructors, values)
+                return made
+            if cls.kind == "record":
+                self.fill_components(cls, values)
+                return made
+            parent = cls.superclass()
+            if parent is None or (parent.ref is None and not parent.methods.get("<init>")):
+                break
+            cls, values = parent, (values if cls.kind == "anonymous" else ())
+        self.call_library(frame, None, UNKNOWN, values, ())
+        return made
+
+    def inferred(self, cls: JavaClass, constructors: list[JavaMethod], values: tuple) -> tuple:
+        """The type of `new C<>(…)`."""
+        bindings: dict = {}
+        for method in self.methods.choose(constructors, list(values), cls.this_type)[:1]:
+            for formal, value in zip(method.unit.parameter_types(method), values, strict=False):
+                self.methods.unify(formal, value.type, set(cls.variables), bindings)
+        return (cls, tuple([bindings.get(variable) for variable in cls.variables])) if bindings else (cls, ())
+
+    def fill_components(self, cls: JavaClass, values: tuple) -> None:
+        fields = [field for field in cls.fields.values() if not field.facts.flags & 1]
+        for field, value in zip(fields, values, strict=False):
+            self.settle(value, cls.unit.field_type(field))
+            if value.nodes:
+                self.flow.connect(value.nodes, self.field_node(field))
+
+    def chain(self, frame: Any, which: str, arguments: tuple, outer: int) -> Value:
+        values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
+        cls = frame.owner
+        if cls is None:
+            return UNKNOWN
+        if which == "this":
+            constructors = cls.methods.get("<init>")
+            if constructors:
+                self.invoke(frame, constructors, Value(cls.this_type, (), (), TYPE), values, virtual=False)
+            return UNKNOWN
+        parent = cls.superclass() if cls.kind not in ("enum", "record") else None
+        if parent is not None and (parent.ref is not None or values):
+            arguments_of = next((given for each, given in cls.supers if each is parent), ())
+            self.construct(frame, (parent, arguments_of), values)
+        return UNKNOWN
+
+    # -- one call --------------------------------------------------------------------------------------------------------------------
+
+    def invoke(self, frame: Any, candidates: list[JavaMethod], receiver: Value, values: tuple, virtual: bool) -> Value:
+        chosen = self.methods.choose(candidates, list(values), receiver.type)
+        if not chosen:
+            return self.call_library(frame, None, receiver, values, ())
+        result: Value | None = None
+        for method in chosen:
+            made = self.invoke_one(frame, method, receiver, values, virtual)
+            result = (
+                made
+                if result is None
+                else Value(result.type if result.type == made.type else None, result.nodes + made.nodes)
+            )
+        return result or UNKNOWN
+
+    def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
+        formals, kind = self.bind(method, receiver, values)
+        if virtual and receiver.kind == EXACT and not method.is_static:
+            target = self.methods.implementation(receiver.exact, method)
+            targets: tuple = (target,) if target.ref is not None else ()
+        elif (virtual and receiver.kind != FUNCTION) or (
+            virtual and receiver.kind == FUNCTION and not method.is_abstract
+        ):
+            targets = self.methods.dispatch(receiver.type, method)
+        else:
+            targets = (method,) if method.ref is not None else ()
+        for target in targets:
+            self.call_edge(frame.caller, target.ref)
+        self.pass_arguments(targets, values)
+        nodes = list(self.result_hub(targets)) if self.carries(kind) else []
+        if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
+            nodes.append(self.add_site(frame, receiver.nodes, values))
+        if method.ref is None:
+            if method.name == "start" and method.owner.name == "java.lang.Thread":
+                self.call_named(frame, receiver, "run", ())
+            made = self.call_library(frame, method, receiver, values, formals)
+            nodes.extend(made.nodes)
+        return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else ())
+
+    def is_functional(self, method: JavaMethod, kind: Any) -> bool:
+        cls = erasure(kind)
+        found = cls.functional_method() if type(cls) is JavaClass else None
+        return found is not None and found.name == method.name
+
+    def add_site(self, frame: Any, nodes: tuple, values: tuple) -> int:
+        result = self.flow.node()
+        self.flow.add_site(nodes, Site(frame.caller, tuple([value.nodes for value in values]), result, False))
+        return result
+
+    def bind(self, method: JavaMethod, receiver: Value, values: tuple) -> tuple[list, Any]:
+        """The parameter types for these arguments, and the type of the result; types the functions among the arguments."""
+        types = method.unit.parameter_types(method)
+        count = len(values)
+        variadic = method.variadic and not (
+            count == len(types)
+            and values
+            and type(values[-1].type) is tuple
+            and convertible(values[-1].type, types[-1], False) == 2
+        )
+        if method.variadic and not variadic and values[-1].type is not None and values[-1].type[0] != "[]":
+            variadic = True
+        owned = bindings_of(receiver.type, method.owner) if not method.is_static else {}
+        raw = owned is None
+        owned = self.methods.close(method.owner.variables, {}) if raw else owned
+        declared = self.methods.formals(method, None, count, variadic)
+        formals = [substitute(each, owned) for each in declared]
+        open_variables = set(method.variables)
+        found: dict = {}
+        for formal, value in zip(formals, values, strict=False):
+            if not value.functions:
+                self.methods.unify(formal, value.type, open_variables, found)
+        for formal, value in zip(formals, values, strict=False):
+            for function in value.functions:
+                unsettled = {**dict.fromkeys(open_variables), **found}
+                self.settle_function(function, substitute(formal, unsettled) if type(formal) is tuple else formal)
+                self.infer_result(formal, function, open_variables, found)
+        if method.result is None and method.name == "<init>":
+            return formals, None
+        result = substitute(method.result, owned)
+        if method.variables:
+            result = substitute(result, self.methods.close(method.variables, found))
+        if method.name == "getClass" and not values:
+            result = (self.project.library["java.lang.Class"], (receiver.type,))
+        return formals, result
+
+    def infer_result(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
+        """What a lambda returns tells the method's type parameters, as R in `map(Function<T, R>)`."""
+        cls = erasure(formal)
+        method = cls.functional_method() if type(cls) is JavaClass else None
+        if method is None or type(formal) is not tuple:
+            return
+        method.unit.parameter_types(method)
+        bindings = bindings_of(formal, method.owner)
+        if bindings:
+            self.methods.unify(substitute(method.result, bindings), function.result, open_variables, found)
+
+    def pass_arguments(self, targets: tuple[JavaMethod, ...], values: tuple) -> None:
+        """Functions among the arguments flow into the parameters of all targets."""
+        for position, value in enumerate(values):
+            if value.nodes and targets:
+                self.flow.connect(value.nodes, self._parameter_hub(targets, position))
+
+    def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
+        """One node in front of the same parameter of several methods."""
+        key = (targets, position)
+        found = self._hubs.get(key)
+        if found is None:
+            found = self._hubs[key] = self.flow.node()
+            for method in targets:
+                slots = method.unit.bodies[method.facts.body][3] if method.facts.body >= 0 else ()
+                if slots:
+                    self.flow.connect((found,), self.slot_node(method.unit, slots[min(position, len(slots) - 1)]))
+        return found
+
+    def result_hub(self, targets: tuple[JavaMethod, ...]) -> tuple[int, ...]:
+        """One node behind the results of several methods."""
+        if len(targets) < 2:
+            return tuple([self.result_node(target) for target in targets])
+        found = self._hubs.get((targets, -1))
+        if found is None:
+            found = self._hubs[(targets, -1)] = self.flow.node()
+            for method in targets:
+                self.flow.connect((self.result_node(method),), found)
+        return (found,)
+
+    # -- the library -----------------------------------------------------------------------------------------------------------------
+
+    def call_library(
+        self, frame: Any, method: JavaMethod | None, receiver: Value, values: tuple, formals: Any
+    ) -> Value:
+        """A call of code outside of the project: it may call the functions that it is given, keep them, or return them."""
+        for value in values:
+            self.settle(value, None)
+        result = self.flow.merge(
+            tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)]))
+        )
+        composes = method is not None and self._composes(method)
+        declared = method.unit.parameter_types(method) if method is not None else ()
+        for position, value in enumerate(values):
+            formal = formals[position] if position < len(formals) else None
+            raw = declared[min(position, len(declared) - 1)] if declared else None
+            if value.nodes:
+                if method is not None and not self._is_function_type(raw) and not self._is_collector(raw):
+                    for node in receiver.nodes:
+                        self.flow.connect(value.nodes, node)
+                elif not composes:
+                    others = tuple(
+                        dict.fromkeys(
+                            [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
+                        )
+                    )
+                    made = self.flow.node()
+                    self.flow.add_site(value.nodes, Site(frame.caller, (others,), made, True))
+                    result = self.flow.merge((*result, made))
+            if method is not None and not composes and value.type is not None and self._is_function_type(raw):
+                self._call_object(frame, value, formal)
+        return Value(None, result)
+
+    def _composes(self, method: JavaMethod) -> bool:
+        owner = method.owner
+        return owner.name in _COMPOSING or (
+            owner.functional_method() is not None and not method.is_abstract and owner.name != "java.lang.Iterable"
+        )
+
+    def _is_function_type(self, kind: Any) -> bool:
+        return type(kind) is tuple and kind[0] != "[]" and kind[0].functional_method() is not None and kind[0].name not in (
+            "java.lang.Iterable", "java.lang.Comparable", "java.lang.AutoCloseable",
+        )  # fmt: skip
+
+    @staticmethod
+    def _is_collector(kind: Any) -> bool:
+        return type(kind) is tuple and kind[0] != "[]" and kind[0].name == "java.util.stream.Collector"
+
+    def _call_object(self, frame: Any, value: Value, formal: Any) -> None:
+        """The library calls an object of a class of the project: `new Thread(new Worker())`."""
+        cls, wanted = erasure(value.type), erasure(formal)
+        if type(cls) is JavaClass and cls.ref is not None and type(wanted) is JavaClass:
+            method = wanted.functional_method()
+            if method is not None and wanted in cls.ancestors():
+                exact = value.kind == EXACT
+                targets = (
+                    (self.methods.implementation(value.exact, method),)
+                    if exact
+                    else self.methods.dispatch(value.type, method)
+                )
+                for target in targets:
+                    self.call_edge(frame.caller, target.ref)
+
+    # -- functions ---------------------------------------------------------------------------------------------------------------------
+
+    def settle_reference(self, function: FunctionValue, formals: tuple, known: bool) -> None:
+        """The methods that `target::name` means where a function with these parameters is expected."""
+        frame = function.frame
+        target, is_super, name = function.reference
+        cls = erasure(target.type)
+        if type(cls) is not JavaClass or target.kind == PACKAGE:
+            return
+        values = [Value(each) for each in formals]
+        found: list[tuple[JavaMethod, int]] = []
+        if name == "new":
+            self.refer(frame.caller, cls.ref)
+            found = [(m, 0) for m in self._constructors(cls, values, known)]
+            function.result = target.type
+        elif target.kind == TYPE:
+            methods = cls.named(name)
+            static, bound = [m for m in methods if m.is_static], [m for m in methods if not m.is_static]
+            found = [(m, 0) for m in (self.methods.choose(static, values, target.type) if known else static)]
+            found += [(m, 1) for m in (self.methods.choose(bound, values[1:], target.type) if known else bound)]
+            if len(found) > 1 and known:  # `T::m` with m(T) static and m(): the other parameters decide
+                found = [each for each in found if len(each[0].facts.parameters) + each[1] == len(values)] or found
+        elif is_super:
+            methods = [m for parent, _ in cls.supers for m in parent.named(name)]
+            found = [(m, 0) for m in (self.methods.choose(methods, values, target.type) if known else methods)]
+        else:
+            methods = cls.named(name)
+            found = [(m, 0) for m in (self.methods.choose(methods, values, target.type) if known else methods)]
+        exact = is_super or target.kind == EXACT
+        for method, skipped in found:
+            method.unit.parameter_types(method)
+            receiver = formals[0] if skipped and formals and erasure(formals[0]) is not None else target.type
+            if name != "new":
+                function.result = self._reference_result(method, receiver, values[skipped:])
+                self.refer(frame.caller, method.ref)
+            if exact:
+                run: tuple = (method,) if is_super else (self.methods.implementation(target.exact, method),)
+            else:
+                run = self.methods.dispatch(receiver, method)
+            for each in run:
+                function.targets[each] = skipped
+        if not found and not cls.external:
+            implicit = self.implicit_method(frame, cls, name, (), False)
+            if implicit is not None:
+                function.result = implicit.type
+
+    def _constructors(self, cls: JavaClass, values: list[Value], known: bool) -> list[JavaMethod]:
+        current: JavaClass | None = cls
+        while current is not None:
+            constructors = current.methods.get("<init>")
+            if constructors:
+                return self.methods.choose(constructors, values, cls.this_type) if known else constructors
+            if current.kind == "record":
+                return []
+            current, values = current.superclass(), []
+        return []
+
+    def _reference_result(self, method: JavaMethod, receiver: Any, values: list[Value]) -> Any:
+        owned = bindings_of(receiver, method.owner)
+        if owned is None:
+            owned = self.methods.close(method.owner.variables, {})
+        found: dict = {}
+        for formal, value in zip(method.parameters, values, strict=False):
+            self.methods.unify(substitute(formal, owned), value.type, set(method.variables), found)
+        result = substitute(method.result, owned)
+        return substitute(result, self.methods.close(method.variables, found)) if method.variables else result
+
+    def call_function(self, site: Site, function: FunctionValue) -> list[tuple[int, int]]:
+        """A function arrives where functions are called: the edges of the graph, and where values flow from here."""
+        edges: list[tuple[int, int]] = []
+        if function.ref is not None:
+            self.call_edge(site.caller, function.ref)
+            self._feed(site, function.parameter_nodes, edges)
+            edges.append((function.result_node, site.result))
+        for method, skipped in function.targets.items():
+            self.call_edge(site.caller, method.ref)
+            if method.facts.body >= 0:
+                slots = method.unit.bodies[method.facts.body][3]
+                nodes = tuple([self.slot_node(method.unit, slot) for slot in slots])
+                self._feed(site, (-1, *nodes) if skipped else nodes, edges)
+            edges.append((self.result_node(method), site.result))
+        return edges
+
+    @staticmethod
+    def _feed(site: Site, parameters: tuple, edges: list[tuple[int, int]]) -> None:
+        for position, parameter in enumerate(parameters):
+            given = (
+                site.arguments[0]
+                if site.callback
+                else site.arguments[min(position, len(site.arguments) - 1)]
+                if site.arguments
+                else ()
+            )
+            if parameter >= 0:
+                edges.extend((node, parameter) for node in given)

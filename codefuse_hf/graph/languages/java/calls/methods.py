@@ -1,0 +1,291 @@
+"""Which methods a call means: overload resolution, and the methods that may run in the end (class hierarchy analysis)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
+from codefuse_hf.graph.languages.java.types.names import Project
+from codefuse_hf.graph.languages.java.types.types import (
+    JavaClass,
+    JavaMethod,
+    TypeVariable,
+    bindings_of,
+    boxed,
+    convertible,
+    erasure,
+    overrides,
+    substitute,
+)
+
+_MOST_TARGETS = 50
+"""A call through a library interface that more classes of the project implement says nothing about this call."""
+
+
+class Value(NamedTuple):
+    """What is known of an expression.
+
+    `kind` is `VALUE`; `EXACT` for an object of exactly the class `exact`, whatever its declared type; `FUNCTION` for nothing but functions; or `TYPE` and
+    `PACKAGE` for names that are no values. `nodes` are where functions may flow from, `functions` those not yet typed.
+    """
+
+    type: Any = None
+    nodes: tuple = ()
+    functions: tuple = ()
+    kind: int = 0
+    exact: Any = None
+
+
+VALUE, EXACT, FUNCTION, TYPE, PACKAGE = range(5)
+UNKNOWN = Value()
+
+
+class Methods:
+    """Overload resolution and dispatch over one project; caches what it finds."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._dispatched: dict[tuple, tuple[JavaMethod, ...]] = {}
+        self._by_name: dict[tuple[str, int], list[JavaMethod]] | None = None
+        self._library_names: set[str] = set()
+
+    # -- overloads -----------------------------------------------------------------------------------------------------------
+
+    def choose(self, candidates: list[JavaMethod], arguments: list[Value], receiver: Any) -> list[JavaMethod]:
+        """The applicable methods of which none is more specific; more than one when argument types are unknown."""
+        count = len(arguments)
+        fitting = [
+            m
+            for m in candidates
+            if len(m.facts.parameters) == count or (m.variadic and count >= len(m.facts.parameters) - 1)
+        ]
+        if len(fitting) <= 1:
+            return fitting
+        for loose, variadic in ((False, False), (True, False), (True, True)):
+            scored = [(self._fits(m, arguments, receiver, loose, variadic), m) for m in fitting]
+            best = max(score for score, _ in scored)
+            if best:
+                return self._most_specific([m for score, m in scored if score == best], arguments, receiver, variadic)
+        return []
+
+    def formals(self, method: JavaMethod, receiver: Any, count: int, variadic: bool) -> list:
+        """Parameter types for `count` arguments, with the receiver's type arguments put in."""
+        types = method.unit.parameter_types(method)
+        bindings = bindings_of(receiver, method.owner)
+        if bindings:
+            types = [substitute(each, bindings) for each in types]
+        if not variadic:
+            return list(types)
+        last = types[-1]
+        element = last[1] if type(last) is tuple and last[0] == "[]" else last
+        return [*types[:-1], *[element] * (count - len(types) + 1)]
+
+    def _fits(self, method: JavaMethod, arguments: list[Value], receiver: Any, loose: bool, variadic: bool) -> int:
+        """2 when the method is applicable, 1 when it may be, 0 when not."""
+        count = len(arguments)
+        if variadic != method.variadic and variadic:
+            return 0
+        if not variadic and len(method.facts.parameters) != count:
+            return 0
+        score = 2
+        for argument, formal in zip(arguments, self.formals(method, receiver, count, variadic), strict=True):
+            if argument.functions:
+                score = min(score, self._function_fits(argument.functions[0], formal))
+            elif argument.type is not None:
+                score = min(score, convertible(argument.type, formal, loose))
+            if not score:
+                return 0
+        return score
+
+    def _function_fits(self, function: FunctionValue, formal: Any) -> int:
+        if formal is None or type(formal) is TypeVariable:
+            return 2
+        if type(formal) is str or formal[0] == "[]":
+            return 0
+        cls = formal[0]
+        if cls.external:
+            return 2
+        method = cls.functional_method()
+        if method is None:
+            return 1 if cls.is_open() else 0
+        if function.arity >= 0:
+            if len(method.facts.parameters) != function.arity:
+                return 0
+            void = method.facts.result == "void"
+            if (function.shape == "value" and void) or (function.shape == "void" and not void and not function.throws):
+                return 0
+            if function.shape == "expression" and function.result == "void" and not void:
+                return 0
+        return 2
+
+    def _most_specific(
+        self, methods: list[JavaMethod], arguments: list[Value], receiver: Any, variadic: bool
+    ) -> list[JavaMethod]:
+        if len(methods) == 1:
+            return methods
+        count = len(arguments)
+        rows = [(m, self.formals(m, receiver, count, variadic)) for m in methods]
+        kept = []
+        for method, formals in rows:
+            beaten = any(
+                other is not method
+                and self._more_specific(theirs, formals, arguments)
+                and not self._more_specific(formals, theirs, arguments)
+                for other, theirs in rows
+            )
+            if not beaten:
+                kept.append(method)
+        kept = kept or methods
+        if len(kept) > 1:
+            concrete = [m for m in kept if not m.is_abstract]
+            known = all(a.type is not None or a.functions for a in arguments)
+            if known and any(overrides(a, b, a.owner) for a in kept for b in kept if a is not b):
+                return concrete[:1] or kept[:1]
+        return kept
+
+    def _more_specific(self, these: list, those: list, arguments: list[Value]) -> bool:
+        for argument, a, b in zip(arguments, these, those, strict=True):
+            if a == b:
+                continue
+            if argument.functions:
+                if not self._more_specific_function(argument.functions[0], a, b):
+                    return False
+            elif argument.type is None and erasure(a) is not erasure(b):
+                return False  # nobody knows which one it is
+            elif convertible(a, b, False) != 2:
+                return False
+        return True
+
+    def _more_specific_function(self, function: FunctionValue, a: Any, b: Any) -> bool:
+        """A function type with a result is preferred for an expression with a value."""
+        if convertible(a, b, False) == 2:
+            return True
+        if type(a) is not tuple or type(b) is not tuple or a[0] == "[]" or b[0] == "[]":
+            return False
+        first, second = a[0].functional_method(), b[0].functional_method()
+        if first is None or second is None:
+            return False
+        first_void, second_void = first.facts.result == "void", second.facts.result == "void"
+        if first_void != second_void:
+            return second_void if function.result != "void" else first_void
+        return False
+
+    # -- inference -----------------------------------------------------------------------------------------------------------
+
+    def unify(self, formal: Any, actual: Any, open_variables: set, bindings: dict) -> None:
+        """Notes in `bindings` what `formal`'s variables must be for a value of type `actual`."""
+        if actual is None or actual == "null" or actual == "void":
+            return
+        if type(formal) is TypeVariable:
+            if formal in open_variables:
+                actual = boxed(actual, self.project.library)
+                known = bindings.get(formal)
+                if known is None or (known != actual and convertible(known, actual, False) == 2):
+                    bindings[formal] = actual
+            return
+        if type(formal) is not tuple:
+            return
+        if formal[0] == "[]":
+            if type(actual) is tuple and actual[0] == "[]":
+                self.unify(formal[1], actual[1], open_variables, bindings)
+            return
+        actual = boxed(actual, self.project.library)
+        if type(actual) is TypeVariable:
+            actual = actual.unit.bound(actual)
+        if type(actual) is not tuple or actual[0] == "[]" or not formal[1]:
+            return
+        inherited = bindings_of(actual, formal[0])
+        if inherited:
+            for variable, argument in zip(formal[0].variables, formal[1], strict=False):
+                self.unify(argument, inherited.get(variable), open_variables, bindings)
+
+    def close(self, variables: tuple, bindings: dict) -> dict:
+        """`bindings` with the variables that nothing is known of at their bounds."""
+        for variable in variables:
+            if variable not in bindings:
+                bound = variable.unit.bound(variable)
+                bindings[variable] = (
+                    None if bound is None or (type(bound) is tuple and bound[0] != "[]" and bound[1]) else bound
+                )
+        return bindings
+
+    # -- dispatch --------------------------------------------------------------------------------------------------------------
+
+    def dispatch(self, receiver: Any, method: JavaMethod) -> tuple[JavaMethod, ...]:
+        """The methods of the project that a call of `method` on a value of type `receiver` may run.
+
+        These are the implementations in all concrete classes at or below the receiver's, and the method itself when it
+        is abstract: then it is what the call names.
+        """
+        kind = erasure(receiver)
+        cls = kind if type(kind) is JavaClass else method.owner
+        if method.owner not in cls.ancestors():
+            cls = method.owner
+        arguments = receiver[1] if type(receiver) is tuple and receiver[0] is cls else ()
+        key = (cls, method, arguments)
+        found = self._dispatched.get(key)
+        if found is None:
+            found = self._dispatched[key] = self._targets(cls, method, arguments)
+        return found
+
+    def _targets(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> tuple[JavaMethod, ...]:
+        if method.is_static or method.flags & 8 or method.name == "<init>":
+            return (method,) if method.ref is not None else ()
+        if cls is self.project.object[0]:
+            return ()  # every class has these methods
+        found: dict[JavaMethod, None] = {}
+        if method.ref is not None and method.is_abstract:
+            found[method] = None
+        if not self._is_abstract(cls):
+            found[self.implementation(cls, method)] = None
+        if not cls.is_final:
+            for child in cls.descendants():
+                if not self._is_abstract(child) and self._compatible(child, cls, arguments):
+                    found[self.implementation(child, method)] = None
+        if not found:
+            found[method] = None
+        targets = tuple([m for m in found if m.ref is not None])
+        if method.ref is None and cls.ref is None and len(targets) > _MOST_TARGETS:
+            return ()
+        return targets
+
+    @staticmethod
+    def _is_abstract(cls: JavaClass) -> bool:
+        if cls.facts is None:
+            return False
+        if cls.kind == "enum":  # constants with bodies implement what is abstract
+            return False
+        return cls.is_interface or bool(cls.facts.flags & 2)
+
+    def _compatible(self, child: JavaClass, cls: JavaClass, arguments: tuple) -> bool:
+        """Whether a value of static type `cls<arguments>` may be a `child`: `Handler<A>` is no `Handler<B>`."""
+        for actual, wanted in zip(child.ancestors().get(cls, ()), arguments, strict=False):
+            if type(actual) is not tuple or type(wanted) is not tuple or actual[0] == "[]" or wanted[0] == "[]":
+                continue
+            if not convertible(actual, wanted, False) and not convertible(wanted, actual, False):
+                return False
+        return True
+
+    def implementation(self, cls: JavaClass, method: JavaMethod) -> JavaMethod:
+        """What runs when `method` is called on an object of exactly this class."""
+        fallback = method
+        for found in cls.named(method.name):
+            if found is method or overrides(found, method, cls):
+                if not found.is_abstract:
+                    return found
+                fallback = found
+        return fallback
+
+    def by_unique_name(self, name: str, count: int) -> list[JavaMethod]:
+        """The methods that a call on an unknown receiver may mean, if all of this name belong to one hierarchy."""
+        if self._by_name is None:
+            self._by_name = {}
+            for unit in self.project.units:
+                for method in unit.methods:
+                    self._by_name.setdefault((method.name, len(method.facts.parameters)), []).append(method)
+            self._library_names = {m.name for unit in self.project.library_units for m in unit.methods}
+        found = self._by_name.get((name, count), [])
+        if not 0 < len(found) <= 20 or name in self._library_names or any(m.is_static for m in found):
+            return []
+        roots = [m for m in found if all(m.owner in other.owner.ancestors() for other in found)]
+        return roots[:1]

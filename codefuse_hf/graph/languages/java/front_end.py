@@ -1,0 +1,65 @@
+"""Java: the front end of the code graph for `.java` files.
+
+Per file (`reading/extract.py`, `reading/code.py`): definitions, and the code as flat instructions. Over all files: names and
+inheritance (`types/names.py`), then the types of all expressions, calls by overload resolution and class hierarchy analysis
+(`calls/bodies.py`, `calls/calls.py`, `calls/methods.py`), and where lambdas and method references flow (`calls/function_flow.py`).
+
+What the edges mean:
+
+* `calls` go from the innermost method or lambda, for initializers from the class, to every method of the project that may
+  run, and to the abstract method that the call names. Making an object calls the constructor that is written in the
+  source (an implicit one leads to that of the superclass). `for` over a class of the project calls `iterator()`,
+  `hasNext()` and `next()`, try with resources `close()`. Functions that are given to code outside of the project are
+  called from where they are given.
+* `imports` go from the file to what its imports name, and to the types of the own package and of `import p.*` that are used.
+* `references` are all other uses of classes, fields and methods.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+
+from codefuse_hf.graph.languages.base import FileFacts, LanguageFrontEnd, Ref
+from codefuse_hf.graph.languages.java.calls.bodies import Bodies
+from codefuse_hf.graph.languages.java.reading.extract import extract
+from codefuse_hf.graph.languages.java.types.names import Project
+from codefuse_hf.graph.languages.source_text import SourceText
+
+_DEPTH = 50_000
+
+
+class JavaFrontEnd(LanguageFrontEnd):
+    """Java, up to the language level that the installed grammar knows."""
+
+    name = "java"
+    suffixes = (".java",)
+    grammar = "java"
+
+    def extract(self, path: str, source: SourceText) -> FileFacts:
+        return extract(path, source)
+
+    def resolve(self, project: Mapping[str, FileFacts]) -> Iterable[tuple[str, Ref, Ref]]:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _DEPTH))
+        try:
+            return _resolve(project)
+        finally:
+            sys.setrecursionlimit(limit)
+
+
+def _resolve(files: Mapping[str, FileFacts]) -> list[tuple[str, Ref, Ref]]:
+    if not files:
+        return []
+    project = Project(files)
+    bodies = Bodies(project)
+    bodies.run()
+    for unit in project.units:
+        for source, environment, text in unit.mentions:
+            caller = Ref(unit.path, source)
+            for cls in unit.classes_in(environment, text):
+                bodies.refer(caller, cls.ref)
+    return [*bodies.edges, *project.inheritance(), *project.imports()]
+
+
+FRONT_END = JavaFrontEnd()

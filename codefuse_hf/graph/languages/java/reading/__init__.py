@@ -1,0 +1,1 @@
+"""One Java file: syntax to definitions and flat instructions."""

@@ -1,0 +1,1 @@
+"""Types of the project: classes, their members, and what names stand for."""

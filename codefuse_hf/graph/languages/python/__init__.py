@@ -1,0 +1,1 @@
+"""Python: files to definitions and facts, facts to edges."""

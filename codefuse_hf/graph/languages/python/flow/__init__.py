@@ -1,0 +1,1 @@
+"""Where values flow and what is called."""

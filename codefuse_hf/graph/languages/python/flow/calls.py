@@ -1,0 +1,255 @@
+"""Calls: what is called at a place, how arguments meet parameters, and what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codefuse_hf.graph.languages.python.flow.attributes import Attributes
+from codefuse_hf.graph.languages.python.flow.declarations import Signature
+from codefuse_hf.graph.languages.python.flow.values import (
+    Arguments,
+    Kind,
+    call_back,
+)
+from codefuse_hf.graph.languages.python.reading.facts import Constant
+
+
+class Calls(Attributes):
+    """Mixin of `Solver`: calls."""
+
+    def invoke(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
+        """`value` is called at place `key` by `caller`; what it returns reaches `target`."""
+        kind = self.kinds[value]
+        if kind == Kind.FUNCTION:
+            self.call_function(key, caller, value, arguments, target)
+        elif kind == Kind.BOUND:
+            self.invoke(key, caller, self.first[value], arguments.after(self.second[value]), target)
+        elif kind == Kind.CLASS:
+            self.instantiate(key, caller, value, arguments, target)
+        elif kind == Kind.INSTANCE:
+            self.call_method(key, caller, value, "__call__", arguments, target)
+        elif kind == Kind.BUILTIN:
+            self.call_builtin(key, caller, self.first[value], arguments, target)
+        elif kind == Kind.METHOD:
+            self.call_container_method(key, caller, self.first[value], self.second[value], arguments, target)
+        elif kind == Kind.PARTIAL:
+            self._call_partial(key, caller, value, arguments, target)
+        elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
+            self.invoke(key, caller, self.first[value], arguments, target)
+
+    def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
+        """The step of `call_back`."""
+        self.invoke(key, caller, value, Arguments.of_plain(plain), target)
+
+    # -- functions -----------------------------------------------------------------------------------------------------------------
+
+    def call_function(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
+        owner, index = self.first[value], self.second[value]
+        self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
+        signature: Signature = self.ask("signature", owner, index)
+        mark = (key, value, len(arguments.prefix))
+        if not self.first_time(mark):
+            self._bind_prefix(owner, index, signature, arguments, target)
+            return
+        self.bind_arguments(owner, index, signature, arguments)
+        if signature.is_generator:
+            self.add(target, self.value(Kind.GENERATOR, owner, index))
+        else:
+            self.flow(self.returned(owner, index), target)
+        for position in signature.returned_parameters:
+            self._return_argument(owner, index, signature, position, arguments, target)
+
+    def _bind_prefix(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> None:
+        """A call that is known already, with another receiver."""
+        parameters = signature.parameters
+        for position, value in enumerate(arguments.prefix):
+            if position < len(parameters) and parameters[position][1] < 2:
+                self.add(self.parameter(owner, function, position), value)
+                if position in signature.returned_parameters:
+                    self.add(target, value)
+
+    def _return_argument(
+        self, owner: int, function: int, signature: Signature, position: int, arguments: Arguments, target: int
+    ) -> None:
+        """A parameter that is returned as it is: this call gets its own argument back, not everybody's."""
+        name, kind, _ = signature.parameters[position]
+        if (
+            kind == 2
+            or kind == 4
+            or any(star for star, _ in arguments.positional)
+            or any(n is None for n, _ in arguments.keywords)
+        ):
+            self.flow(self.parameter(owner, function, position), target)
+            return
+        if kind < 2 and position < len(arguments.prefix):
+            self.add(target, arguments.prefix[position])
+        elif kind < 2 and position - len(arguments.prefix) < len(arguments.positional):
+            self.give(arguments.positional[position - len(arguments.prefix)][1], target)
+        else:
+            named = [a for n, a in arguments.keywords if n == name]
+            for argument in named:
+                self.give(argument, target)
+            if not named:
+                self.flow(self.parameter(owner, function, position), target)
+
+    def bind_arguments(self, owner: int, function: int, signature: Signature, arguments: Arguments) -> None:
+        parameters, count, _, _, (rest, named) = signature
+        position = 0
+        for value in arguments.prefix:
+            if position < count:
+                self.add(self.parameter(owner, function, position), value)
+            elif rest >= 0:
+                self.add(self.field(self.value(Kind.OBJECT, owner, rest), position - count), value)
+            position += 1
+        for star, argument in arguments.positional:
+            if star:
+                if type(argument) is int and argument:
+                    self.on(argument, ("star_argument", owner, function, position))
+                # What follows a star can land anywhere after it; this is where it lands for sure.
+                position = max(position, count)
+                continue
+            if position < count:
+                self._give_parameter(argument, owner, function, position, parameters[position])
+            elif rest >= 0:
+                self.give(argument, self.field(self.value(Kind.OBJECT, owner, rest), position - count))
+            position += 1
+        for name, argument in arguments.keywords:
+            if name is None:
+                if argument:
+                    self.on(argument, ("star_keywords", owner, function))
+                continue
+            for place, parameter in enumerate(parameters):
+                if parameter[0] == name and parameter[1] in (1, 3):
+                    self._give_parameter(argument, owner, function, place, parameter)
+                    break
+            else:
+                if named >= 0:
+                    self.give(argument, self.field(self.value(Kind.OBJECT, owner, named), name))
+
+    def _give_parameter(self, argument: Any, owner: int, function: int, position: int, parameter: tuple) -> None:
+        if type(argument) is int:
+            if argument:
+                self.flow(argument, self.parameter(owner, function, position))
+        elif parameter[2]:
+            self.give(argument, self.parameter(owner, function, position))
+
+    def star_argument(self, value: int, owner: int, function: int, position: int) -> None:
+        """`*argument`: the items of a known sequence land on parameter after parameter."""
+        _, count, _, _, (rest, _) = self.ask("signature", owner, function)
+        packed = self.value(Kind.OBJECT, owner, rest) if rest >= 0 else None
+        if self.kinds[value] != Kind.OBJECT:
+            item = self.elements_of(value)
+            if item is not None:
+                for place in range(position, count):
+                    self.flow(item, self.parameter(owner, function, place))
+                if packed is not None:
+                    self.flow(item, self.rest(packed))
+            return
+        known = max((k for k in self.fields_of(value) if type(k) is int), default=-1) + 1
+        for offset in range(max(known, min(count - position, 6))):
+            place = position + offset
+            if place < count:
+                self.flow(self.field(value, offset), self.parameter(owner, function, place))
+            elif packed is not None and packed != value:
+                self.flow(self.field(value, offset), self.field(packed, place - count))
+        if packed is not None and packed != value:
+            for offset in range(count - position if count > position else 0, 6):
+                self.flow(self.field(value, offset), self.field(packed, position + offset - count))
+            self.flow(self.rest(value), self.rest(packed))
+        for place in range(position, count):
+            self.flow(self.rest(value), self.parameter(owner, function, place))
+
+    def star_keywords(self, value: int, owner: int, function: int) -> None:
+        """`**argument`: the items of a known dictionary land on the parameters of their names."""
+        if self.kinds[value] != Kind.OBJECT:
+            return
+        signature: Signature = self.ask("signature", owner, function)
+        named = signature.variadic_sites[1]
+        packed = self.value(Kind.OBJECT, owner, named) if named >= 0 else -1
+        names = set()
+        for position, (name, kind, _) in enumerate(signature.parameters):
+            if kind in (1, 3):
+                names.add(name)
+                variable = self.parameter(owner, function, position)
+                self.flow(self.field(value, name), variable)
+                self.flow(self.rest(value), variable)
+        if packed >= 0 and packed != value:
+            self.watch(value, ("fields", packed, frozenset(names)))
+            self.flow(self.rest(value), self.rest(packed))
+
+    # -- classes -------------------------------------------------------------------------------------------------------------------
+
+    def instantiate(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
+        """A class is called: its `__new__` and `__init__` are, and an instance comes back."""
+        owner, index = self.first[value], self.second[value]
+        instance = self.value(Kind.INSTANCE, owner, index)
+        self.add(target, instance)
+        self.use_class(caller, owner, index)
+        meta = self.metaclass(owner, index)
+        if meta is not None:
+            self.member_of_class((*key, "meta"), caller, meta, "__call__", value, arguments, target)
+        self.member_of_class((*key, "new"), caller, (owner, index), "__new__", value, arguments, target)
+        found = self.find_member(owner, index, "__init__")
+        if found is not None:
+            ignored = self.new(("init", target))
+            self.call_member(found, (*key, "init"), caller, "__init__", instance, arguments, ignored)
+        else:
+            self._fill_fields(key, caller, instance, arguments)
+
+    def _fill_fields(self, key: tuple, caller: int, instance: int, arguments: Arguments) -> None:
+        """The generated constructor of a dataclass or a named tuple."""
+        owner, index = self.first[instance], self.second[instance]
+        names = self.ask("fields", owner, index)
+        if names is None:
+            return
+        for (star, argument), name in zip(arguments.positional, names, strict=False):
+            if star:
+                break
+            self.give(argument, self.instance_variable(instance, name))
+        for name, argument in arguments.keywords:
+            if name is not None:
+                self.give(argument, self.instance_variable(instance, name))
+        if self.find_member(owner, index, "__post_init__") is not None:
+            ignored = self.new(("post", instance))
+            self.call_method((*key, "post"), caller, instance, "__post_init__", Arguments(), ignored)
+
+    # -- functools.partial -----------------------------------------------------------------------------------------------------------
+
+    def make_partial(self, key: tuple, callee: int, positional: tuple, keywords: tuple) -> int:
+        """A PARTIAL value. It carries what others must know: which arguments there are, and literals; the variables stay here."""
+        arguments = (*positional, *keywords)
+        shape = tuple([(word, _described(argument)) for word, argument in arguments])
+        variables = (callee, *[argument if type(argument) is int else 0 for _, argument in arguments])
+        number = self.state.partials.setdefault((key, shape, variables), len(self.state.partials))
+        return self.value(Kind.PARTIAL, self.slot, (number, shape, len(positional)))
+
+    def partial_variables(self, number: int) -> tuple[int, ...]:
+        """The callee of a partial made in this file, then its arguments."""
+        return list(self.state.partials)[number][2]
+
+    def partial_variable(self, value: int, position: int) -> int:
+        return self.shared(self.first[value], "partial", self.second[value][0], position)
+
+    def _call_partial(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
+        number, shape, count = self.second[value]
+        mark = self.first[value], number
+        if mark in key:
+            return  # a partial of itself
+        early: list[tuple[Any, Any]] = []
+        for position, (word, known) in enumerate(shape, 1):
+            if known is None:
+                source = self.partial_variable(value, position)
+            else:
+                source = Constant(known[2]) if known[1] else 0
+            early.append((word, source))
+        merged = Arguments(
+            (*early[:count], *arguments.positional), (*early[count:], *arguments.keywords), arguments.prefix
+        )
+        self.on(self.partial_variable(value, 0), call_back((*key, mark), caller, merged, target))
+
+
+def _described(argument: Any) -> tuple | None:
+    """An argument without its variable: None for one, else (type, whether it is a literal, literal)."""
+    if isinstance(argument, Constant):
+        return type(argument.value).__name__, True, argument.value
+    return None if type(argument) is int and argument else ("int", False, 0)

@@ -1,0 +1,326 @@
+"""Runs the data-flow program of a file, until no value reaches a new variable, and collects its calls and references.
+
+Values are functions, classes, instances (one per class), bound methods, modules, containers (one per display) and the like, interned as integers. Calls
+link arguments to parameters and results to call sites as their targets become known, so the call graph and the flow of values are found together.
+Fall-backs for what the project itself never calls (methods of a library, for instance) come in later phases, once everything that is known has spread.
+
+Files run one by one and send each other what concerns the other; python/flow/rounds.py says when.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from codefuse_hf.graph.languages.python.flow.builtins import Builtins
+from codefuse_hf.graph.languages.python.flow.states import FileState
+from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
+from codefuse_hf.graph.languages.python.reading.facts import Op
+
+_COMMON_METHODS = frozenset(
+    name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
+) | frozenset(
+    [
+        "read",
+        "write",
+        "close",
+        "flush",
+        "seek",
+        "readline",
+        "readlines",
+        "writelines",
+        "open",
+        "send",
+        "recv",
+        "start",
+        "join",
+        "run",
+        "submit",
+        "result",
+        "acquire",
+        "release",
+    ]
+)
+
+
+class Solver(Builtins):
+    """Runs files over `structure`."""
+
+    def start(self, slot: int) -> FileState:
+        """Seeds a file and runs it for the first time; messages are in `out`."""
+        state = FileState(slot, self.structure.program(slot), self.structure.facts[slot].variables)
+        self.enter_file(state)
+        self._seed()
+        self._run()
+        return state
+
+    def receive(self, state: FileState, messages: Mapping[int, Any]) -> None:
+        """Takes in messages by sender and runs the file; its own messages are in `out`."""
+        self.enter_file(state)
+        for sender, pairs in messages.items():
+            self.deliver(sender, pairs)
+        self._run()
+
+    def fall_back(self, state: FileState, is_first: bool) -> None:
+        """Ends a phase for one file: what has stayed empty gets its fall-back. Messages are in `out`."""
+        self.enter_file(state)
+        if is_first:
+            self._expect()
+        pending, self.later = self.later, []
+        state.later = self.later
+        for entry in pending:
+            self._fall_back(entry)
+        self._run()
+
+    def unknown_calls(self, state: FileState) -> list[tuple[int, str]]:
+        """(caller, name) of the method calls on parameters that nothing is known of."""
+        facts = self.structure.facts[state.slot]
+        found: dict[tuple[int, str], None] = {}
+        starts, operations = state.program.starts, state.program.operations
+        functions = facts.functions
+        for label in functions.present():
+            for _, kind, variable in functions.parameters(label):
+                if kind in (2, 4) or state.points[variable]:
+                    continue
+                for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
+                    if operations[i] == Op.ATTRIBUTE:
+                        name, _, caller, is_callee = state.program.loads[operations[i + 1]]
+                        if is_callee and name not in _COMMON_METHODS and not name.startswith("__"):
+                            found[caller, name] = None
+        return list(found)
+
+    # -- seeds ---------------------------------------------------------------------------------------------------------------------
+
+    def _seed(self) -> None:
+        facts, slot = self.facts, self.slot
+        for seed in self.program.seeds:
+            variable, kind, payload = seed[0], seed[1], seed[2]
+            if kind == "function":
+                value = self.value(Kind.FUNCTION, slot, payload)
+            elif kind == "class":
+                value = self.value(Kind.CLASS, slot, payload)
+            elif kind == "object":
+                value = self.value(Kind.OBJECT, slot, payload)
+            else:
+                value = self.constant(payload)
+                self.points[variable] = (value,)
+                self.work.append((variable, value))
+                continue
+            self.add(variable, value)
+        for statement in facts.imports:
+            if statement.name != "*":
+                self._seed_import(statement.variable, statement)
+        for index in facts.classes.in_order():
+            self._create_class(index)
+        for name, variable in facts.cells.items():
+            if name in facts.exports:
+                continue
+            found = self.ask("exported", slot, name)
+            if found >= 0:
+                self.flow(self.shared(found, "attribute", name), variable)
+            elif name in self.builtin_names:
+                self.add(variable, self.value(Kind.BUILTIN, name))
+
+    def _seed_import(self, variable: int, statement: Any) -> None:
+        module, entities = self.ask(
+            "import", self.slot, statement.level, statement.module, statement.name, statement.whole
+        )
+        if module is not None:
+            self.module_member(module[0], module[1], statement.name, variable)
+        for entity in entities:
+            self.add_entity(variable, entity)
+
+    def _create_class(self, index: int) -> None:
+        """A class statement calls its metaclass's `__new__` and `__init__`, and its base's `__init_subclass__`."""
+        classes = self.facts.classes
+        if not classes.is_derived(index):
+            return
+        made = self.value(Kind.CLASS, self.slot, index)
+        ignored = self.new(("class", "created"))
+        caller = classes.caller(index)
+        meta = self.metaclass(self.slot, index)
+        if meta is not None:
+            owner = self.value(Kind.CLASS, *meta)
+            self.member_of_class(("new", index), caller, meta, "__new__", owner, Arguments(), ignored)
+            self.member_of_class(("init", index), caller, meta, "__init__", made, Arguments(), ignored)
+        name = "__init_subclass__"
+        found = self.ask("member_after", self.slot, index, name, self.slot, index)
+        if found is not None:
+            self.member_of_class(("subclass", index), caller, found[:2], name, made, Arguments(), ignored)
+
+    # -- running -----------------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        work, queued = self.work, self.queued
+        add, copies, steps, methods, subscribers = self.add, self.copies, self.steps, _METHODS, self.subscribers
+        static, variables, steps_of = _OPERATIONS, self.facts.variables, self.state.steps_of
+        starts, operations = self.program.starts, self.program.operations
+        while work or queued:
+            while queued:
+                step, value = queued.popleft()
+                methods[step[0]](self, value, *step[1:])
+            if not work:
+                break
+            variable, value = work.popleft()
+            if 0 < variable < variables:
+                for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
+                    code = operations[i]
+                    if code == 0:
+                        add(operations[i + 1], value)
+                    else:
+                        static[code](self, operations[i + 1], operations[i + 2], value)
+            targets = copies.get(variable)
+            if targets is not None:
+                if targets.__class__ is int:
+                    add(targets, value)
+                else:
+                    for target in array("q", targets) if targets.__class__ is bytes else targets:
+                        add(target, value)
+            later = steps.get(variable)
+            if later is not None:
+                if later.__class__ is tuple:
+                    queued.append((later, value))
+                else:
+                    queued.extend([(step, value) for step in steps_of(variable)])
+            listeners = subscribers.get(variable)
+            if listeners:
+                pairs = iter(array("q", listeners) if listeners.__class__ is bytes else listeners)
+                for receiver, number in zip(pairs, pairs, strict=True):
+                    self.send(receiver, number, value)
+
+    def _on_attribute(self, a: int, b: int, value: int) -> None:
+        name, target, caller, is_callee = self.program.loads[a]
+        self.load_attribute(caller, value, name, target, is_callee)
+
+    def _on_call(self, a: int, b: int, value: int) -> None:
+        caller, _, target, positional, keywords, decorates = self.program.calls[a]
+        if decorates:
+            raw = self.new(("decorated", target))
+            if raw not in self.steps:
+                self.steps[raw] = ("take_decorated", target, positional[0][1])
+            target = raw
+        self.invoke((a,), caller, value, Arguments(positional, keywords), target)
+
+    def _on_set_attribute(self, a: int, b: int, value: int) -> None:
+        name, source, caller = self.program.items[a]
+        self.store_attribute(caller, value, name, source)
+
+    def _on_get_item(self, a: int, b: int, value: int) -> None:
+        key, target, caller = self.program.items[a]
+        self.get_item(("item", a), caller, value, key, target)
+
+    def _on_set_item(self, a: int, b: int, value: int) -> None:
+        key, source, caller = self.program.items[a]
+        self.set_item(("item", a), caller, value, key, source)
+
+    def _on_iterate(self, a: int, b: int, value: int) -> None:
+        self.iterate(b, value, a)
+
+    def _on_unpack(self, a: int, b: int, value: int) -> None:
+        key, target, caller = self.program.items[a]
+        self.unpack(a, caller, value, key, target)
+
+    def _on_call_method(self, a: int, b: int, value: int) -> None:
+        name = self.program.names[a]
+        if name:
+            self.implicit(b, value, name)
+
+    def _on_operator(self, a: int, b: int, value: int) -> None:
+        method, target, caller = self.program.items[a]
+        self.operator(("operator", a), caller, value, method, b, target)
+
+    def _on_enter(self, a: int, b: int, value: int) -> None:
+        self.enter(b, value, a)
+
+    def _on_super(self, a: int, b: int, value: int) -> None:
+        self.add(b, self.value(Kind.SUPER, self.value(Kind.CLASS, self.slot, a), value))
+
+    def _on_raise(self, a: int, b: int, value: int) -> None:
+        if self.kinds[value] == Kind.CLASS:
+            self.instantiate(("raise", b, value), b, value, Arguments(), self.new(("raised", value)))
+
+    def _on_catch(self, a: int, b: int, value: int) -> None:
+        self.catch(value, a)
+
+    def _on_await(self, a: int, b: int, value: int) -> None:
+        self.add(a, value)
+        self.implicit(b, value, "__await__")
+
+    def take_decorated(self, value: int, target: int, given: int) -> None:
+        """What a decorator returns, less the functions that it was given elsewhere: those come from mixing its calls."""
+        function = value
+        while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
+            function = self.first[function]
+        if self.kinds[function] == Kind.FUNCTION and self.ask(
+            "is_decorated", self.first[function], self.second[function]
+        ):
+            own = self.points[given]
+            if function not in own and value not in own:
+                return
+        self.add(target, value)
+
+    # -- phases ----------------------------------------------------------------------------------------------------------------------
+
+    def _expect(self) -> None:
+        """Notes what gets a fall-back when it is still empty at the end: decorated names, and `self` and annotated parameters of functions nobody calls."""
+        for result, _, inner in self.facts.decorated:
+            self.later.append(("decorated", result, inner))
+        self.later += [("function", number, 0) for number in self.facts.functions.in_order()]
+
+    def _fall_back(self, entry: tuple) -> None:
+        kind, a, b = entry
+        if kind == "decorated":
+            if not self.points[a]:
+                self.flow(b, a)
+        elif kind == "function":
+            self._assume_called(a)
+        elif kind == "key":
+            getattr(self, a)(*b)
+
+    def _assume_called(self, function: int) -> None:
+        slot, functions, points = self.slot, self.facts.functions, self.points
+        returned = functions.returned(function)
+        if not points[returned] and not functions.yielded(function):
+            annotation = functions.annotation(function, -1)
+            if annotation is not None:
+                self._add_instances(returned, annotation)
+        name, owner = functions.name(function), functions.owner(function)
+        for position, (_, kind, variable) in enumerate(functions.parameters(function)):
+            if points[variable]:
+                continue
+            if position == 0 and owner >= 0 and kind < 2:
+                namespace = self.structure.class_(slot, owner).namespace
+                if name not in namespace:
+                    continue
+                kinds = {self.kinds[v] for v in points[namespace[name]]}
+                if Kind.STATIC in kinds:
+                    continue
+                if Kind.CLASSMETHOD in kinds or name in ("__new__", "__init_subclass__", "__class_getitem__"):
+                    self.add(variable, self.value(Kind.CLASS, slot, owner))
+                else:
+                    self.add(variable, self.value(Kind.INSTANCE, slot, owner))
+                    for heir in self.ask("heirs", slot, owner, name):
+                        self.add(variable, self.value(Kind.INSTANCE, *heir))
+            elif kind not in (2, 4):
+                annotation = functions.annotation(function, position)
+                if annotation is not None:
+                    self._add_instances(variable, annotation)
+
+    def _add_instances(self, variable: int, annotation: tuple) -> None:
+        for place in self.ask("annotated", self.slot, annotation):
+            self.add(variable, self.value(Kind.INSTANCE, *place))
+
+
+_OPERATIONS = [getattr(Solver, f"_on_{op.name.lower()}", None) for op in Op]
+"""The method for each operation of a file's program, by its code."""
+
+
+class _Methods(dict[str, Callable]):
+    def __missing__(self, name: str) -> Callable:
+        self[name] = method = getattr(Solver, name)
+        return method
+
+
+_METHODS = _Methods()
+"""The method for each step, by its name."""

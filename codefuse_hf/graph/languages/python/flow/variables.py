@@ -1,0 +1,294 @@
+"""Values and variables of the solver, and how values move: inside a file along its tables, between files as messages.
+
+Everything that happens to one file happens in its own `FileState`, from its facts, the answers of the `Structure` and the messages it gets, in this order.
+So a file's run can be repeated by itself: that is what makes an update cost time in what changed (python/flow/rounds.py). And a state is plain data, so that it
+can be put away while other files run: that is what keeps a build small (python/flow/states.py).
+
+The variables of a file are numbered in its state: those of its program first, then what comes up while it runs. A variable that other files know has a name,
+too: a tuple of the file, what kind of variable it is, and labels. Names that files use of each other have numbers which stay the same over runs
+(`file << SHIFT | count`); a file knows another one's variable as the negative of that number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from typing import Any
+
+from codefuse_hf.graph.languages.python.flow.declarations import Place, Structure
+from codefuse_hf.graph.languages.python.flow.states import FileState, Step
+from codefuse_hf.graph.languages.python.flow.values import SHIFT, Kind
+from codefuse_hf.graph.languages.python.reading.facts import Constant
+
+SUBSCRIBE, EXISTS = -1, -2
+"""Messages are pairs (variable, value). In place of a value: the sender wants the variable's values; the variable has come into being."""
+
+MAX_VALUES = 12
+"""Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
+MAX_CONTAINERS = 6
+"""Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
+
+_CONSTANT = Kind.CONSTANT
+_CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
+
+
+class Flows:
+    """The part of the solver that moves values; at any time it works on one file's state."""
+
+    def __init__(self, structure: Structure):
+        self.structure = structure
+        self.values: dict[tuple[int, Any, Any], int] = {}
+        self.kinds: list[int] = []
+        self.first: list[Any] = []
+        self.second: list[Any] = []
+        self.numbers: dict[tuple, int] = {}
+        self.names: dict[int, list[tuple]] = {}
+        self.out: dict[int, list[int]] = {}
+        self.work: deque[tuple[int, int]] = deque()
+        self.queued: deque[tuple[Step, int]] = deque()
+        self.slot = -1
+
+    def enter_file(self, state: FileState) -> None:
+        """Makes `state` the one that is worked on; its messages go to `out`, which starts empty."""
+        self.state, self.slot = state, state.slot
+        self.facts, self.program = self.structure.facts[state.slot], state.program
+        self.out = {}
+        self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
+        self.extra, self.named, self.opened = state.extra, state.named, state.opened
+        self.subscribers, self.later = state.subscribers, state.later
+        self.calls, self.uses, self.bound, self.asked = state.calls, state.uses, state.bound, state.asked
+
+    def ask(self, *key: Any) -> Any:
+        """What the Structure answers to a question, which is put on record."""
+        self.asked.add(key)
+        memo = self.structure.memo
+        return memo[key] if key in memo else self.structure.ask(key)
+
+    # -- values and variables ----------------------------------------------------------------------------------------------------
+
+    def value(self, kind: int, a: Any, b: Any = 0) -> int:
+        key = (kind, a, b)
+        number = self.values.get(key)
+        if number is None:
+            number = self.values[key] = len(self.kinds)
+            self.kinds.append(kind)
+            self.first.append(a)
+            self.second.append(b)
+        return number
+
+    def constant(self, value: Any) -> int:
+        """The value of a literal. 1, True and 1.0 are equal in Python; their types keep them apart."""
+        return self.value(_CONSTANT, value, type(value))
+
+    def fresh(self) -> int:
+        """A variable of this file that is new."""
+        self.points.append(())
+        return len(self.points) - 1
+
+    def new(self, key: Any) -> int:
+        """The variable of this file that its run knows by `key`; made when it is first asked for."""
+        variable = self.extra.get(key)
+        if variable is None:
+            if self.state.recall("extra"):
+                return self.new(key)
+            self.points.append(())
+            variable = self.extra[key] = len(self.points) - 1
+        return variable
+
+    def first_time(self, mark: tuple) -> bool:
+        """Whether this file has not asked this before; for what is done once and for all."""
+        if mark in self.bound or (self.state.recall("bound") and mark in self.bound):
+            return False
+        self.bound[mark] = None
+        return True
+
+    def shared(self, *name: Any) -> int:
+        """The variable of file `name[0]` that all files know by this name."""
+        if name[0] == self.slot:
+            variable = self.named.get(name)
+            if variable is None:
+                variable = self.existing(name)
+            return self.open(name) if variable is None else variable
+        number = self.numbers.get(name)
+        return -(self.number(name) if number is None else number)
+
+    def existing(self, name: tuple) -> int | None:
+        """The variable of this file that is known by `name`, if it is in use."""
+        variable = self.named.get(name)
+        if variable is None and self.state.recall("named"):
+            variable = self.named.get(name)
+        return variable
+
+    def number(self, name: tuple) -> int:
+        """The number by which files speak of a variable to each other."""
+        number = self.numbers.get(name)
+        if number is None:
+            known = self.names.setdefault(name[0], [()])  # no number is 0: its negative must differ from it
+            number = self.numbers[name] = name[0] << SHIFT | len(known)
+            known.append(name)
+        return number
+
+    def name_of(self, number: int) -> tuple:
+        """The name behind a number."""
+        return self.names[number >> SHIFT][number & (1 << SHIFT) - 1]
+
+    def local(self, number: int) -> int:
+        """The variable of this file that others know by `number`."""
+        variable = self.opened.get(number)
+        if variable is None:
+            variable = self.opened[number] = self.shared(*self.name_of(number))
+        return variable
+
+    def open(self, name: tuple) -> int:
+        """Makes the variable of this file that a name stands for; it is in use from now on."""
+        raise NotImplementedError
+
+    def held(self, variable: int) -> tuple[int, ...]:
+        """The values of a variable, as far as they are known here."""
+        return self.points[variable] if variable >= 0 else self.far.get(variable, ())
+
+    def add(self, variable: int, value: int) -> None:
+        """Puts a value into a variable, whosever it is."""
+        known = self.points[variable] if variable >= 0 else self.far.get(variable)
+        if known:
+            if value in known:
+                return
+            size = len(known)
+            if size >= MAX_CONTAINERS and (size >= MAX_VALUES or self.kinds[value] in _CONTAINER_KINDS):
+                return
+            now = (*known, value)
+        else:
+            now = (value,)
+        if variable >= 0:
+            if self.kinds[value] == _CONSTANT and variable < self.facts.variables:
+                if variable not in self.structure.wanted(self.slot):
+                    return
+            self.points[variable] = now
+            self.work.append((variable, value))
+        else:
+            self.far[variable] = now
+            self.send(-variable >> SHIFT, -variable, value)
+            if variable in self.copies or variable in self.steps:
+                self.work.append((variable, value))
+
+    def send(self, receiver: int, number: int, value: int) -> None:
+        messages = self.out.get(receiver)
+        if messages is None:
+            messages = self.out[receiver] = []
+        messages += (number, value)
+
+    def subscribe(self, variable: int) -> None:
+        """Has another file send the values of its variable here, unless it does already."""
+        if variable not in self.copies and variable not in self.steps:
+            self.send(-variable >> SHIFT, -variable, SUBSCRIBE)
+
+    def follow_table(self, table: int) -> None:
+        """Has another file tell what comes to be in one of its tables of stores or items."""
+        if table not in self.state.watched:
+            self.state.watched.add(table)
+            self.send(-table >> SHIFT, -table, SUBSCRIBE)
+
+    def flow(self, source: int, target: int) -> None:
+        """Everything in `source`, now or later, reaches `target`."""
+        if source == target:
+            return
+        if source < 0:
+            self.subscribe(source)
+        copies = self.copies
+        targets = copies.get(source)
+        if targets is None:
+            copies[source] = target
+        elif targets.__class__ is int:
+            if targets == target:
+                return
+            copies[source] = array("q", (targets, target))
+        else:
+            if targets.__class__ is bytes:
+                targets = array("q", targets)
+            if len(targets) < 8 and target in targets:
+                return
+            targets.append(target)
+            copies[source] = targets
+        for value in self.points[source] if source >= 0 else self.far.get(source, ()):
+            self.add(target, value)
+
+    def on(self, variable: int, step: Step) -> None:
+        """Takes a step with every value of a variable, now and later."""
+        if variable < 0:
+            self.subscribe(variable)
+        if variable in self.steps:
+            self.steps[variable] = steps = self.state.steps_of(variable)
+            steps.append(step)
+        else:
+            self.steps[variable] = step
+        known = self.points[variable] if variable >= 0 else self.far.get(variable)
+        if known:
+            # Queued, not taken here: steps lead to steps, without end in sight.
+            self.queued.extend([(step, value) for value in known])
+
+    def give(self, source: Any, target: int) -> None:
+        """`flow` for an argument: a variable or a Constant."""
+        if type(source) is int:
+            if source:
+                self.flow(source, target)
+        elif isinstance(source, Constant):
+            self.add(target, self.constant(source.value))
+
+    # -- messages ------------------------------------------------------------------------------------------------------------------
+
+    def deliver(self, sender: int, messages: Any) -> None:
+        """Takes in what another file has sent."""
+        for i in range(0, len(messages), 2):
+            number, value = messages[i], messages[i + 1]
+            if number >> SHIFT == self.slot:
+                if value == SUBSCRIBE:
+                    self._take_subscriber(sender, number)
+                else:
+                    self.add(self.local(number), value)
+            elif value == EXISTS:
+                owner, _, index, name = self.name_of(number)
+                self.note_store((owner, index), name, -number)
+            else:
+                self._receive(-number, value)
+
+    def _receive(self, variable: int, value: int) -> None:
+        """A value of another file's variable that this file has subscribed to."""
+        name = self.name_of(-variable)
+        if name[1] == "fields":
+            self.note_field(name[0], name[2], value)
+            return
+        known = self.far.get(variable)
+        if known is not None:
+            if value in known or len(known) >= MAX_VALUES:
+                return
+            self.far[variable] = (*known, value)
+        else:
+            self.far[variable] = (value,)
+        self.work.append((variable, value))
+
+    def _take_subscriber(self, sender: int, number: int) -> None:
+        name = self.name_of(number)
+        if name[1] == "fields":
+            self.watch_from(sender, number, name[2])
+        elif name[1] == "stores":
+            self.watch_stores(sender, name[2])
+        else:
+            variable = self.local(number)
+            others = self.subscribers.get(variable, b"")
+            if others.__class__ is bytes:
+                others = self.subscribers[variable] = array("q", others)
+            others.extend((sender, number))
+            for value in self.points[variable]:
+                self.send(sender, number, value)
+
+    def note_store(self, where: Place, name: str, variable: int) -> None:
+        raise NotImplementedError
+
+    def note_field(self, owner: int, site: Any, key: int) -> None:
+        raise NotImplementedError
+
+    def watch_from(self, sender: int, fields: int, site: Any) -> None:
+        raise NotImplementedError
+
+    def watch_stores(self, sender: int, index: int) -> None:
+        raise NotImplementedError

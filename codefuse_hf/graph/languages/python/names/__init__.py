@@ -1,0 +1,1 @@
+"""What a name means: modules, imports, classes and their bases."""

@@ -1,0 +1,1 @@
+"""One Python file: syntax to definitions and a data-flow program."""

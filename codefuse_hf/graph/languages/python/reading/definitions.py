@@ -1,0 +1,488 @@
+"""Definitions of a Python file: functions, classes, lambdas, parameters, attributes, and their comments."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+from codefuse_hf.graph.languages.base import Definition
+from codefuse_hf.graph.languages.python.reading.facts import (
+    SET_ATTRIBUTE,
+    ClassFacts,
+    Constant,
+    FunctionFacts,
+    Parameter,
+)
+from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
+
+_LITERAL_TYPES = {
+    "integer": "int", "float": "float", "string": "str", "concatenated_string": "str", "true": "bool", "false": "bool", "none": "None", "list": "list",
+    "list_comprehension": "list", "tuple": "tuple", "expression_list": "tuple", "dictionary": "dict", "dictionary_comprehension": "dict", "set": "set",
+    "set_comprehension": "set", "lambda": "Callable", "comparison_operator": "bool", "not_operator": "bool", "generator_expression": "Generator",
+}  # fmt: skip
+
+
+_ESCAPES = re.compile(r"[\\\0\r]")
+"""What makes the value of a string literal differ from what stands between its quotes."""
+
+
+def _between_quotes(literal: str) -> str | None:
+    """The value of a string literal that is written without prefix and escapes, else None."""
+    quote = literal[:3] if literal[:3] in ('"""', "'''") else literal[:1]
+    if not quote or quote[0] not in "\"'" or len(literal) < 2 * len(quote) or not literal.endswith(quote):
+        return None
+    inside = literal[len(quote) : -len(quote)]
+    if quote in inside + quote[1:] or _ESCAPES.search(inside) or (len(quote) == 1 and "\n" in inside):
+        return None
+    return inside
+
+
+class Definitions:
+    """Mixin of `Extractor`: reads what becomes a node."""
+
+    # -- texts -----------------------------------------------------------------------------------------------------------------
+
+    def docstring(self, body: Any) -> str:
+        cursor = body.walk()
+        found = cursor.goto_first_child()
+        while found and (first := cursor.node).type == "comment":
+            found = cursor.goto_next_sibling()
+        if not found or first.type != "expression_statement":
+            return ""
+        parts = first.children
+        return self.string_value(parts[0]) if parts and parts[0].type in ("string", "concatenated_string") else ""
+
+    def string_value(self, node: Any) -> str:
+        raw = self.text_of(node)
+        plain = _between_quotes(raw)
+        if plain is not None:
+            return inspect.cleandoc(plain)
+        try:
+            value = ast.literal_eval(raw)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            value = raw.strip("rRuUbBfF").strip("\"'")
+        return inspect.cleandoc(value) if isinstance(value, str) else ""
+
+    def comment_above(self, node: Any) -> str:
+        """The comment lines that stand directly above a statement, on lines of their own; `self.leading` holds its candidates."""
+        lines: list[str] = []
+        line, column = node.start_point
+        for comment in reversed(self.leading):
+            if comment.start_point[0] != line - 1 or comment.start_point[1] != column:
+                break
+            lines.append(self.text_of(comment).lstrip("#").strip())
+            line = comment.start_point[0]
+        return "\n".join(reversed(lines))
+
+    def comment_beside(self, statement: Any) -> str:
+        """The comment at the end of a statement's line, or else the lines above it."""
+        following = self.following
+        if following is not None and following.type == "comment" and following.start_point[0] == statement.end_point[0]:
+            return self.text_of(following).lstrip("#").strip()
+        return self.comment_above(statement)
+
+    def header(self, node: Any, body: Any) -> str:
+        return self.source.slice(node.start_byte, body.start_byte).rstrip() if body is not None else self.text_of(node)
+
+    def add_definition(
+        self, node_type: str, node: Any, fields: dict[str, Any], cut: Any = None, parent: int | None = None
+    ) -> int:
+        index = len(self.definitions)
+        end = self.source.char(node.end_byte)
+        start = self.source.char(node.start_byte)
+        text = self.source.text
+        while end > start and text[end - 1] in " \t\r\n\f":  # a block may end after the blank lines that follow it
+            end -= 1
+        cut_start = -1 if cut is None else self.source.char(cut.start_byte)
+        container = self.container if parent is None else parent
+        self.definitions.append(Definition(node_type, container, start, end, fields, cut_start))
+        return index
+
+    # -- functions ---------------------------------------------------------------------------------------------------------------
+
+    def decorated_definition(self, node: Any) -> Version:
+        decorators = [c for c in node.children if c.type == "decorator"]
+        definition = node.children[-1]
+        versions = []
+        for decorator in decorators:
+            expression = next((c for c in decorator.named_children if c.type != "comment"), None)
+            versions.append((self.visit(expression) if expression is not None else 0, expression))
+        if definition.type == "function_definition":
+            self.function_definition(definition, node, versions)
+        elif definition.type == "class_definition":
+            self.class_definition(definition, node, versions)
+        else:
+            self.visit(definition)
+        return 0
+
+    def decorate(self, variable: int, versions: list[tuple]) -> int:
+        """Calls the decorators, innermost first; what the last one returns is what the name is bound to."""
+        for version, expression in reversed(versions):
+            if type(version) is not int or not version:
+                continue
+            if expression is not None and expression.type == "identifier":
+                self.references.setdefault((self.scope.definition, version), None)
+            self.scope.epoch += 1
+            result = self.call_site(version, ((0, variable),), (), True)
+            self.decorated.append((result, version, variable))
+            self.decorated_results.add(result)
+            if variable in self.origins:
+                self.origins[result] = self.origins[variable]
+            variable = result
+        return variable
+
+    def function_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
+        name_node = body = parameters = result = None
+        is_async = False
+        for child in node.children:
+            kind = child.type
+            if kind == "identifier" and name_node is None:
+                name_node = child
+            elif kind == "parameters":
+                parameters = child
+            elif kind == "block":
+                body = child
+            elif kind == "async":
+                is_async = True
+            elif kind == "type":
+                result = child
+        name = self.name_of(name_node) if name_node is not None else ""
+        whole = outer if outer is not None else node
+        comment = self.docstring(body) if body is not None else ""
+        fields = {"name": name, "header": self.header(node, body), "comment": comment or self.comment_above(whole)}
+        definition = self.add_definition("Function", whole, fields, whole)
+        version = self.function_body(name, definition, parameters, body, result, is_async)
+        self.scope.bind(name, self.decorate(version, list(decorators)))
+        return 0
+
+    def define_lambda(self, node: Any) -> int:
+        definition = self.add_definition("Lambda", node, {})
+        parameters = body = None
+        for child in node.children:
+            if child.type == "lambda_parameters":
+                parameters = child
+            elif child.is_named and child.type != "comment":
+                body = child
+        return self.function_body("", definition, parameters, body, None, False)
+
+    def function_body(self, name: str, definition: int, parameters: Any, body: Any, result: Any, is_async: bool) -> int:
+        """Reads parameters and body in a scope of their own; returns the variable of the function itself."""
+        outer, container = self.scope, self.container
+        index = len(self.functions)
+        self.functions.append(None)
+        variable = self.variable()
+        self.seeds.append((variable, "function", index))
+        self.origins[variable] = ("function", index)
+        scope = Scope(self, "function", outer, definition)
+        scope.is_async = is_async
+        scope.returned = self.variable()
+        scope.owner = self.class_of_scope.get(id(outer), -1)
+        self.container = definition
+        declared = self.read_parameters(parameters, scope, outer) if parameters is not None else []
+        annotation = None
+        if result is not None:
+            annotation = self.annotation(result, outer, definition)
+        self.scope = scope
+        if name:
+            if body is not None:
+                self.visit(body)
+        elif body is not None:
+            self.return_value(self.visit(body))
+        scope.close()
+        self.scope, self.container = outer, container
+        sites = (self.variadic_site("tuple", declared, 2), self.variadic_site("dict", declared, 4))
+        self.functions[index] = FunctionFacts(
+            definition, name, tuple(declared), scope.returned, scope.yielded, scope.owner, is_async, tuple(sorted(scope.returned_parameters)), sites,
+            annotation,
+        )  # fmt: skip
+        return variable
+
+    def variadic_site(self, kind: str, parameters: list[Parameter], which: int) -> int:
+        for parameter in parameters:
+            if parameter.kind == which:
+                self.seeds.append((parameter.variable, "object", len(self.sites)))
+                self.sites.append((kind, {}, 0, 0, -1))
+                return len(self.sites) - 1
+        return -1
+
+    def read_parameters(self, node: Any, scope: Scope, outer: Scope) -> list[Parameter]:
+        parameters: list[Parameter] = []
+        kind = 1
+        for child in node.children:
+            shape = child.type
+            if shape == "identifier":
+                parameters.append(self.parameter(scope, outer, self.name_of(child), kind, None, None))
+                continue
+            if shape in "(,)":
+                continue
+            if shape == "positional_separator" or (shape == "/" and not child.is_named):
+                parameters = [p._replace(kind=0) for p in parameters]
+                continue
+            if shape == "keyword_separator" or (shape == "*" and not child.is_named):
+                kind = 3
+                continue
+            if not child.is_named or shape == "comment":
+                continue
+            name_node, annotation, default = self.parameter_parts(child)
+            this = kind
+            if name_node.type in ("list_splat_pattern", "dictionary_splat_pattern"):
+                this = 2 if name_node.type == "list_splat_pattern" else 4
+                kind = 3
+                name_node = name_node.children[-1]
+            if name_node.type != "identifier":
+                continue
+            parameters.append(self.parameter(scope, outer, self.name_of(name_node), this, annotation, default))
+        if parameters and scope.owner >= 0 and parameters[0].kind < 2:
+            scope.first_parameter = parameters[0].variable
+        return parameters
+
+    def parameter_parts(self, node: Any) -> tuple[Any, Any, Any]:
+        """What names a parameter, its annotation and its default; each of the latter two may be None."""
+        shape = node.type
+        if shape not in ("default_parameter", "typed_default_parameter", "typed_parameter"):
+            return node, None, None
+        parts = [c for c in node.named_children if c.type != "comment"]
+        annotation = next((c for c in parts[1:] if c.type == "type"), None)
+        return parts[0], annotation, parts[-1] if shape != "typed_parameter" and len(parts) > 1 else None
+
+    def parameter(self, scope: Scope, outer: Scope, name: str, kind: int, annotation: Any, default: Any) -> Parameter:
+        variable = self.variable()
+        if default is not None:
+            self.flow(self.visit(default), variable)
+        meaning = self.annotation(annotation, outer, scope.definition) if annotation is not None else None
+        scope.bind(name, variable)
+        scope.parameters[variable] = len(scope.parameters)
+        return Parameter(name, kind, variable, meaning)
+
+    def annotation(self, node: Any, outer: Scope, definition: int) -> tuple[int, tuple[str, ...]] | None:
+        """What an annotation names: (variable, attributes), with Optional[…] and `… | None` looked through."""
+        names = self.names_of(node)
+        if names is None and len(children := node.children) == 1:
+            names = self.names_in(children[0])
+        if names is not None:  # most often
+            version = outer.load(names[0])
+            if type(version) is not int or not version:
+                return None
+            self.references[(definition, version)] = None
+            return version, names[1:]
+        saved, self.scope = self.scope, Scope(self, "comprehension", outer, definition)
+        path = self.annotation_path(node)
+        self.scope.close()
+        self.scope = saved
+        return path
+
+    def names_in(self, node: Any) -> tuple[str, ...] | None:
+        """`names_of` for any way of writing `a.b.c`."""
+        names: list[str] = []
+        while node.type == "attribute":
+            children = node.children
+            names.append(self.name_of(children[-1]))
+            node = children[0]
+        return (self.name_of(node), *reversed(names)) if node.type == "identifier" else None
+
+    def annotation_path(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
+        kind = node.type
+        if kind == "type":
+            inner = node.named_children
+            return self.annotation_path(inner[0]) if inner else None
+        if kind == "string":
+            text = self.string_value(node).strip()
+            parts = text.split(".")
+            if not all(part.isidentifier() for part in parts):
+                return None
+            version = (
+                self.scope.parent.cell(parts[0]) if self.scope.parent.kind != "class" else self.scope.load(parts[0])
+            )
+            if type(version) is int and version and len(parts) == 1:
+                self.references[(self.scope.definition, version)] = None
+            return (version, tuple(parts[1:])) if type(version) is int and version else None
+        if kind in ("identifier", "attribute"):
+            return self.dotted(node)
+        if kind in ("subscript", "generic_type"):
+            parts = [c for c in node.named_children if c.type != "comment"]
+            head = self.text_of(parts[0]).rsplit(".", 1)[-1]
+            inner = [self.annotation_path(c) for c in parts[1:]]
+            self.dotted(parts[0])
+            if head in ("Optional", "Annotated", "Final", "ClassVar", "Union"):
+                return next((path for path in inner if path is not None), None)
+            return None
+        if kind == "type_parameter":
+            inner = [self.annotation_path(c) for c in node.named_children]
+            return next((path for path in inner if path is not None), None)
+        if kind in ("binary_operator", "union_type"):
+            inner = [self.annotation_path(c) for c in node.named_children]
+            return next((path for path in inner if path is not None), None)
+        if kind not in ("none", "comment", "ellipsis"):
+            self.visit(node)
+        return None
+
+    def dotted(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
+        """(variable of the first name, following names) of `a.b.c`; subscripts and calls of it are looked through."""
+        known = self.names_of(node)
+        if known is not None:
+            version = self.use(known[0])
+            return (version, known[1:]) if type(version) is int and version else None
+        names: list[str] = []
+        while True:
+            kind = node.type
+            if kind == "attribute":
+                names.append(self.name_of(node.children[-1]))
+                node = node.children[0]
+            elif kind == "identifier":
+                version = self.identifier(node)
+                return (version, tuple(reversed(names))) if type(version) is int and version else None
+            else:
+                version = self.visit(node)
+                return (version, tuple(reversed(names))) if type(version) is int and version else None
+
+    # -- classes -----------------------------------------------------------------------------------------------------------------
+
+    def class_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
+        name_node = body = arguments = None
+        for child in node.children:
+            kind = child.type
+            if kind == "identifier" and name_node is None:
+                name_node = child
+            elif kind == "argument_list":
+                arguments = child
+            elif kind == "block":
+                body = child
+        name = self.name_of(name_node) if name_node is not None else ""
+        whole = outer if outer is not None else node
+        comment = self.docstring(body) if body is not None else ""
+        bases, metaclass = self.base_classes(arguments) if arguments is not None else ((), None)
+        fields = {"className": name, "classType": "class", "comment": comment or self.comment_above(whole)}
+        definition = self.add_definition("Class", whole, fields, whole)
+        enclosing, container = self.scope, self.container
+        index = len(self.classes)
+        self.classes.append(None)
+        variable = self.variable()
+        self.seeds.append((variable, "class", index))
+        self.origins[variable] = ("class", index)
+        scope = self.scope = Scope(self, "class", enclosing, definition)
+        scope.owner = index
+        self.class_of_scope[id(scope)] = index
+        self.class_scopes[index] = scope
+        self.container = definition
+        if body is not None:
+            self.visit(body)
+        scope.close()
+        self.scope, self.container = enclosing, container
+        self.classes[index] = self.class_facts(scope, definition, name, bases, metaclass, decorators)
+        enclosing.epoch += 1
+        enclosing.bind(name, self.decorate(variable, list(decorators)))
+        return 0
+
+    def class_facts(
+        self, scope: Scope, definition: int, name: str, bases: tuple, metaclass: Any, decorators: list[tuple]
+    ) -> ClassFacts:
+        namespace = {key: self.as_variable(scope.env[key]) for key in scope.bindings if key in scope.env}
+        wrapped = self.decorated_results
+        plain = {
+            key: self.origins[v][1]
+            for key, v in namespace.items()
+            if self.origins.get(v, ("",))[0] == "function" and v not in wrapped
+        }
+        is_dataclass = any(e is not None and "dataclass" in self.text_of(e) for _, e in decorators) or any(
+            e is not None and self.text_of(e).split("(")[0].rsplit(".", 1)[-1] in ("define", "attrs", "frozen", "s")
+            for _, e in decorators
+        )
+        fields = tuple(self.class_fields.get(id(scope), ()))
+        return ClassFacts(
+            definition,
+            name,
+            bases,
+            metaclass,
+            namespace,
+            plain,
+            scope.attributes,
+            fields,
+            is_dataclass,
+            scope.parent.definition,
+        )
+
+    def base_classes(self, node: Any) -> tuple[tuple, Any]:
+        bases: list[tuple] = []
+        metaclass = None
+        for child in node.children:
+            if child.type == "keyword_argument":
+                parts = [c for c in child.children if c.type != "comment"]
+                path = self.dotted(parts[-1])
+                if self.text_of(parts[0]) == "metaclass":
+                    metaclass = path
+                continue
+            if not child.is_named or child.type == "comment":
+                continue
+            while child.type == "subscript":  # Generic[T]
+                for extra in child.children[2:]:
+                    self.visit(extra)
+                child = child.children[0]
+            if child.type == "list_splat":
+                self.visit(child)
+                continue
+            bases.append(self.dotted(child) or (0, ()))
+        return tuple(bases), metaclass
+
+    # -- attributes ----------------------------------------------------------------------------------------------------------------
+
+    def attribute_definition(self, target: Any, statement: Any, annotation: Any, value: Any, version: Version) -> None:
+        """Makes an Attribute node for a name bound at the level of a module or a class, and for `self.name` in a method."""
+        scope = self.scope
+        if target.type == "identifier":
+            name = self.name_of(target)
+            if scope.kind not in ("module", "class") or name in scope.attributes:
+                return
+            owner, parent, book = scope, scope.definition, scope.attributes
+        else:
+            names = self.names_of(target)
+            name = names[-1] if names is not None else self.name_of(target.children[-1])
+            owner = self.class_scopes.get(scope.owner)
+            if owner is None or name in owner.attributes:
+                return
+            parent, book = owner.definition, owner.attributes
+        kind = self.text_of(annotation) if annotation is not None else self.literal_type(value)
+        fields = {"name": name, "attributeType": kind, "comment": self.comment_beside(statement)}
+        book[name] = self.add_definition("Attribute", statement, fields, None, parent)
+        if (
+            target.type == "identifier"
+            and type(version) is int
+            and version
+            and version not in self.origins
+            and owner.kind == "module"
+        ):
+            self.origins[version] = ("attribute", book[name])
+
+    def literal_type(self, value: Any) -> str:
+        if value is None:
+            return ""
+        kind = value.type
+        if kind == "unary_operator":
+            return self.literal_type(value.children[-1])
+        if kind == "call":
+            callee = self.text_of(value.children[0])
+            last = callee.rsplit(".", 1)[-1]
+            return (
+                callee
+                if last[:1].isupper() or last in ("dict", "list", "set", "tuple", "frozenset", "str", "int", "float")
+                else ""
+            )
+        return _LITERAL_TYPES.get(kind, "")
+
+    def return_value(self, version: Version) -> None:
+        scope = self.scope
+        position = scope.parameters.get(version) if type(version) is int else None
+        if position is not None:
+            scope.returned_parameters.add(position)
+        elif (type(version) is int and version) or (isinstance(version, Constant) and isinstance(version.value, str)):
+            self.flow(version, scope.returned)
+
+    def store_attribute(self, base: Version, name: str, version: Version) -> None:
+        scope = self.scope
+        if type(base) is not int or not base:
+            return
+        plain = isinstance(version, Constant) and not isinstance(version.value, str)
+        self.operation(base, SET_ATTRIBUTE, len(self.items), 0)  # even for a number: there may be a property to call
+        self.items.append((name, 0 if plain else self.as_variable(version), scope.definition))
+        scope.stores.attributes[name] = (base, version)

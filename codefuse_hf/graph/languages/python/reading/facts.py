@@ -1,0 +1,154 @@
+"""What is known of one Python file by itself: its definitions and a small data-flow program over numbered variables.
+
+The program is what cross-file resolution runs (python/flow/solver.py). A variable is a positive integer; 0 stands for a value of no interest (numbers,
+results of arithmetic). Local names are in SSA form, so that straight-line code is resolved flow-sensitively; attributes and items are not.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import IntEnum
+from sys import intern
+from typing import Any, NamedTuple
+
+
+class Op(IntEnum):
+    """What happens to each new value of a variable. Operands (a, b) after the variable; `caller` is a definition index."""
+
+    COPY = 0  # flows to variable a
+    ATTRIBUTE = 1  # flows to `loads[a]` = (name, target, caller, is_callee)
+    SET_ATTRIBUTE = 2  # `items[a]` = (name, source, caller)
+    CALL = 3  # called at call site a
+    GET_ITEM = 4  # `items[a]` = (key, target, caller)
+    SET_ITEM = 5  # `items[a]` = (key, source, caller)
+    ITERATE = 6  # elements flow to variable a, caller b
+    ENTER = 7  # `with`: what __enter__ returns flows to a, caller b
+    RAISE = 8  # raised by caller b
+    CATCH = 9  # instances of the class flow to a
+    SUPER = 10  # super() of class a, with self here, flows to b
+    OPERATOR = 11  # `items[a]` = (method name, target, caller), right operand b
+    AWAIT = 12  # awaited: flows to a, caller b
+    UNPACK = 13  # `items[a]` = ((index, elements after or -1 for one element), target, caller)
+    CALL_METHOD = 14  # method names[a] is called without arguments by caller b (del, in, str, …)
+
+
+(
+    COPY,
+    ATTRIBUTE,
+    SET_ATTRIBUTE,
+    CALL,
+    GET_ITEM,
+    SET_ITEM,
+    ITERATE,
+    ENTER,
+    RAISE,
+    CATCH,
+    SUPER,
+    OPERATOR,
+    AWAIT,
+    UNPACK,
+    CALL_METHOD,
+) = map(int, Op)
+"""The codes as plain numbers: members of an enumeration are slow to look up and to compare."""
+
+
+class Constant(NamedTuple):
+    """A literal that may serve as a key, an attribute's name or a slice bound."""
+
+    value: Any
+
+
+class Parameter(NamedTuple):
+    """`kind`: 0 positional-only, 1 ordinary, 2 *args, 3 keyword-only, 4 **kwargs. `annotation` as in `ClassFacts.bases`, or None."""
+
+    name: str
+    kind: int
+    variable: int
+    annotation: tuple[int, tuple[str, ...]] | None
+
+
+class FunctionFacts(NamedTuple):
+    """One function or lambda; `owner` is the index of the class whose body defines it, or -1."""
+
+    definition: int
+    name: str
+    parameters: tuple[Parameter, ...]
+    returned: int
+    yielded: int
+    owner: int
+    is_async: bool
+    returned_parameters: tuple[int, ...]
+    variadic_sites: tuple[int, int]
+    result_annotation: tuple[int, tuple[str, ...]] | None
+
+
+class ClassFacts(NamedTuple):
+    """One class.
+
+    `bases`: per base (variable of its root name, attribute names that follow); `plain` maps names bound once, by an undecorated def, to functions;
+    `namespace` maps every name of the body to the variable at its end; `attributes` maps names to the definitions of Attribute nodes.
+    """
+
+    definition: int
+    name: str
+    bases: tuple[tuple[int, tuple[str, ...]], ...]
+    metaclass: tuple[int, tuple[str, ...]] | None
+    namespace: dict[str, int]
+    plain: dict[str, int]
+    attributes: dict[str, int]
+    fields: tuple[str, ...]
+    is_dataclass: bool
+    caller: int
+
+
+class ImportFacts(NamedTuple):
+    """One imported name. `name` None: `import module` (binding its first part unless `whole`); `*`: star import."""
+
+    level: int
+    module: str
+    name: str | None
+    whole: bool
+    variable: int
+    caller: int
+
+
+@dataclass(slots=True)
+class PythonFacts:
+    """The data-flow program of one file.
+
+    `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
+    values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
+    ("attribute", definition), ("phi", variables). Once the file is read, `program` takes the place of the fields that only running it needs
+    (python/reading/packed.py): names, operations, starts, seeds, loads, items, calls, sites; and most of the others are packed.
+    """
+
+    names: list[str] = field(default_factory=list)
+    operations: array = field(default_factory=lambda: array("i"))
+    starts: array = field(default_factory=lambda: array("i"))
+    variables: int = 1
+    seeds: list[tuple] = field(default_factory=list)
+    loads: list[tuple] = field(default_factory=list)
+    items: list[tuple] = field(default_factory=list)
+    calls: list[tuple] = field(default_factory=list)
+    functions: list[FunctionFacts] = field(default_factory=list)
+    classes: list[ClassFacts] = field(default_factory=list)
+    imports: list[ImportFacts] = field(default_factory=list)
+    sites: list[tuple] = field(default_factory=list)
+    origins: dict[int, tuple] = field(default_factory=dict)
+    exports: dict[str, int] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+    public: list[str] | None = None
+    references: list[tuple] = field(default_factory=list)
+    decorated: list[tuple] = field(default_factory=list)
+    wanted: Collection[int] = frozenset()
+    program: bytes = b""
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Names that come from another process become the same objects over all files."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.exports = {intern(name): variable for name, variable in self.exports.items()}
+        if self.public is not None:
+            self.public = [intern(name) for name in self.public]

@@ -1,0 +1,602 @@
+"""Statements of a Python file: control flow, bindings and imports."""
+
+from __future__ import annotations
+
+from sys import intern
+from typing import Any
+
+from codefuse_hf.graph.languages import tree_sitter
+from codefuse_hf.graph.languages.python.reading.expressions import BINARY_METHODS
+from codefuse_hf.graph.languages.python.reading.facts import (
+    CATCH,
+    ENTER,
+    RAISE,
+    SET_ITEM,
+    UNPACK,
+    Constant,
+    ImportFacts,
+)
+from codefuse_hf.graph.languages.python.reading.scopes import Version
+
+_PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
+
+
+class Statements:
+    """Mixin of `Extractor`: reads statements."""
+
+    def block(self, node: Any) -> Version:
+        handlers = self.handlers
+        comments: list[Any] = []
+        # A node keeps its children as long as it lives; a cursor does not, so that each statement's nodes go before the next one's come.
+        cursor = node.walk()
+        after = cursor.node if cursor.goto_first_child() else None
+        while after is not None:
+            child, after = after, cursor.node if cursor.goto_next_sibling() else None
+            kind = child.type
+            if kind == "comment":
+                comments.append(child)
+                continue
+            self.leading = comments
+            self.following = after
+            handlers[kind](self, child)
+            if comments:
+                comments = []
+        return 0
+
+    def nothing(self, node: Any) -> Version:
+        return 0
+
+    def expression_statement(self, node: Any) -> Version:
+        handlers = self.handlers
+        for child in node.children:
+            handlers[child.type](self, child)
+        return 0
+
+    # -- bindings ----------------------------------------------------------------------------------------------------------------
+
+    def assignment(self, node: Any) -> Version:
+        children = node.children
+        if len(children) == 3 and (kind := (value := children[2]).type) != "assignment" and children[1].type == "=":
+            first = children[0]
+            if first.type == "identifier" and self.scope.kind == "function":  # makes no node
+                self.scope.bind(self.name_of(first), self.handlers[kind](self, value))
+                return 0
+            targets, annotation = [first], None
+        else:
+            targets, annotation, value = self.assigned(node)
+        statement, first = node, targets[0]
+        leading, following = self.leading, self.following
+        meaning = None
+        if annotation is not None:
+            meaning = self.annotation(annotation, self.scope, self.scope.definition)
+        direct = len(targets) == 1 and value is not None and first.type in _PATTERNS and self.pairwise(first, value)
+        version: Version = 0
+        if not direct and value is not None:
+            version = self.handlers[value.type](self, value)
+        self.leading, self.following = leading, following
+        if value is None:
+            self.declare(first, statement, annotation, meaning)
+            return 0
+        for target in targets:
+            self.note_attributes(target, statement, annotation, value, version)
+            if not direct:
+                self.assign(target, version)
+        kind = self.scope.kind
+        if kind != "function" and first.type == "identifier":
+            if meaning is not None and kind == "class":
+                self.class_fields.setdefault(id(self.scope), []).append(self.text_of(first))
+            if kind == "module" and self.text_of(first) == "__all__":
+                self.public = self.literal_names(value)
+        return version
+
+    def assigned(self, node: Any) -> tuple[list[Any], Any, Any]:
+        """The targets, the annotation and the value of `a = b: c = d`; each of the latter two may be None."""
+        targets, annotation = [], None
+        while True:
+            children = [c for c in node.children if c.type != "comment"]
+            targets.append(children[0])
+            annotation = next((c for c in children[1:] if c.type == "type"), annotation)
+            value = children[-1] if any(c.type == "=" for c in children[1:]) else None
+            if value is None or value.type != "assignment":
+                return targets, annotation, value
+            node = value
+
+    def declare(self, target: Any, statement: Any, annotation: Any, meaning: Any) -> None:
+        """`name: type` without a value."""
+        if target.type == "identifier":
+            self.note_attributes(target, statement, annotation, None, 0)
+            if self.scope.kind == "class":
+                self.class_fields.setdefault(id(self.scope), []).append(self.text_of(target))
+        else:
+            self.note_attributes(target, statement, annotation, None, 0)
+            self.visit(target)
+
+    def literal_names(self, value: Any) -> list[str] | None:
+        names: list[str] = []
+        if value.type not in ("list", "tuple"):
+            return None
+        for child in value.children:
+            if child.type == "string":
+                names.append(self.string_value(child))
+            elif child.is_named and child.type != "comment":
+                return None
+        return names
+
+    def note_attributes(self, target: Any, statement: Any, annotation: Any, value: Any, version: Version) -> None:
+        kind = target.type
+        if kind == "identifier":
+            if self.scope.kind in ("module", "class"):
+                self.attribute_definition(target, statement, annotation, value, version)
+        elif kind == "attribute":
+            scope = self.scope
+            if scope.owner >= 0 and scope.first_parameter and scope.kind == "function":
+                name = self.owner_of(target)
+                if name and scope.env.get(name) == scope.first_parameter:
+                    self.attribute_definition(target, statement, annotation, value, version)
+        elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
+            for child in target.children:
+                if child.is_named:
+                    self.note_attributes(child, statement, None, None, 0)
+
+    def owner_of(self, target: Any) -> str:
+        """The name before `.attribute`; empty where something else stands there."""
+        names = self.names_of(target)
+        if names is not None:
+            return names[0] if len(names) == 2 else ""
+        base = target.children[0]
+        return self.text_of(base) if base.type == "identifier" else ""
+
+    def pairwise(self, target: Any, value: Any) -> bool:
+        """`a, b = x, y`: binds each name to its own value, after all values have been read."""
+        if target.type not in ("pattern_list", "tuple_pattern", "list_pattern") or value.type not in (
+            "expression_list",
+            "tuple",
+            "list",
+        ):
+            return False
+        left = [c for c in target.named_children if c.type != "comment"]
+        right = [c for c in value.named_children if c.type != "comment"]
+        if len(left) != len(right) or any("splat" in c.type for c in left + right):
+            return False
+        versions = [0 if self.nested_pair(t, c) else self.visit(c) for t, c in zip(left, right, strict=True)]
+        for child, source, version in zip(left, right, versions, strict=True):
+            if self.nested_pair(child, source):
+                if not self.pairwise(child, source):
+                    self.assign(child, self.visit(source))
+            else:
+                self.assign(child, version)
+        return True
+
+    def nested_pair(self, target: Any, value: Any) -> bool:
+        return target.type in ("pattern_list", "tuple_pattern", "list_pattern") and value.type in ("tuple", "list")
+
+    def assign(self, target: Any, version: Version) -> None:
+        """Binds a target (a name, an attribute, an item, or a pattern of them)."""
+        kind = target.type
+        if kind == "identifier":
+            self.scope.bind(self.name_of(target), version)
+        elif kind == "attribute" and (names := self.names_of(target)) is not None:
+            base = self.load_path(names[:-1]) if len(names) > 2 else self.use(names[0])
+            self.store_attribute(base, names[-1], version)
+        elif kind == "attribute":
+            name_node = target.children[-1]
+            base = self.visit(target.children[0])
+            if name_node.type == "identifier":
+                self.store_attribute(base, self.name_of(name_node), version)
+        elif kind == "subscript":
+            self.store_item(target, version)
+        elif kind in ("pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"):
+            self.unpack([c for c in target.named_children if c.type != "comment"], version)
+        else:
+            for child in target.children:
+                if child.is_named:
+                    self.assign(child, version)
+
+    def unpack(self, targets: list[Any], version: Version) -> None:
+        useful = type(version) is int and version
+        star = next((i for i, t in enumerate(targets) if t.type in ("list_splat_pattern", "list_splat")), None)
+        for index, target in enumerate(targets):
+            if not useful:
+                self.assign(target, 0)
+                continue
+            after = len(targets) - index - 1
+            if star is None or index < star:
+                key: tuple = ("at", index, after if star is None else 0)
+            elif index == star:
+                key = ("rest", index, after)
+            else:
+                key = ("back", after + 1, 0)
+            part = self.variable()
+            self.operation(version, UNPACK, len(self.items), 0)
+            self.items.append((key, part, self.scope.definition))
+            self.assign(target, part)
+
+    def store_item(self, target: Any, version: Version) -> None:
+        children = target.children
+        base = self.visit(children[0])
+        keys = [self.subscript_key(c) for c in children[2:] if c.is_named and c.type != "comment"]
+        key = keys[0] if len(keys) == 1 else 0
+        if type(base) is not int or not base:
+            return
+        stores = self.scope.stores
+        variable = self.as_variable(version)
+        self.operation(base, SET_ITEM, len(self.items), 0)
+        self.items.append((key, variable, self.scope.definition))
+        if isinstance(key, Constant):
+            stores.set_item(base, key, version)
+        else:
+            stores.items.clear()
+
+    def augmented_assignment(self, node: Any) -> Version:
+        children = [c for c in node.children if c.type != "comment"]
+        if len(children) < 3:
+            return 0
+        target, operator, value = children[0], self.text_of(children[1])[:-1], children[-1]
+        old, new = self.visit(target), self.visit(value)
+        method = BINARY_METHODS.get(operator, "")
+        result = self.operator(old, new, method)
+        if type(old) is int and old and result and method:
+            self.implicit_call(old, "__i" + method[2:])
+        if (
+            target.type == "identifier"
+            and self.text_of(target) == "__all__"
+            and self.public is not None
+            and self.scope.kind == "module"
+        ):
+            self.public.extend(self.literal_names(value) or ())
+        if type(result) is int:
+            result = self.phi([old, result]) if operator in ("+", "|", "&") else result
+        self.assign(target, result)
+        return 0
+
+    def delete_statement(self, node: Any) -> Version:
+        for child in node.named_children:
+            if child.type != "comment":
+                for target in child.children if child.type == "expression_list" else (child,):
+                    if target.type == "subscript":
+                        base = self.visit(target.children[0])
+                        for key in target.children[2:]:
+                            self.visit(key)
+                        if type(base) is int and base:
+                            self.implicit_call(base, "__delitem__")
+                    elif target.type != "identifier":
+                        self.visit(target)
+        return 0
+
+    def type_alias(self, node: Any) -> Version:
+        parts = [c for c in node.named_children if c.type != "comment"]
+        name = parts[0].children[0] if parts and parts[0].children else None
+        version = self.visit(parts[-1]) if len(parts) > 1 else 0
+        if name is not None and name.type == "identifier":
+            self.scope.bind(self.text_of(name), version)
+        return 0
+
+    def global_statement(self, node: Any) -> Version:
+        return self.declare_outer(node, "global")
+
+    def nonlocal_statement(self, node: Any) -> Version:
+        return self.declare_outer(node, "nonlocal")
+
+    def declare_outer(self, node: Any, where: str) -> Version:
+        if self.scope.parent is not None:
+            for child in node.children:
+                if child.type == "identifier":
+                    self.scope.declared[self.text_of(child)] = where
+        return 0
+
+    # -- leaving -----------------------------------------------------------------------------------------------------------------
+
+    def return_statement(self, node: Any) -> Version:
+        value: Version = 0
+        for child in node.children[1:]:
+            if child.is_named:
+                value = self.visit(child)
+        if self.scope.kind == "function":
+            self.return_value(value)
+        self.scope.dead = True
+        return 0
+
+    def raise_statement(self, node: Any) -> Version:
+        for child in node.children[1:]:
+            if child.is_named and child.type != "comment":
+                value = self.visit(child)
+                if type(value) is int and value:
+                    self.operation(value, RAISE, 0, self.scope.definition)
+        self.scope.dead = True
+        return 0
+
+    def break_statement(self, node: Any) -> Version:
+        return self.leave_loop()
+
+    def continue_statement(self, node: Any) -> Version:
+        return self.leave_loop()
+
+    def leave_loop(self) -> Version:
+        if self.scope.loops:
+            self.scope.loops[-1].leaves = True
+        self.scope.dead = True
+        return 0
+
+    # -- branches ------------------------------------------------------------------------------------------------------------------
+
+    def if_statement(self, node: Any) -> Version:
+        scope = self.scope
+        branches = []
+        opened: list[tuple] = []
+        has_else = False
+        for child in node.children:
+            kind = child.type
+            if kind == "block":
+                branches.append(self.typing_branch(child) if self.is_for_typing(node) else self.branch(child))
+            elif kind == "elif_clause":
+                saved = scope.begin()
+                opened.append(saved)
+                inner_branches = None
+                for part in child.children:
+                    if part.type == "block":
+                        inner_branches = self.branch(part)
+                    elif part.is_named:
+                        self.visit(part)
+                opened[-1] = (saved, branches)
+                branches = [inner_branches] if inner_branches is not None else []
+            elif kind == "else_clause":
+                has_else = True
+                branches.append(self.branch(child))
+            elif child.is_named:
+                self.visit(child)
+        if not has_else:
+            branches.append(({}, False))
+        while opened:
+            scope.merge(branches)
+            saved, outer = opened.pop()
+            branches = [*outer, scope.end(saved)]
+        scope.merge(branches)
+        return 0
+
+    def branch(self, node: Any) -> tuple[dict[str, Version], bool]:
+        saved = self.scope.begin()
+        self.visit(node)
+        return self.scope.end(saved)
+
+    def is_for_typing(self, node: Any) -> bool:
+        """Whether an `if` is the module's `if TYPE_CHECKING:`."""
+        condition = node.child_by_field_name("condition") if self.scope.kind == "module" else None
+        return condition is not None and self.text_of(condition).rpartition(".")[2] == "TYPE_CHECKING"
+
+    def typing_branch(self, node: Any) -> tuple[dict[str, Version], bool]:
+        """A branch that never runs: what it binds is there for annotations, but no star import takes it."""
+        before = {name: len(versions) for name, versions in self.scope.bindings.items()}
+        result = self.branch(node)
+        for name, versions in self.scope.bindings.items():
+            new = len(versions) - before.get(name, 0)
+            if new:
+                self.typing_bindings[name] = self.typing_bindings.get(name, 0) + new
+        return result
+
+    def for_statement(self, node: Any) -> Version:
+        children = [c for c in node.children if c.type != "comment"]
+        split = next((i for i, c in enumerate(children) if c.type == "in"), None)
+        if split is None:
+            return 0
+        targets = [c for c in children[:split] if c.is_named and c.type != "async"]
+        rest = children[split + 1 :]
+        colon = next((i for i, c in enumerate(rest) if c.type == ":"), len(rest))
+        values = [self.visit(c) for c in rest[:colon] if c.is_named]
+        element = self.element_of(values[0] if len(values) == 1 else 0)
+        loop, saved = self.scope.open_loop()
+        if targets:
+            self.assign(targets[-1], element)
+        otherwise = None
+        for child in rest[colon:]:
+            if child.type == "else_clause":
+                otherwise = child
+            elif child.is_named:
+                self.visit(child)
+        self.scope.close_loop(loop, saved)
+        if otherwise is not None:
+            self.visit(otherwise)
+        return 0
+
+    def while_statement(self, node: Any) -> Version:
+        loop, saved = self.scope.open_loop()
+        otherwise = None
+        for child in node.children:
+            if child.type == "else_clause":
+                otherwise = child
+            elif child.is_named:
+                self.visit(child)
+        self.scope.close_loop(loop, saved)
+        if otherwise is not None:
+            self.visit(otherwise)
+        return 0
+
+    def try_statement(self, node: Any) -> Version:
+        scope = self.scope
+        tried: tuple[dict[str, Version], bool] = ({}, False)
+        branches = []
+        finally_clause = None
+        for child in node.children:
+            kind = child.type
+            if kind == "block":
+                tried = self.branch(child)
+            elif kind in ("except_clause", "except_group_clause"):
+                # An exception may come before, between or after the bindings of the block.
+                entry = {n: scope.extractor.phi([v, scope.env.get(n, 0)]) for n, v in tried[0].items()}
+                saved = scope.begin(entry)
+                self.except_clause(child)
+                branches.append(scope.end(saved))
+            elif kind == "else_clause":
+                saved = scope.begin(tried[0])
+                self.visit(child)
+                changes, dead = scope.end(saved)
+                tried = (changes, dead or tried[1])
+            elif kind == "finally_clause":
+                finally_clause = child
+        scope.merge([tried, *branches])
+        if finally_clause is not None:
+            dead, scope.dead = scope.dead, False
+            self.visit(finally_clause)
+            scope.dead = scope.dead or dead
+        return 0
+
+    def except_clause(self, node: Any) -> None:
+        for child in node.children:
+            if child.type == "as_pattern":
+                parts = [c for c in child.named_children if c.type != "comment"]
+                caught = self.visit(parts[0])
+                if len(parts) > 1:
+                    self.catch(caught, parts[-1])
+            elif child.is_named:
+                self.visit(child)
+
+    def catch(self, caught: Version, target: Any) -> None:
+        part: Version = 0
+        if type(caught) is int and caught:
+            part = self.variable()
+            self.operation(caught, CATCH, part, 0)
+        self.assign(target, part)
+
+    def with_statement(self, node: Any) -> Version:
+        for child in node.children:
+            if child.type == "with_clause":
+                self.with_items(child)
+            elif child.is_named:
+                self.visit(child)
+        return 0
+
+    def with_items(self, node: Any) -> None:
+        for item in node.children:
+            if item.type == "with_item":
+                value = next((c for c in item.named_children), None)
+                if value is not None:
+                    self.with_item(value)
+            elif item.is_named and item.type != "comment":
+                self.with_items(item)
+
+    def with_item(self, node: Any) -> None:
+        target = None
+        if node.type == "as_pattern":
+            parts = [c for c in node.named_children if c.type != "comment"]
+            node, target = parts[0], parts[-1] if len(parts) > 1 else None
+        manager = self.visit(node)
+        entered: Version = 0
+        if type(manager) is int and manager:
+            entered = self.variable()
+            self.operation(manager, ENTER, entered, self.scope.definition)
+            self.scope.epoch += 1
+            self.scope.stores.clear()
+        if target is not None:
+            self.assign(target, entered)
+
+    def match_statement(self, node: Any) -> Version:
+        subject: Version = 0
+        branches = []
+        for child in node.children:
+            if child.type == "block":
+                for case in child.children:
+                    branches += [self.case(case, subject)] if case.type == "case_clause" else []
+            elif child.type == "case_clause":
+                branches.append(self.case(child, subject))
+            elif child.is_named and child.type != "comment":
+                subject = self.visit(child)
+        self.scope.merge([*branches, ({}, False)])
+        return 0
+
+    def case(self, node: Any, subject: Version) -> tuple[dict[str, Version], bool]:
+        saved = self.scope.begin()
+        for child in node.children:
+            if child.type in ("case_pattern", "pattern", "open_sequence_match_pattern"):
+                self.pattern(child, subject)
+            elif child.is_named:
+                self.visit(child)
+        return self.scope.end(saved)
+
+    def pattern(self, node: Any, subject: Version) -> None:
+        """Binds the names that a pattern captures; a capture at the top is the subject itself, further in anything inside it."""
+        kind = node.type
+        if kind == "dotted_name":
+            names = [c for c in node.children if c.type == "identifier"]
+            if len(names) == 1:
+                self.scope.bind(self.text_of(names[0]), subject)
+            elif names:
+                self.identifier(names[0])
+        elif kind == "identifier":
+            self.scope.bind(self.text_of(node), subject)
+        elif kind == "class_pattern":
+            children = [c for c in node.named_children if c.type != "comment"]
+            if children and children[0].type == "dotted_name":
+                self.identifier(children[0].children[0])
+            for child in children[1:]:
+                self.pattern(child, 0)
+        elif kind == "keyword_pattern":
+            for child in node.named_children[1:]:
+                self.pattern(child, 0)
+        elif kind in ("list_pattern", "tuple_pattern", "dict_pattern"):
+            inner = self.element_of(subject)
+            for child in node.named_children:
+                if child.type != "comment":
+                    self.pattern(child, inner)
+        elif kind in ("case_pattern", "as_pattern", "union_pattern", "splat_pattern", "parenthesized_expression"):
+            for child in node.named_children:
+                if child.type != "comment":
+                    self.pattern(child, subject)
+
+    # -- imports -------------------------------------------------------------------------------------------------------------------
+
+    def import_statement(self, node: Any) -> Version:
+        for child in node.children:
+            if child.type == "dotted_name":
+                module = self.text_of(child).replace(" ", "")
+                self.bind_import(0, module, None, False, module.split(".")[0])
+            elif child.type == "aliased_import":
+                parts = child.named_children
+                self.bind_import(0, self.text_of(parts[0]).replace(" ", ""), None, True, self.text_of(parts[-1]))
+        return 0
+
+    def import_from_statement(self, node: Any) -> Version:
+        level, module, seen = 0, "", False
+        for child in node.children:
+            kind = child.type
+            if kind == "import":
+                seen = True
+            elif kind == "relative_import":
+                for part in child.children:
+                    if part.type == "import_prefix":
+                        level = self.text_of(part).count(".")
+                    elif part.type == "dotted_name":
+                        module = self.text_of(part).replace(" ", "")
+            elif not seen and kind == "dotted_name":
+                module = intern(self.text_of(child).replace(" ", ""))
+            elif seen and kind == "dotted_name":
+                name = self.name_of(child)
+                self.bind_import(level, module, name, True, name)
+            elif seen and kind == "aliased_import":
+                parts = child.named_children
+                self.bind_import(level, module, self.text_of(parts[0]), True, self.text_of(parts[-1]))
+            elif seen and kind == "wildcard_import":
+                self.imports.append(ImportFacts(level, module, "*", True, self.variable(), self.scope.definition))
+        return 0
+
+    def bind_import(self, level: int, module: str, name: str | None, whole: bool, bound: str) -> None:
+        variable = self.variable()
+        self.origins[variable] = ("import", len(self.imports))
+        self.imports.append(ImportFacts(level, module, name, whole, variable, self.scope.definition))
+        self.scope.bind(bound, variable)
+
+    # -- text that is run ------------------------------------------------------------------------------------------------------------
+
+    def evaluate_text(self, code: Any) -> None:
+        """`eval("f()")`: a literal is read as code of the present scope; what it defines gets no nodes."""
+        if not isinstance(code, str) or not code.strip() or any(word in code for word in ("def ", "class ", "lambda")):
+            return
+        from codefuse_hf.graph.languages.source_text import SourceText
+
+        saved, clean = self.source, self.dotted_names.trusted
+        root = tree_sitter.parse("python", source := SourceText(code)).root_node
+        self.read_from(source, not root.has_error)
+        definitions = len(self.definitions)
+        try:
+            self.visit(root)
+        finally:
+            self.read_from(saved, clean)
+            del self.definitions[definitions:]

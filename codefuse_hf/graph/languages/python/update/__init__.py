@@ -1,0 +1,1 @@
+"""What has to be found again after a change."""

@@ -1,0 +1,146 @@
+"""A build in little memory finds what a build in much memory finds."""
+
+import gc
+from array import array
+from pathlib import Path
+
+import joblib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codefuse_hf.graph import GraphBuilder, build_code_graph
+from codefuse_hf.graph.languages.python.flow.states import FileState, Points, States, pack_points
+from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
+from codefuse_hf.graph.languages.python.reading.packed import Program, pack_program
+
+PACKAGE = Path(joblib.__file__).parent
+
+
+def build(**options):
+    return build_code_graph(PACKAGE, progress=False, workers=0, **options)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return build().to_json()
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """Counts the states that are put away."""
+    counts = {"packed": 0, "most": 0}
+    pack, weigh = FileState.pack, States.weigh
+
+    def counted(self):
+        counts["packed"] += 1
+        return pack(self)
+
+    def watched(self, state):
+        weigh(self, state)
+        counts["most"] = max(counts["most"], len(self._here))
+
+    monkeypatch.setattr(FileState, "pack", counted)
+    monkeypatch.setattr(States, "weigh", watched)
+    return counts
+
+
+def test_with_room_nothing_is_put_away(packed, expected):
+    assert build().to_json() == expected
+    assert packed["packed"] == 0
+
+
+def test_without_room_one_file_is_here_at_a_time(packed, expected):
+    assert build(memory=1).to_json() == expected
+    assert packed["packed"] > 100 and packed["most"] == 1
+
+
+def test_updates_without_room(tmp_path, packed):
+    (tmp_path / "a.py").write_text("from b import g, Base\nclass A(Base):\n    def run(self): return g(self.step)\n")
+    (tmp_path / "b.py").write_text(
+        "from functools import partial\ndef g(f): return partial(f, k=1)()\nclass Base: pass\n"
+    )
+    (tmp_path / "c.py").write_text("from a import A\nfor x in [A(), *(A(),)]: x.run()\n")
+    builder = GraphBuilder(tmp_path, progress=False, workers=0, memory=1)
+    builder.build()
+    for text in (
+        "def g(f): return f()\nclass Base:\n    def step(self, k=0): pass\n",
+        "def g(f): pass\nBase = object\n",
+    ):
+        (tmp_path / "b.py").write_text(text)
+        full = build_code_graph(tmp_path, progress=False, workers=0)
+        assert builder.update(["b.py"]).to_json() == full.to_json()
+    assert packed["packed"] > 0
+
+
+def test_a_build_leaves_nothing_behind():
+    gc.collect()
+    gc.disable()
+    try:
+        graph = build()
+        kinds = {type(each).__name__ for each in gc.get_objects()}
+    finally:
+        gc.enable()
+    assert graph.num_nodes > 1000
+    assert kinds.isdisjoint({"FileState", "States", "Solver", "Structure", "PythonFacts", "FunctionFacts"})
+
+
+changes = st.lists(
+    st.tuples(st.integers(0, 30), st.lists(st.integers(0, 2**31 - 1), max_size=4).map(tuple)) | st.just("append") | st.just("pack"),
+    max_size=40,
+)  # fmt: skip
+
+
+@given(st.integers(0, 12), changes)
+def test_points_are_the_list_that_they_stand_for(size, changes):
+    expected = [(value,) * (value % 3) for value in range(size)]
+    points = Points(*pack_points(list(expected)))
+    for change in changes:
+        if change == "append":
+            expected.append(())
+            points.append(())
+        elif change == "pack":
+            points = Points(*pack_points(points))
+        elif expected:
+            variable = change[0] % len(expected)
+            points[variable] = expected[variable] = change[1]
+    assert len(points) == len(expected) and [points[variable] for variable in range(len(points))] == expected
+
+
+@pytest.fixture
+def program():
+    return Program(pack_program(PythonFacts()))
+
+
+def back_and_forth(state):
+    return FileState.unpack(state.slot, state.program, state.found, state.pack())
+
+
+def test_what_is_not_read_is_kept(program):
+    state = FileState(3, program, 4)
+    state.points[2] = (5, 6)
+    state.named[3, "attribute", "a"] = 1
+    state.extra["key"] = 2
+    state.bound["mark", 1] = None
+    state.copies[1], state.copies[2] = 7, array("q", (2, -(1 << 40)))
+    state.steps[1], state.steps[2] = ("see", 0), [("see", 1), ("take", (2, "x"))]
+    state.subscribers[2] = array("q", (1, 2))
+    state.stores["name"] = [((1, 2), 3)]
+    state.calls.add((1, 2, 3))
+    for _ in range(3):
+        state = back_and_forth(state)
+    assert not state.named and state.recall("named") and state.named == {(3, "attribute", "a"): 1}
+    assert not state.recall("named")
+    state.named[3, "attribute", "b"] = 4
+    assert state.recall("bound")
+    state.bound["mark", 2] = None
+    state = back_and_forth(back_and_forth(state))
+    assert state.recall("named") and list(state.named.values()) == [1, 4]
+    assert state.recall("bound") and list(state.bound) == [("mark", 1), ("mark", 2)]
+    assert state.recall("extra") and state.extra == {"key": 2}
+    assert state.copies[1] == 7 and list(array("q", state.copies[2])) == [2, -(1 << 40)]
+    assert state.steps_of(1) == [("see", 0)] and state.steps_of(2) == [("see", 1), ("take", (2, "x"))]
+    assert state.stores == {"name": [((1, 2), 3)]} and state.watched == set() and state.points[2] == (5, 6)
+    assert state.edges("calls").tolist() == [[1, 2, 3]] and state.edges("uses").shape == (0, 3)
+    with pytest.raises(AttributeError, match="nothing_like_this"):
+        _ = state.nothing_like_this
