@@ -20,6 +20,10 @@ _PUBLIC_NAMES = {
     "CGEModel": "codefuse_hf.modeling.cge.modeling_cge",
     "CGEModelOutput": "codefuse_hf.modeling.cge.modeling_cge",
     "CGETransformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
+    "CGMConfig": "codefuse_hf.modeling.cgm.configuration_cgm",
+    "CGMModel": "codefuse_hf.modeling.cgm.modeling_cgm",
+    "CGMForCausalLM": "codefuse_hf.modeling.cgm.modeling_cgm",
+    "NodeEmbeddingCache": "codefuse_hf.modeling.cgm.node_cache_cgm",
     "code_search_prompts": "codefuse_hf.modeling.cge.prompts_cge",
     "to_sentence_transformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",
 }

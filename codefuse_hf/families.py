@@ -40,6 +40,7 @@ class Family:
 
 _RODIMUS = "codefuse_hf.modeling.rodimus"
 _CGE = "codefuse_hf.modeling.cge"
+_CGM = "codefuse_hf.modeling.cgm"
 
 FAMILIES = {
     family.model_type: family
@@ -60,6 +61,19 @@ FAMILIES = {
             config=f"{_CGE}.configuration_cge:CGEConfig",
             models={"AutoModel": f"{_CGE}.modeling_cge:CGEModel"},
             extra_modules=(f"{_CGE}.sentence_transformers_cge",),
+        ),
+        Family(
+            model_type="cgm",
+            config=f"{_CGM}.configuration_cgm:CGMConfig",
+            models={
+                "AutoModel": f"{_CGM}.modeling_cgm:CGMModel",
+                "AutoModelForCausalLM": f"{_CGM}.modeling_cgm:CGMForCausalLM",
+            },
+            # The language model's projections, and those of T5 (q, k, v, o) and BERT (query, key, value) encoders.
+            lora_targets=(
+                *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+                *("q", "k", "v", "o", "query", "key", "value"),
+            ),
         ),
     )
 }
