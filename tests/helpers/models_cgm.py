@@ -1,51 +1,52 @@
 """Tiny CGMs, and batches of graphs."""
 
+import functools
 import json
 
-import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, Qwen2Config
 
 from codefuse_hf import CGMConfig, CGMForCausalLM
+from helpers import GOLDEN
 
 WIDTH, VOCABULARY = 12, 90
 
 
 def text_config(**changes):
-    settings = dict(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-        initializer_range=0.3,
-    )
+    settings = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 128,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "initializer_range": 0.3,
+    }
     return Qwen2Config(**{**settings, **changes})
 
 
 def bert_config(**changes):
-    settings = dict(
-        vocab_size=60,
-        hidden_size=16,
-        intermediate_size=24,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=40,
-        initializer_range=0.3,
-    )
+    settings = {
+        "vocab_size": 60,
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 40,
+        "initializer_range": 0.3,
+    }
     return BertConfig(**{**settings, **changes})
 
 
 def tiny(seed=0, text=None, **changes):
     """A CGM without encoder."""
     torch.manual_seed(seed)
-    settings = dict(embedding_dim=WIDTH, adapter_hidden_dim=20)
+    settings = {"embedding_dim": WIDTH, "adapter_hidden_dim": 20}
     return CGMForCausalLM(CGMConfig(text or text_config(), **{**settings, **changes})).eval()
 
 
@@ -86,11 +87,9 @@ def alone(e):
     return {name: value.unsqueeze(0) for name, value in e.items()}
 
 
-@pytest.fixture(scope="session")
+@functools.cache
 def golden_case():
     """The model of the golden case, and its inputs and outputs."""
-    from tests.conftest import GOLDEN
-
     folder = GOLDEN / "cgm"
     settings = json.loads((folder / "config.json").read_text())
     sizes = settings.pop("cgm")

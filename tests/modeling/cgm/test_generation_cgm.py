@@ -5,7 +5,7 @@ import torch
 from transformers import CompileConfig, DynamicCache, GenerationConfig, LogitsProcessor, TextStreamer
 from transformers.generation import MaxLengthCriteria
 
-from .conftest import alone, collate, example, tiny
+from helpers.models_cgm import alone, collate, example, tiny
 
 GREEDY = {"max_new_tokens": 8, "do_sample": False, "eos_token_id": None}
 SIZES = [(5, 9), (2, 4), (7, 6)]

@@ -5,6 +5,12 @@ import torch
 from torch.testing import assert_close
 
 from codefuse_hf.modeling.cgm.mask_cgm import graph_attention_mask
+from helpers import models_cgm
+
+
+@pytest.fixture
+def golden_case():
+    return models_cgm.golden_case()
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from transformers import (
 )
 
 from codefuse_hf import CGEConfig, CGMConfig, CGMForCausalLM, CGMModel, NodeEmbeddingCache, RodimusConfig
-
-from .conftest import WIDTH, alone, bert_config, collate, example, text_config, tiny, tiny_with_encoder
+from helpers.models_cgm import WIDTH, alone, bert_config, collate, example, text_config, tiny, tiny_with_encoder
 
 SIZES = [(5, 9), (2, 4), (7, 6)]
 
@@ -52,7 +51,13 @@ def reference_logits(model, one, prompt_mask):
 def test_any_causal_lm(kind):
     """Each language model takes the mask in its own way, with its values and its gradients."""
     torch.manual_seed(0)
-    sizes = dict(vocab_size=90, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, initializer_range=0.3)
+    sizes = {
+        "vocab_size": 90,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "initializer_range": 0.3,
+    }
     if kind != "gpt2":
         sizes.update(intermediate_size=48)
     if kind in ("qwen2", "qwen3", "llama", "mistral", "phi3", "olmo2", "granite"):
