@@ -12,16 +12,15 @@ from tqdm.auto import tqdm
 
 from codefuse_hf import __version__
 from codefuse_hf.graph.build import sources
-from codefuse_hf.graph.languages import tree_sitter
 from codefuse_hf.graph.build.blob_store import BlobStore
 from codefuse_hf.graph.build.cache import BuildCache
-from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.build.extraction import ExtractedFile, ExtractionOptions, extract_files
-from codefuse_hf.graph.languages import select_front_ends
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
-from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.build.parts import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.build.records import clean_path
+from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.languages import select_front_ends, tree_sitter
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 
 

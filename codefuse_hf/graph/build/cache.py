@@ -14,9 +14,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from codefuse_hf.graph.build.sources import SourceReader, SourceTree
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.schema import Diagnostic
-from codefuse_hf.graph.build.sources import SourceReader, SourceTree
 
 _FORMAT = 1
 _MANIFEST, _GRAPH = "manifest.json", "graph.json.gz"

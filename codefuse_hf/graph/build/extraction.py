@@ -17,11 +17,11 @@ from types import MappingProxyType
 
 from tqdm.auto import tqdm
 
+from codefuse_hf.graph.build.parts import FilePart, file_part
+from codefuse_hf.graph.build.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
 from codefuse_hf.graph.languages import select_front_ends
 from codefuse_hf.graph.languages.base import TEXT, Definition, FileFacts, Problem
-from codefuse_hf.graph.build.parts import FilePart, file_part
 from codefuse_hf.graph.languages.source_text import SourceText
-from codefuse_hf.graph.build.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
 
 _PARALLEL_FROM = 24  # files; below, starting processes costs more than it saves
 _CHUNK = 24

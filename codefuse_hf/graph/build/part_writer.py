@@ -10,10 +10,10 @@ import numpy as np
 
 from codefuse_hf.graph.build.assembler import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json, spelled_language
 from codefuse_hf.graph.build.blob_store import BlobStore, Handle
-from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.build.records import clean_path, clean_text, spans_cut
-from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, NodeType
+from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, NodeType
 from codefuse_hf.graph.text_store import ABSENT
 
 _INTERN_LIMIT = 64  # characters: names, types and headers repeat; longer texts seldom do

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from codefuse_hf.graph.build.assembler import LANGUAGE_CODES, NO_NUMBER, GraphArrays, spelled_language, unique_edges
-from codefuse_hf.graph.code_graph import CodeGraph
-from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
 from codefuse_hf.graph.build.part_writer import NodeTable, StoredNodes, write_nodes
 from codefuse_hf.graph.build.records import clean_path, preorder
-from codefuse_hf.graph.schema import EDGE_CODES, NODE_CODES, Diagnostic, EdgeType, NodeType
+from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
 from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.graph.schema import EDGE_CODES, NODE_CODES, Diagnostic, EdgeType, NodeType
 from codefuse_hf.graph.text_store import TextColumn
 
 _BATCH = 512  # files whose columns are joined at a time

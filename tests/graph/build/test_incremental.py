@@ -5,11 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph
-
 from codefuse_hf.graph.build import extraction
-from codefuse_hf.graph.languages.python.resolution import PythonResolution
-from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.flow.declarations import MAX_BY_NAME, MAX_SUBCLASSES, Structure
+from codefuse_hf.graph.languages.python.flow.solver import Solver
+from codefuse_hf.graph.languages.python.resolution import PythonResolution
 
 VERSIONS = {
     "main.py": [

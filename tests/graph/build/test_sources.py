@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from codefuse_hf.graph import build_code_graph
-from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.build.sources import decode_source, decode_text, list_sources
+from codefuse_hf.graph.languages.source_text import SourceText
 
 
 def write(root, files):
