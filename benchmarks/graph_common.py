@@ -50,7 +50,7 @@ def environment_facts(packages: Iterable[str] = ()) -> dict:
     """Date, interpreter, versions and cores; nothing that names the machine."""
     distributions = importlib.metadata.packages_distributions()
     versions = {}
-    for package in ("codefuse_hf", *packages, "tree_sitter", "tree_sitter_languages", "tree_sitter_python"):
+    for package in ("codefuse_hf", *packages, "tree_sitter", "tree_sitter_python", "tree_sitter_java"):
         name = next(iter(distributions.get(package, [])), package.replace("_", "-"))
         try:
             versions[name] = importlib.metadata.version(name)

@@ -141,7 +141,7 @@ class GraphBuilder:
             "name": self._name or tree.name,
             "version": __version__,
         }
-        options["grammars"] = {n: tree_sitter.grammar_source(f.grammar) for n, f in self._front_ends.items()}
+        options["grammars"] = {n: tree_sitter.grammar_version(f.grammar) for n, f in self._front_ends.items()}
         kept = BuildCache(folder, options)
         fingerprint = kept.fingerprint(tree, self._options.max_file_size)
         graph = kept.load(fingerprint)

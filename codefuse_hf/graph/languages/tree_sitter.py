@@ -1,24 +1,34 @@
-"""The seam to tree-sitter: one function that parses, whichever of the two packagings of the grammars is installed.
+"""The seam to tree-sitter: one function that parses, whatever grammar a language has.
 
-`tree-sitter-languages` bundles grammars for tree-sitter < 0.22; the official wheels (`tree-sitter-python`, `tree-sitter-java`) need tree-sitter >= 0.23
-and are preferred whenever they work, being newer and faster. Trees are walked with cursors and node accessors that both share; no queries.
+Python and Java have official wheels (`tree-sitter-python`, `tree-sitter-java`), which know the newest syntax. Every other grammar is taken out of the shared
+library that `tree-sitter-languages` ships. Only that file is used: the package's own interface needs a tree-sitter of 2024, its grammars fit newer ones.
+Trees are walked with cursors and node accessors; no queries.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
-import warnings
+import importlib.metadata
+import importlib.util
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.memory import give_back
 
+OFFICIAL = ("python", "java")
+"""Languages whose grammar is a wheel of its own, `tree-sitter-<name>`."""
+_CAPSULE = b"tree_sitter.Language"
+"""What tree-sitter calls a capsule around a grammar; capsules keep the pointer, so this object must stay."""
+
 
 @cache
-def _language(name: str) -> tuple[Any, str]:
-    """The grammar and where it came from (`official` or `bundled`)."""
+def _language(name: str) -> Any:
+    """The grammar of a language; ImportError says what to install."""
     try:
         import tree_sitter
     except ImportError as error:
@@ -26,45 +36,54 @@ def _language(name: str) -> tuple[Any, str]:
             "code graphs need tree-sitter: install the extra with `pip install 'codefuse-hf[graph]'`"
         ) from error
     try:
-        module = importlib.import_module(f"tree_sitter_{name}")
-        language = tree_sitter.Language(module.language())
-        _new_parser(language)
-        return language, "official"
-    except (ImportError, TypeError, ValueError):
-        pass  # not installed, or a tree-sitter too old for it: TypeError, or ValueError for another grammar ABI
-    try:
-        languages = importlib.import_module("tree_sitter_languages")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # the bundle calls the deprecated Language(path, name)
-            return languages.get_language(name), "bundled"
-    except (ImportError, TypeError) as error:
+        if name in OFFICIAL:
+            return tree_sitter.Language(importlib.import_module(f"tree_sitter_{name}").language())
+        return tree_sitter.Language(_bundled(name))
+    except (ImportError, OSError, AttributeError, TypeError, ValueError) as error:
         raise ImportError(
-            f"no tree-sitter grammar for {name!r} fits the installed tree-sitter: install `tree-sitter-{name}` with "
-            "tree-sitter>=0.23, or `tree-sitter-languages` with tree-sitter<0.22"
+            f"no grammar for {name!r} that the installed tree-sitter reads ({error}): install `{_wheel(name)}` with tree-sitter>=0.25"
+            + ("" if name in OFFICIAL else "; it has wheels for Python 3.12 and older")
         ) from error
 
 
-def grammar_source(name: str) -> str:
-    """`official` or `bundled`: which packaging of the grammar of language `name` is in use; ImportError without any."""
-    return _language(name)[1]
+def _wheel(name: str) -> str:
+    return f"tree-sitter-{name}" if name in OFFICIAL else "tree-sitter-languages"
+
+
+def _bundled(name: str) -> Any:
+    """A capsule with a grammar out of the shared library of `tree-sitter-languages`, whose Python code is not run."""
+    package = importlib.util.find_spec("tree_sitter_languages")
+    if package is None or package.origin is None:
+        raise ImportError("tree_sitter_languages is not installed")
+    suffix = "dll" if sys.platform == "win32" else "so"
+    grammar = getattr(ctypes.CDLL(str(Path(package.origin).with_name(f"languages.{suffix}"))), f"tree_sitter_{name}")
+    grammar.restype = ctypes.c_void_p
+    capsule = ctypes.pythonapi.PyCapsule_New
+    capsule.restype, capsule.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+    return capsule(grammar(), _CAPSULE, None)
+
+
+def grammar_version(name: str) -> str:
+    """The package that language `name`'s grammar comes from, with its version."""
+    wheel = _wheel(name)
+    return f"{wheel} {importlib.metadata.version(wheel)}"
+
+
+def has_grammar(name: str) -> bool:
+    """Whether sources in language `name` can be parsed here."""
+    try:
+        _language(name)
+    except ImportError:
+        return False
+    return True
 
 
 def new_parser(name: str) -> Any:
-    """A parser for language `name` (`python`, `java`), to be used once.
-
-    A scanner of the bundled grammars remembers an unfinished f-string of one file into the next, whose tree then depends on what was parsed before.
-    """
-    return _new_parser(_language(name)[0])
-
-
-def _new_parser(language: Any) -> Any:
+    """A parser for language `name` (a grammar's name: `python`, `c_sharp`), to be used once: scanners may keep state from one file to the next."""
+    language = _language(name)
     from tree_sitter import Parser
 
-    if not hasattr(Parser, "set_language"):
-        return Parser(language)
-    parser = Parser()  # before 0.22 it takes and ignores any argument
-    parser.set_language(language)
-    return parser
+    return Parser(language)
 
 
 def parse(name: str, source: SourceText | bytes) -> Any:

@@ -1,24 +1,20 @@
-"""The seam to tree-sitter: both packagings of the grammars, and the same graph from either."""
+"""The seam to tree-sitter: official grammars for Python and Java, all others out of the bundle's shared library."""
 
-import json
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import tree_sitter
 
 from codefuse_hf.graph import build_code_graph, memory
 from codefuse_hf.graph.languages import tree_sitter as syntax
 from codefuse_hf.graph.languages.source_text import SourceText
 
-LANGUAGES = ["python", "java"]
-OLD_INTERFACE = hasattr(tree_sitter.Parser, "set_language")  # before 0.22
-OTHER = "CODEFUSE_HF_OTHER_GRAMMARS"
-"""Names the Python of an environment with the packaging of the grammars that this one lacks."""
+SNIPPETS = {
+    "python": b"x = 1\n", "java": b"class A {}", "go": b"package a", "javascript": b"f()", "typescript": b"let a: b", "tsx": b"<a/>", "c": b"int a;",
+    "cpp": b"int a;", "rust": b"fn a() {}", "c_sharp": b"class A {}", "ruby": b"a", "php": b"<?php a();", "kotlin": b"fun a() {}", "scala": b"object A",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -29,73 +25,26 @@ def fresh_seam(monkeypatch):
     syntax._language.cache_clear()
 
 
-class StubLanguage:
-    def __init__(self, *arguments):
-        self.arguments = arguments
+@pytest.mark.parametrize("language", SNIPPETS)
+def test_every_grammar_parses(language):
+    if language not in syntax.OFFICIAL and find_spec("tree_sitter_languages") is None:
+        pytest.skip("tree-sitter-languages has no wheel for this Python")
+    assert syntax.first_error(syntax.parse(language, SNIPPETS[language])) is None
+    assert syntax.has_grammar(language)
+    assert syntax.grammar_version(language).startswith("tree-sitter")
 
 
-class OldParser:
-    """tree-sitter < 0.22: the constructor takes and ignores anything."""
-
-    def __init__(self, *_):
-        self.language = None
-
-    def set_language(self, language):
-        self.language = language
-
-
-class NewParser:
-    """tree-sitter >= 0.22: the language is an argument."""
-
-    def __init__(self, language=None):
-        self.language = language
-
-
-def module(name, **members):
-    made = ModuleType(name)
-    vars(made).update(members)
-    return made
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_installed_packaging_is_used(language):
-    """Official wheels are preferred wherever they are installed with a tree-sitter that reads them."""
-    official = not OLD_INTERFACE and find_spec(f"tree_sitter_{language}") is not None
-    assert syntax.grammar_source(language) == ("official" if official else "bundled")
-    tree = syntax.parse(language, b"x = 1\n" if language == "python" else b"class A {}")
-    assert tree.root_node.type == {"python": "module", "java": "program"}[language]
-    assert syntax.first_error(tree) is None
-
-
-def test_official_wheels_are_preferred(fresh_seam):
-    fresh_seam.setitem(sys.modules, "tree_sitter", module("tree_sitter", Parser=NewParser, Language=StubLanguage))
-    fresh_seam.setitem(sys.modules, "tree_sitter_python", module("tree_sitter_python", language=lambda: "capsule"))
-    fresh_seam.setitem(
-        sys.modules, "tree_sitter_languages", module("tree_sitter_languages", get_language=lambda name: 1 / 0)
-    )
-    assert syntax.grammar_source("python") == "official"
-    assert syntax.new_parser("python").language.arguments == ("capsule",)
-
-
-@pytest.mark.parametrize("error", [TypeError, ValueError])
-def test_the_bundle_where_tree_sitter_is_too_old_for_the_wheels(fresh_seam, error):
-    def refuse(*_):
-        raise error("another interface")
-
-    bundle = module("tree_sitter_languages", get_language=lambda name: f"bundled {name}")
-    fresh_seam.setitem(sys.modules, "tree_sitter", module("tree_sitter", Parser=OldParser, Language=refuse))
-    fresh_seam.setitem(sys.modules, "tree_sitter_python", module("tree_sitter_python", language=lambda: 0))
-    fresh_seam.setitem(sys.modules, "tree_sitter_languages", bundle)
-    assert syntax.grammar_source("python") == "bundled"
-    assert syntax.new_parser("python").language == "bundled python"
-
-
-@pytest.mark.parametrize("absent", ["tree_sitter", "tree_sitter_languages"])
+@pytest.mark.parametrize("absent", ["tree_sitter", "tree_sitter_python"])
 def test_what_to_install_when_something_is_missing(fresh_seam, absent):
-    fresh_seam.setitem(sys.modules, "tree_sitter_python", None)  # None makes an import fail
-    fresh_seam.setitem(sys.modules, absent, None)
+    fresh_seam.setitem(sys.modules, absent, None)  # None makes an import fail
     with pytest.raises(ImportError, match=r"pip install|tree-sitter-python"):
         syntax.new_parser("python")
+    assert not syntax.has_grammar("python")
+
+
+def test_a_grammar_that_nobody_has():
+    with pytest.raises(ImportError, match=r"no grammar for 'klingon'.*tree-sitter-languages"):
+        syntax.new_parser("klingon")
 
 
 def test_first_error_says_where():
@@ -105,8 +54,7 @@ def test_first_error_says_where():
 
 
 def shape(source):
-    root = syntax.parse("python", source).root_node
-    return root.sexp() if OLD_INTERFACE else str(root)
+    return str(syntax.parse("python", source).root_node)
 
 
 def test_a_tree_does_not_depend_on_what_was_parsed_before():
@@ -182,7 +130,7 @@ def ee(ff, gg: W):
 
 
 def test_tour_of_the_syntax(tmp_path):
-    """Much of Python's syntax, the same for either packaging (Python wants no `except*` beside `except`, both grammars read it)."""
+    """Much of Python's syntax, in one file (Python wants no `except*` beside `except`, the grammar reads it)."""
     (tmp_path / "tour.py").write_text(TOUR)
     graph = build_code_graph(tmp_path, progress=False, workers=0)
     found = [(n.type, n.name or "") for n in graph.nodes() if n.type not in ("Repo", "Package", "File")]
@@ -202,28 +150,64 @@ def test_not_in_calls_contains(tmp_path):
     assert len(graph.neighbors(target, "calls", "in")) == 1
 
 
-PARITY = """
-import sys, json
-from codefuse_hf.graph import build_code_graph, memory
-from codefuse_hf.graph.languages import tree_sitter as syntax
-sources = {language: syntax.grammar_source(language) for language in ("python", "java")}
-print(json.dumps(sources))
-for folder in sys.argv[1:]:
-    print(build_code_graph(folder, progress=False, workers=0, text_files=False).to_json())
+TRUE_PYTHON = [
+    "def f(a: list[tuple[int, str,]]): pass", "x = t'{g()} x'", "match = 1\nmatch[1]\nmatch.a()", "class A[T = int]: pass", "def f[T = int](x: T): pass",
+    "type X[T = int, *Ts = *tuple[int, ...]] = T", "def k[T: (int, str) = bool](x: T) -> T: return x", "class B[**P = [int]]: pass", "x = f'{a['b']}'",
+    "class C[T: dict[str, int] = dict[str, int], U = 'a,]']: pass", "type = 1\ntype(x)", "match x:\n case {'a': 1, **r} | [*_]: pass",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", TRUE_PYTHON)
+def test_no_false_syntax_problems(tmp_path, source):
+    (tmp_path / "a.py").write_text(source + "\n")
+    assert not build_code_graph(tmp_path, progress=False, workers=0).diagnostics
+
+
+CALLS_IN_NEW_PLACES = """
+def match(x): return x
+def g(): return []
+def soft(): match(1)
+def star(a): a[*g()]
+def spread(): return [*g(), *A.make()], *g()
+def elements():
+    for each in (*functions(), match): each()
+def functions(): return [g]
+def template(): t"{g()}"
+class A[T = int]:
+    def method(self): g()
+    def make(): pass
+def generic[T: object = int](x: T) -> T:
+    return g()
 """
 
 
-@pytest.mark.skipif(OTHER not in os.environ, reason=f"{OTHER} names no Python with the other packaging of the grammars")
-def test_both_packagings_give_the_same_graph():
-    folders = [str(Path(__file__).parents[2] / "data" / "call_graphs"), str(Path(syntax.__file__).parent)]
-    root = Path(syntax.__file__).parents[3]
-    sources, graphs = [], []
-    for python in (sys.executable, os.environ[OTHER]):
-        done = subprocess.run(
-            [python, "-c", PARITY, *folders], capture_output=True, text=True, check=True, cwd=root, timeout=300
-        )
-        lines = done.stdout.splitlines()
-        sources.append(json.loads(lines[0]))
-        graphs.append(lines[1:])
-    assert sources[0] != sources[1], "both environments use the same packaging"
-    assert graphs[0] == graphs[1]
+def test_calls_in_new_syntax(tmp_path):
+    (tmp_path / "a.py").write_text(CALLS_IN_NEW_PLACES)
+    graph = build_code_graph(tmp_path, progress=False, workers=0)
+    found = {
+        name: sorted(graph[t].name for t in graph.neighbors(graph.find(name)[0], "calls"))
+        for name in ("soft", "star", "spread", "elements", "template", "method", "generic")
+    }
+    assert found == {
+        "soft": ["match"],
+        "star": ["g"],
+        "spread": ["g", "make"],
+        "elements": ["functions", "g", "match"],
+        "template": ["g"],
+        "method": ["g"],
+        "generic": ["g"],
+    }
+    assert graph[graph.find("A")[0]].text.startswith("class A[T = int]:")
+
+
+def test_what_is_no_default_stays(tmp_path):
+    """Only the brackets behind a class's, function's or alias's name hold type parameters."""
+    from codefuse_hf.graph.languages.python.reading.type_defaults import bounds_for_defaults
+
+    for source in (
+        b"class A(b[c == d]): e = f",
+        b"def f(a=1): b[c] = d",
+        b"x[lambda a=1: a] = 2",
+        b"class A[T: 'b=c']: pass",
+    ):
+        assert bounds_for_defaults(source) is source

@@ -120,6 +120,8 @@ class Expressions:
         base = self.handlers[first.type](self, first)
         if len(children) == 4:
             key = self.subscript_key(children[2])
+            if self._text[children[2].start_byte] == "*":
+                key = 0
         else:
             keys = [self.subscript_key(c) for c in children[2:] if c.is_named and c.type != "comment"]
             key = keys[0] if len(keys) == 1 else 0
@@ -244,10 +246,10 @@ class Expressions:
             shape = child.type
             if shape in _NO_ITEM or not child.is_named:
                 continue
-            if shape in ("list_splat", "parenthesized_list_splat"):
-                value = self.splat_value(child)
+            if self._text[child.start_byte] == "*":
+                value = self.handlers[shape](self, child)
                 exact = False
-                if value:
+                if type(value) is int and value:
                     rest = rest or self.variable()
                     self.operation(value, ITERATE, rest, self.scope.definition)
                 continue
@@ -264,6 +266,7 @@ class Expressions:
         return self.site(kind, fields, rest, 0, index if exact else -1)
 
     def splat_value(self, node: Any) -> int:
+        """What is spread by `*a`; of `*a.b()` outside of argument lists the grammar makes `(*a).b()`, so the star is looked through."""
         values = [self.visit(c) for c in node.named_children]
         return values[-1] if values and type(values[-1]) is int else 0
 

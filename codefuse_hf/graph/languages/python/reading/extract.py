@@ -27,15 +27,18 @@ from codefuse_hf.graph.languages.python.reading.facts import (
     Parameter,
     PythonFacts,
 )
-from codefuse_hf.graph.languages.python.reading.indentation import narrow_indentation
 from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 from codefuse_hf.graph.languages.python.reading.statements import Statements
+from codefuse_hf.graph.languages.python.reading.type_defaults import bounds_for_defaults
 from codefuse_hf.graph.languages.source_text import SourceText
 
 
 def extract_python(path: str, source: SourceText) -> FileFacts:
     """The definitions and the data-flow program of one file."""
-    tree = tree_sitter.parse("python", narrow_indentation(source.parser_input))
+    data = source.parser_input
+    tree = tree_sitter.parse("python", data)
+    if tree.root_node.has_error and (readable := bounds_for_defaults(data)) is not data:
+        tree = tree_sitter.parse("python", readable)
     problems = []
     error = tree_sitter.first_error(tree)
     if error is not None:
@@ -379,6 +382,8 @@ HANDLERS = Handlers(
         "tuple": Extractor.sequence,
         "set": Extractor.sequence,
         "expression_list": Extractor.sequence,
+        "list_splat": Extractor.splat_value,
+        "parenthesized_list_splat": Extractor.splat_value,
         "dictionary": Extractor.dictionary,
         "parenthesized_expression": Extractor.parenthesized,
         "binary_operator": Extractor.binary_operator,
