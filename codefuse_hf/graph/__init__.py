@@ -15,7 +15,7 @@ How a graph is made, in three steps:
    it crosses process borders and is cached, so that after a change only the changed files are parsed again.
 2. *resolve*, over all files of a language (also in its front end): names to definitions, through scopes, imports and the
    class hierarchy; gives the edges that cross the tree.
-3. *assemble* (`build/builder.py`, `build/assembler.py`): packages and files, ids in pre-order of the sorted paths, texts as slices
+3. *assemble* (`build/builder.py`, `build/joining.py`): packages and files, ids in pre-order of the sorted paths, texts as slices
    of their file, edges as sorted arrays: a `CodeGraph`, the same bytes for the same source.
 
 `build/sources.py` finds and reads files (of a folder, a list, a git revision) and decodes them; `code_graph.py` answers

@@ -17,15 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codefuse_hf.graph.adjacency import Adjacency, containment_parents, edge_type_mask, nearest_container, reach
-from codefuse_hf.graph.build.assembler import (
-    EXTRA,
-    LANGUAGES,
-    NO_NUMBER,
-    GraphArrays,
-    GraphAssembler,
-    IdIndex,
-    unique_edges,
-)
+from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER, GraphArrays, IdIndex, unique_edges
+from codefuse_hf.graph.formats.records import GraphAssembler
 from codefuse_hf.graph.node import Node
 from codefuse_hf.graph.schema import (
     EDGE_TYPES,
@@ -46,7 +39,6 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("out", "in", "both")
 _WILDCARDS = frozenset("*?[")
-_PYTHON_SUFFIXES = (".py", ".pyi", ".pyw")
 
 
 class CodeGraph:
@@ -232,7 +224,7 @@ class CodeGraph:
     ) -> list[int]:
         """The nodes with a name, in the files with a path, of the given types: each condition may be left out.
 
-        `name` is a simple name (`run`), the end of a dotted name (`Engine.run`, `src.core.engine`), a Java signature
+        `name` is a simple name (`run`), the end of a dotted name (`Engine.run`, `src.core.engine`), a method's signature
         (`Engine#run(int)`) or a pattern with `*`, `?`, `[…]`. `path` is the path of a file, a folder (for all the files
         below it), or a pattern. With a path alone the files themselves are found; with a name, what lies inside them.
         """
@@ -248,7 +240,7 @@ class CodeGraph:
         return self.arrays.ids[chosen].tolist()
 
     def qualified_name(self, node: "int | Node") -> str:
-        """The dotted name: the module path of a Python file or the name of a Java package, then the containers' names.
+        """The dotted name: the file's path as a module's or the package's name, as the language has it, then the containers' names.
 
         A lambda is `<lambda>`; a text file is its path; a repository, package or module is its name.
         """
@@ -258,12 +250,13 @@ class CodeGraph:
             node_type = NODE_TYPES[self.arrays.types[each]]
             name = self._text("name", each) or ""
             if node_type in (NodeType.REPO, NodeType.PACKAGE, NodeType.MODULE):
-                if each == index or (node_type is NodeType.PACKAGE and self._is_java(index)):
+                if each == index or (node_type is NodeType.PACKAGE and not self._is_named_by_path(index)):
                     parts.append(name)
                 break
             if node_type is NodeType.FILE:
-                if not self._is_java(each):
-                    parts.append(_module_path(self._file_path(each)))
+                if self._is_named_by_path(each):
+                    language = LANGUAGES[self.arrays.languages[each]]
+                    parts.append(language.description.module_path(self._file_path(each)))
                     break
                 if each == index:
                     return self._file_path(each)
@@ -534,8 +527,9 @@ class CodeGraph:
         extra = self._text(EXTRA, index)
         return record if extra is None else {**record, **json.loads(extra)}
 
-    def _is_java(self, index: int) -> bool:
-        return LANGUAGES[self.arrays.languages[index]] is Language.JAVA
+    def _is_named_by_path(self, index: int) -> bool:
+        language = LANGUAGES[self.arrays.languages[index]]
+        return language is not None and language.description.named_by_path
 
     def _container_positions(self, index: int) -> list[int]:
         chain: dict[int, None] = {}
@@ -574,7 +568,9 @@ class CodeGraph:
             )
         if len(found) == 0 and "." in name:
             last = name.rpartition(".")[2]
-            candidates = [last, "__init__.py", *(last + suffix for suffix in _PYTHON_SUFFIXES)]
+            by_path = [each.description for each in Language if each.description.named_by_path]
+            stems = [(stem, each) for each in by_path for stem in (last, *each.package_files)]
+            candidates = [last, *(stem + suffix for stem, each in stems for suffix in each.suffixes)]
             found = np.unique(np.concatenate([self._exactly_named(each) for each in candidates]))
             tail = "." + name
             found = found[[("." + self.qualified_name(Node(self, index))).endswith(tail) for index in found.tolist()]]
@@ -595,15 +591,3 @@ def _outgoing(direction: str) -> tuple[bool, ...]:
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}, found {direction!r}")
     return {"out": (True,), "in": (False,), "both": (True, False)}[direction]
-
-
-def _module_path(path: str) -> str:
-    """The dotted module of a Python file: `src/core/__init__.py` is `src.core`."""
-    for suffix in _PYTHON_SUFFIXES:
-        if path.endswith(suffix):
-            path = path.removesuffix(suffix)
-            break
-    parts = [part for part in path.split("/") if part]
-    if parts and parts[-1] == "__init__":
-        parts.pop()
-    return ".".join(parts)

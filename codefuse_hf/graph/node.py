@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from codefuse_hf.graph.build.assembler import LANGUAGES
+from codefuse_hf.graph.arrays import LANGUAGES
 from codefuse_hf.graph.schema import NODE_TYPES
 
 if TYPE_CHECKING:

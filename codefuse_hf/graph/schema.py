@@ -1,15 +1,19 @@
 """The schema of a code graph: node types, edge types, their fields, and the spellings that a reader accepts.
 
 The graph is the one that CGM reads (arXiv 2505.16901) in the JSON form of the published `codefuse-ai/CodeGraph` data
-sets: `{"nodes": [{"nodeType": …, "id": …, …}], "edges": [{"edgeType": …, "source": …, "target": …}]}`. Python and Java
-graphs name a few fields differently (`className`/`name`, `fileName`/`name`, …); both spellings are read for both
-languages, and each node is written in the spelling of its own language. A null field counts as absent.
+sets: `{"nodes": [{"nodeType": …, "id": …, …}], "edges": [{"edgeType": …, "source": …, "target": …}]}`. Graphs
+of different languages name a few fields differently (`className`/`name`, `fileName`/`name`, …; see the languages'
+descriptions): every spelling is read for every language, and a node is written in that of its own. A null field counts
+as absent.
 """
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from codefuse_hf.graph.languages import languages
+from codefuse_hf.graph.languages.base import LanguageDescription
 
 
 class NodeType(enum.StrEnum):
@@ -61,20 +65,25 @@ class EdgeType(enum.StrEnum):
             raise ValueError(f"unknown edge type {value!r}: expected one of {names}") from None
 
 
-class Language(enum.StrEnum):
+class _LanguageName(enum.StrEnum):
     """The language of a node: which spelling of fields and which form of sentence it has."""
-
-    PYTHON = "python"
-    JAVA = "java"
 
     @classmethod
     def parse(cls, value: Any) -> "Language":
-        """The language that `value` names, in any case; ValueError for one that has no spelling in the schema."""
+        """The language that `value` names, in any case; ValueError for one that there is not."""
         try:
             return cls(value.lower())
         except (ValueError, AttributeError):
             raise ValueError(f"unknown language {value!r}: expected one of {', '.join(cls)}") from None
 
+    @property
+    def description(self) -> LanguageDescription:
+        """What its folder says of the language."""
+        return languages()[self.value]
+
+
+Language = _LanguageName("Language", {name.upper(): name for name in languages()}, module=__name__)
+"""The languages that there are folders of, by name."""
 
 NODE_TYPES: tuple[NodeType, ...] = tuple(NodeType)
 """Node types in the order of their codes in compact arrays."""
@@ -99,29 +108,37 @@ class FieldKind(enum.Enum):
 class Field:
     """One field of a node type.
 
-    `column` is its language-neutral name, shared by all node types (what `Node` offers as an attribute); `python` and
-    `java` are the keys it is written under; `keys` are all the keys it is read from, the first that is present wins.
+    Attributes:
+        column: its language-neutral name, shared by all node types (what `Node` offers as an attribute).
+        default_key: the key it is written under, but for the languages in `spellings`.
+        keys: all the keys it is read from; the first that is present wins.
     """
 
     column: str
-    python: str
-    java: str
+    default_key: str
+    spellings: Mapping[str, str]
     keys: tuple[str, ...]
     kind: FieldKind
 
-    def key(self, language: Language | None) -> str:
-        """The key that a node of `language` has for this field; without a language, Python's."""
-        return self.java if language is Language.JAVA else self.python
+    def key(self, language: str | None) -> str:
+        """The key that a node of `language` has for this field."""
+        return self.spellings.get(language, self.default_key)
 
 
-def _field(column: str, python: str = "", java: str = "", *variants: str, kind: FieldKind = FieldKind.TEXT) -> Field:
-    python = python or column
-    java = java or python
-    return Field(column, python, java, tuple(dict.fromkeys((python, java, *variants))), kind)
+def _field(column: str, key: str = "", *variants: str, kind: FieldKind = FieldKind.TEXT) -> Field:
+    key = key or column
+    return Field(column, key, {}, tuple(dict.fromkeys((key, *variants))), kind)
+
+
+def _spelled(node_type: NodeType, field: Field) -> Field:
+    """The field with the keys that languages have for it."""
+    own = {name: each.spelling.get(node_type, {}).get(field.column) for name, each in languages().items()}
+    own = {name: key for name, key in own.items() if key}
+    return replace(field, spellings=own, keys=tuple(dict.fromkeys((*own.values(), *field.keys))))
 
 
 _NAME = _field("name")
-_PATH = _field("path", "path", "path", "filePath")
+_PATH = _field("path", "path", "filePath")
 _TEXT = _field("text")
 _CLEAN_TEXT = _field("clean_text")
 _COMMENT = _field("comment")
@@ -132,24 +149,24 @@ _LOCATION = (
     _field("column", "col", kind=FieldKind.NUMBER),
 )
 
-FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
+_FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
     NodeType.REPO: (
-        _field("name", "repoName", "repoName", "name"),
+        _field("name", "repoName", "name"),
         _field("group_name", "groupName"),
         _field("path"),
     ),
     NodeType.MODULE: (_NAME,),
     NodeType.PACKAGE: (_NAME,),
     NodeType.FILE: (
-        _field("name", "fileName", "name"),
-        _field("path", "filePath", "path"),
+        _NAME,
+        _field("path"),
         _TEXT,
         _CLEAN_TEXT,
     ),
-    NodeType.TEXTFILE: (_field("name", "name", "name", "fileName"), _TEXT, _PATH),
+    NodeType.TEXTFILE: (_field("name", "name", "fileName"), _TEXT, _PATH),
     NodeType.CLASS: (
-        _field("name", "className", "name"),
-        _field("kind", "classType", "classType", "type"),
+        _NAME,
+        _field("kind", "classType", "type"),
         _MODIFIERS,
         _COMMENT,
         _TEXT,
@@ -158,7 +175,7 @@ FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
     ),
     NodeType.ATTRIBUTE: (
         _NAME,
-        _field("kind", "attributeType", "attributeType", "type"),
+        _field("kind", "attributeType", "type"),
         _COMMENT,
         _TEXT,
         *_LOCATION,
@@ -167,7 +184,7 @@ FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
     NodeType.LAMBDA: (_TEXT, *_LOCATION),
     NodeType.FIELD: (
         _NAME,
-        _field("kind", "fieldType", "fieldType", "type"),
+        _field("kind", "fieldType", "type"),
         _field("initializer"),
         _MODIFIERS,
         _COMMENT,
@@ -178,7 +195,7 @@ FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
     NodeType.METHOD: (
         _field("signature"),
         _field("class_name", "className"),
-        _field("name", "methodName", "methodName", "name"),
+        _field("name", "methodName", "name"),
         _field("method_signature", "methodSig"),
         _MODIFIERS,
         _COMMENT,
@@ -186,13 +203,14 @@ FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
         *_LOCATION,
     ),
 }
+
+FIELDS: Mapping[NodeType, tuple[Field, ...]] = {
+    node_type: tuple(_spelled(node_type, field) for field in fields) for node_type, fields in _FIELDS.items()
+}
 """The fields of each node type, in the order in which they are written."""
 
 ID_KEYS: tuple[str, ...] = ("nodeId", "id")
 """The keys of a node's id. A node that has both is known by its `nodeId`, as in the published reader."""
-
-JAVA_ONLY_TYPES = frozenset({NodeType.MODULE, NodeType.FIELD, NodeType.METHOD})
-PYTHON_ONLY_TYPES = frozenset({NodeType.ATTRIBUTE, NodeType.FUNCTION})
 
 
 @dataclass(frozen=True, slots=True)

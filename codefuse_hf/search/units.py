@@ -9,12 +9,12 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.build import sources
-from codefuse_hf.graph.languages import front_ends
+from codefuse_hf.graph.languages import front_end, language_of_path, languages
 from codefuse_hf.graph.languages.base import Definition, FileFacts
 from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.graph.schema import FIELDS, NodeType
 from codefuse_hf.search.units_kinds import KINDS
 
-_KIND_OF_NODE = {"Function": "function", "Method": "function", "Class": "class"}
 # A file or a class is known by its beginning; its functions are units of their own.
 MAX_CHARACTERS = 4000
 _SNIPPET_LINES, _SNIPPET_CHARACTERS = 3, 240
@@ -70,7 +70,6 @@ def iter_units(
     if not Path(root).is_dir():
         raise FileNotFoundError(f"there is no folder {os.fspath(root)!r} to index")
     tree = sources.list_sources(root, max_files=max_files)
-    languages = {suffix: front_end for front_end in front_ends().values() for suffix in front_end.suffixes}
     with sources.SourceReader(tree.root, tree.blobs) as reader:
         for path in tqdm(tree.paths, desc="Reading", unit="file", disable=not progress):
             if sources.has_binary_suffix(path):
@@ -80,24 +79,25 @@ def iter_units(
             except OSError:
                 continue
             if data:
-                yield from (unit for unit in _units_of_file(path, data, languages) if unit.kind in kinds)
+                yield from (unit for unit in _units_of_file(path, data) if unit.kind in kinds)
 
 
-def _units_of_file(path: str, data: bytes, languages: dict) -> Iterator[Unit]:
-    front_end = languages.get(os.path.splitext(path)[1])
-    text = sources.decode_text(data) if front_end is None else sources.decode_source(data)[0]
+def _units_of_file(path: str, data: bytes) -> Iterator[Unit]:
+    language = language_of_path(path)
+    text = sources.decode_text(data) if language is None else sources.decode_source(data)[0]
     if text is None or not text.strip():
         return
     source = SourceText(text)
     name = path.rpartition("/")[2]
     yield Unit("file", name, path, 1, source.line(max(len(text) - 1, 0)), f"{path}\n{text[:MAX_CHARACTERS]}")
-    if front_end is not None:
-        yield from _definitions(path, source, front_end.extract(path, source))
+    if language is not None:
+        yield from _definitions(path, source, front_end(language).extract(path, source))
 
 
 def _definitions(path: str, source: SourceText, facts: FileFacts) -> Iterator[Unit]:
+    kinds = languages()[facts.language].unit_kinds
     for definition in facts.definitions[1:]:
-        kind = _KIND_OF_NODE.get(definition.node_type)
+        kind = kinds.get(definition.node_type)
         text = source.text[definition.start : definition.end]
         if kind is None or not text.strip():
             continue
@@ -106,11 +106,16 @@ def _definitions(path: str, source: SourceText, facts: FileFacts) -> Iterator[Un
 
 
 def _qualified_name(definition: Definition, facts: FileFacts) -> str:
-    parts = []
+    parts, kinds = [], languages()[facts.language].unit_kinds
     while definition.parent >= 0:
-        fields = definition.fields
-        own = fields.get("methodSig") or fields.get("name") or fields.get("className")
-        if own and definition.node_type in _KIND_OF_NODE:
-            parts.append(own)
+        if definition.node_type in kinds:
+            parts.append(_own_name(definition))
         definition = facts.definitions[definition.parent]
-    return ".".join(reversed(parts))
+    return ".".join(part for part in reversed(parts) if part)
+
+
+def _own_name(definition: Definition) -> str:
+    """The name that tells a definition from its neighbours: with its parameters, where the language has overloads."""
+    columns = {field.column: field for field in FIELDS[NodeType(definition.node_type)]}
+    keys = [key for name in ("method_signature", "name") if name in columns for key in columns[name].keys]
+    return next((definition.fields[key] for key in keys if definition.fields.get(key)), "")

@@ -15,10 +15,10 @@ from codefuse_hf.graph.build import sources
 from codefuse_hf.graph.build.blob_store import BlobStore
 from codefuse_hf.graph.build.cache import BuildCache
 from codefuse_hf.graph.build.extraction import ExtractedFile, ExtractionOptions, extract_files
-from codefuse_hf.graph.build.parts import EdgeTable, FilePart, join_parts
-from codefuse_hf.graph.build.records import clean_path
+from codefuse_hf.graph.build.joining import EdgeTable, FilePart, join_parts
+from codefuse_hf.graph.build.nodes import clean_path
 from codefuse_hf.graph.code_graph import CodeGraph
-from codefuse_hf.graph.languages import select_front_ends, tree_sitter
+from codefuse_hf.graph.languages import front_end, select_languages, tree_sitter
 from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
@@ -102,12 +102,10 @@ class GraphBuilder:
                 raise ValueError(f"{what} is {value!r}; expected a positive number")
         if workers is not None and workers < 0:
             raise ValueError(f"workers is {workers}; expected None, 0 or a positive number")
-        self._front_ends = select_front_ends(
-            None if languages is None else [languages] if isinstance(languages, str) else list(languages)
-        )
+        self._languages = select_languages(languages)
         self._path = path if isinstance(path, str | os.PathLike) else list(path)
         self._revision, self._files = revision, None if files is None else list(files)
-        self._options = ExtractionOptions(tuple(self._front_ends), max_file_size, max_textfile_size, text_files)
+        self._options = ExtractionOptions(tuple(self._languages), max_file_size, max_textfile_size, text_files)
         self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
         self._memory = memory
         self._extracted: dict[str, ExtractedFile] = {}
@@ -137,11 +135,13 @@ class GraphBuilder:
         tree = self._list()
         options = {
             **asdict(self._options),
-            "languages": list(self._front_ends),
+            "languages": list(self._languages),
             "name": self._name or tree.name,
             "version": __version__,
         }
-        options["grammars"] = {n: tree_sitter.grammar_version(f.grammar) for n, f in self._front_ends.items()}
+        options["grammars"] = {
+            name: tree_sitter.grammar_version(each.grammar) for name, each in self._languages.items() if each.grammar
+        }
         kept = BuildCache(folder, options)
         fingerprint = kept.fingerprint(tree, self._options.max_file_size)
         graph = kept.load(fingerprint)
@@ -278,7 +278,7 @@ class GraphBuilder:
         with _no_collection():
             resolution = self._resolutions.get(language)
             if resolution is None:
-                resolution = self._front_ends[language].resolution(
+                resolution = front_end(language).resolution(
                     project, keep=not self._once, progress=self._progress, memory=self._memory
                 )
             else:
@@ -287,7 +287,7 @@ class GraphBuilder:
                 if not self._once:
                     self._resolutions[language] = resolution
                 return EdgeTable.of_numbers(*resolution.numbers())
-            edges = self._front_ends[language].resolve(project)
+            edges = front_end(language).resolve(project)
             with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
                 return EdgeTable(bar, project)
 

@@ -17,9 +17,9 @@ from types import MappingProxyType
 
 from tqdm.auto import tqdm
 
-from codefuse_hf.graph.build.parts import FilePart, file_part
+from codefuse_hf.graph.build.joining import FilePart, file_part
 from codefuse_hf.graph.build.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
-from codefuse_hf.graph.languages import select_front_ends
+from codefuse_hf.graph.languages import front_end, language_of_path
 from codefuse_hf.graph.languages.base import TEXT, Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -56,19 +56,11 @@ class ExtractionOptions:
     text_files: bool
 
 
-def language_of(path: str, languages: tuple[str, ...] | None) -> str:
-    """The language that a file's name says it is in, or `TEXT`."""
-    for name, front_end in select_front_ends(None if languages is None else list(languages)).items():
-        if path.endswith(front_end.suffixes):
-            return name
-    return TEXT
-
-
 def extract_file(
     path: str, reader: SourceReader, options: ExtractionOptions, known: bytes | None = None
 ) -> ExtractedFile:
     """Reads and parses one file; whatever is wrong with it ends up in `problems`. A file whose digest is `known` is not parsed."""
-    language = language_of(path, options.languages)
+    language = language_of_path(path, options.languages) or TEXT
     result = ExtractedFile(path, language, None, None, [])
     if language == TEXT and (not options.text_files or has_binary_suffix(path)):
         return result
@@ -103,14 +95,14 @@ def extract_file(
 
 
 def _parse(result: ExtractedFile, text: str) -> None:
-    front_end = select_front_ends([result.language])[result.language]
+    reader = front_end(result.language)
     collecting = gc.isenabled()
     gc.disable()  # facts are no garbage; looking for it in them costs up to half of the time
     source = SourceText(text)
     try:
-        facts = result.facts = front_end.extract(result.path, source)
+        facts = result.facts = reader.extract(result.path, source)
         result.problems += facts.problems
-        facts.facts = front_end.shrink(facts.facts)
+        facts.facts = reader.shrink(facts.facts)
     except Exception as error:  # a file must never cost the whole graph
         message = f"{type(error).__name__}: {error}; the file is in the graph without its contents"
         result.problems.append(Problem("internal", message))

@@ -1,6 +1,6 @@
-"""Node sentences: the text of a node that CGM's encoder reads (the published graphs' convention).
+"""Makes node sentences: the text of a node that CGM's encoder reads (the published graphs' convention).
 
-| node              | Python                             | Java                                          |
+| node              | by default, as in Python           | in the published graphs of Java               |
 |-------------------|------------------------------------|-----------------------------------------------|
 | Repo              | the repository's name              | the repository's name                         |
 | Package, Module   | `name`                             | `name`                                        |
@@ -13,19 +13,20 @@
 
 ⏎ is a line feed. A part in brackets is left out with its separator when it is empty; other empty parts leave their
 separators. Spaces (no other blanks) are then stripped from both ends of Class, Attribute, Field, Function and Lambda.
+A language's description may have other sentences for its nodes (`sentences`), as Java's has for files and classes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from codefuse_hf.graph.build.assembler import LANGUAGES, spelled_language
+from codefuse_hf.graph.arrays import LANGUAGES
+from codefuse_hf.graph.formats.records import spelled_language
+from codefuse_hf.graph.languages.base import Fields
 from codefuse_hf.graph.schema import FIELDS, NODE_TYPES, FieldKind, Language, NodeType
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.code_graph import CodeGraph, Node
 
-Fields = Callable[[str], str]
-"""Gives a text field of a node by its column name, "" where it is absent."""
 _NULLABLE = frozenset({"text", "comment", "kind", "modifiers"})
 
 
@@ -41,7 +42,7 @@ def node_sentence(
 
     Args:
         repo_name: the sentence of a Repo; its own name (or path) by default.
-        language: "python" or "java"; by default that of the node, for a record the one that its spelling suggests.
+        language: whose form the sentence has (a language's name); by default that of the node, for a record the one that its spelling suggests.
         null_text: what a null comment, text, kind or modifier of a record counts as. A null is absent by default; the
             published encoder was fed with "None", which `null_text="None"` reproduces.
         max_length: characters to keep, all by default.
@@ -51,52 +52,44 @@ def node_sentence(
     else:
         node_type, own_language = node.type, node.language
         fields = _fields_of(node._graph, node._index)
-    java = (Language.parse(language) if language is not None else own_language) is Language.JAVA
-    return _sentence(node_type, fields, java, repo_name)[:max_length]
+    spoken = own_language if language is None else Language.parse(language)
+    return _sentence(node_type, fields, spoken, repo_name)[:max_length]
 
 
 def node_sentences(graph: "CodeGraph", *, repo_name: str | None = None, max_length: int | None = None) -> Iterator[str]:
     """The sentences of all nodes of a graph, in node order, each in the form of its own language."""
     arrays = graph.arrays
     for index in range(graph.num_nodes):
-        java = LANGUAGES[arrays.languages[index]] is Language.JAVA
-        yield _sentence(NODE_TYPES[arrays.types[index]], _fields_of(graph, index), java, repo_name)[:max_length]
+        language = LANGUAGES[arrays.languages[index]]
+        yield _sentence(NODE_TYPES[arrays.types[index]], _fields_of(graph, index), language, repo_name)[:max_length]
 
 
 def _fields_of(graph: "CodeGraph", index: int) -> Fields:
     return lambda column: graph._text(column, index) or ""
 
 
-def _sentence(node_type: NodeType, fields: Fields, java: bool, repo_name: str | None) -> str:
-    if node_type is NodeType.REPO:
-        return (fields("name") or fields("path")) if repo_name is None else repo_name
-    if node_type in (NodeType.PACKAGE, NodeType.MODULE):
-        return fields("name")
-    if node_type is NodeType.FILE:
-        folder = fields("path")
-        path = f"{folder}/{fields('name')}" if folder else fields("name")
-        return path if java else f"{path}\n{fields('text')}"
-    if node_type is NodeType.TEXTFILE:
-        return f"{fields('name')}\n{fields('text')}"
-    if node_type is NodeType.METHOD:
-        return _method_sentence(fields)
-    return _definition_sentence(node_type, fields, java).strip(" ")
+def _sentence(node_type: NodeType, fields: Fields, language: Language | None, repo_name: str | None) -> str:
+    if node_type is NodeType.REPO and repo_name is not None:
+        return repo_name
+    own = {} if language is None else language.description.sentences
+    return (own.get(node_type) or _SENTENCES[node_type])(fields)
 
 
-def _definition_sentence(node_type: NodeType, fields: Fields, java: bool) -> str:
-    if node_type is NodeType.CLASS:
-        if java:
-            return f"{fields('modifiers')} {fields('name')}\n{fields('comment')}"
-        return f"{fields('kind')} {fields('name')}\n{fields('comment')}\n{fields('text')}"
-    if node_type is NodeType.ATTRIBUTE:
-        return f"{fields('kind')} {fields('name')}\n{fields('comment')}\n{fields('text')}"
-    if node_type is NodeType.FIELD:
-        return f"{fields('modifiers')} {fields('kind')} {fields('name')}\n{fields('comment')}"
-    if node_type is NodeType.FUNCTION:
-        return f"{fields('header')} {fields('name')}\n{_optional(fields('comment'), chr(10))}{fields('text')}"
-    if node_type is NodeType.LAMBDA:
-        return fields("text")
-    raise ValueError(f"no sentence is defined for the node type {node_type!r}")
+def _file_sentence(fields: Fields) -> str:
+    path = f"{fields('path')}/{fields('name')}" if fields("path") else fields("name")
+    return f"{path}\n{fields('text')}"
+
+
+def _class_sentence(fields: Fields) -> str:
+    return f"{fields('kind')} {fields('name')}\n{fields('comment')}\n{fields('text')}".strip(" ")
+
+
+def _field_sentence(fields: Fields) -> str:
+    return f"{fields('modifiers')} {fields('kind')} {fields('name')}\n{fields('comment')}".strip(" ")
+
+
+def _function_sentence(fields: Fields) -> str:
+    return f"{fields('header')} {fields('name')}\n{_optional(fields('comment'), chr(10))}{fields('text')}".strip(" ")
 
 
 def _method_sentence(fields: Fields) -> str:
@@ -106,6 +99,22 @@ def _method_sentence(fields: Fields) -> str:
         name = rest.partition("(")[0]
     comment, modifiers = _optional(fields("comment"), "\n"), _optional(fields("modifiers"), " ")
     return f"{owner}.{name}\n{comment}{modifiers}{fields('text')}"
+
+
+_SENTENCES: Mapping[NodeType, Callable[[Fields], str]] = {
+    NodeType.REPO: lambda fields: fields("name") or fields("path"),
+    NodeType.PACKAGE: lambda fields: fields("name"),
+    NodeType.MODULE: lambda fields: fields("name"),
+    NodeType.FILE: _file_sentence,
+    NodeType.TEXTFILE: lambda fields: f"{fields('name')}\n{fields('text')}",
+    NodeType.CLASS: _class_sentence,
+    NodeType.ATTRIBUTE: _class_sentence,
+    NodeType.FIELD: _field_sentence,
+    NodeType.FUNCTION: _function_sentence,
+    NodeType.METHOD: _method_sentence,
+    NodeType.LAMBDA: lambda fields: fields("text").strip(" "),
+}
+"""The sentences of languages whose description has no other."""
 
 
 def _optional(part: str, separator: str) -> str:

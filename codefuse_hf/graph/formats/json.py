@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from codefuse_hf.graph.build.assembler import GraphAssembler
 from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.formats.records import GraphAssembler
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codefuse_hf.graph.build.assembler import EXTRA, LANGUAGES, NO_NUMBER
+from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.schema import EDGE_TYPES, FIELDS, NODE_TYPES, Field, FieldKind, NodeType
 
@@ -204,10 +204,11 @@ def _record_of_row(row: Mapping[str, Any]) -> dict[str, Any]:
 _JSON_KEYS: dict[str, tuple[str, ...]] = {
     node_type.value: keys
     for node_type in NodeType
-    if (keys := tuple(f.python for f in FIELDS[node_type] if f.kind is FieldKind.JSON))
+    if (keys := tuple(f.default_key for f in FIELDS[node_type] if f.kind is FieldKind.JSON))
 }
 _SCHEMA_KEYS: dict[str, frozenset[str]] = {
-    t.value: frozenset({"id", "nodeType", *(key for f in FIELDS[t] for key in (f.python, f.java))}) for t in NodeType
+    t.value: frozenset({"id", "nodeType", *(key for f in FIELDS[t] for key in (f.default_key, *f.spellings.values()))})
+    for t in NodeType
 }
 
 

@@ -1,16 +1,21 @@
-"""What a language front end is: per-file extraction and cross-file resolution, both over plain data.
+"""Says what a language is: a description that is quick to load, and a front end that reads files and finds edges.
 
-A language is added by adding a module to this folder that sets `FRONT_END` to an instance of a `LanguageFrontEnd` subclass; nothing else has to
-know of it. `extract` runs in worker processes, once per file; what it returns must therefore be picklable plain data (str, int, tuple, list, dict,
-bytes, array.array), so that it can also be kept in the build cache. `resolve` runs once per build, in the parent process, over all files of the language.
+A language is added by adding a folder here, whose `__init__.py` sets `LANGUAGE` to a `LanguageDescription`. Nothing else has to know of it: file
+suffixes, the spelling of fields, sentences for CGM, units of search and dotted names all come from the description, and the front end is made when the
+first file of the language is read. Node types, edge types and the columns of fields are those of the published schema (`schema.py`), which CGM's
+encoder was trained on; a language uses the ones it has a meaning for.
+
+A front end's `extract` runs in worker processes, once per file; what it returns must therefore be picklable plain data (str, int, tuple, list, dict,
+bytes, array.array). `resolve` runs once per build, in the parent process, over all files of the language.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,7 +74,7 @@ class FileFacts:
         definitions: the nodes inside the file in pre-order; `definitions[0]` stands for the File (parent -1, offsets of the whole text).
         facts: what `resolve` needs, opaque to the builder.
         problems: reported as diagnostics of the file.
-        package: the package the file says it belongs to (Java); a folder all of whose files agree is named by it.
+        package: the package the file says it belongs to, in languages where it does; a folder all of whose files agree is named by it.
     """
 
     path: str
@@ -80,12 +85,52 @@ class FileFacts:
     package: str | None = None
 
 
-class LanguageFrontEnd(ABC):
-    """One language. Stateless: all instances of a class are alike, and one may be used by many processes and threads at once."""
+Fields = Callable[[str], str]
+"""Gives a text field of a node by its column's name, "" where the node does not have it."""
 
-    name: ClassVar[str]
-    suffixes: ClassVar[tuple[str, ...]]
-    grammar: ClassVar[str]
+_NOTHING: Mapping = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageDescription:
+    """What the rest of the code graph has to know of a language. Node types and columns are named as in `schema.py`.
+
+    Attributes:
+        name: in lower case; the language's name in options and in `Node.language`.
+        suffixes: of the files that the front end reads, with the dot.
+        front_end: makes the front end; it imports the parser only when it is called.
+        grammar: the name of the tree-sitter grammar, None for a front end that needs none.
+        spelling: keys in JSON, by node type and column, where they are not those of the schema.
+        speaks: whether a JSON record of this node type is in this language's own spelling, for nodes that lie in no file; for languages that have
+            published graphs with a spelling of their own.
+        sentences: how CGM reads a node, by node type, where it is not as in `cgm/sentences.py`.
+        unit_kinds: which node types are units of search, and of which kind (`function` or `class`).
+        named_by_path: whether dotted names begin with the file's path (`src.core`); otherwise with the package's name.
+        package_files: names, without suffix, of files that stand for their folder in such a path (`__init__`).
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    front_end: Callable[[], LanguageFrontEnd]
+    grammar: str | None = None
+    spelling: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: _NOTHING)
+    speaks: Callable[[str, Mapping[str, Any]], bool] = lambda node_type, record: False
+    sentences: Mapping[str, Callable[[Fields], str]] = field(default_factory=lambda: _NOTHING)
+    unit_kinds: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({"Function": "function", "Method": "function", "Class": "class"})
+    )
+    named_by_path: bool = True
+    package_files: tuple[str, ...] = ()
+
+    def module_path(self, path: str) -> str:
+        """Turns a file's path into a dotted name: `src/core/__init__.py` is `src.core`."""
+        suffix = next((each for each in self.suffixes if path.endswith(each)), "")
+        parts = [part for part in path.removesuffix(suffix).split("/") if part]
+        return ".".join(parts[:-1] if parts and parts[-1] in self.package_files else parts)
+
+
+class LanguageFrontEnd(ABC):
+    """Reads the files of one language. Stateless: one may be used by many processes and threads at once."""
 
     @abstractmethod
     def extract(self, path: str, source: SourceText) -> FileFacts:

@@ -32,10 +32,6 @@ _DEPTH = 50_000
 class JavaFrontEnd(LanguageFrontEnd):
     """Java, up to the language level that the installed grammar knows."""
 
-    name = "java"
-    suffixes = (".java",)
-    grammar = "java"
-
     def extract(self, path: str, source: SourceText) -> FileFacts:
         return extract(path, source)
 
@@ -60,6 +56,3 @@ def _resolve(files: Mapping[str, FileFacts]) -> list[tuple[str, Ref, Ref]]:
             for cls in unit.classes_in(environment, text):
                 bodies.refer(caller, cls.ref)
     return [*bodies.edges, *project.inheritance(), *project.imports()]
-
-
-FRONT_END = JavaFrontEnd()

@@ -7,7 +7,6 @@ from copy import copy
 from dataclasses import replace
 
 from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Project, Ref
-from codefuse_hf.graph.languages.python.names.modules import SUFFIXES
 from codefuse_hf.graph.languages.python.reading.extract import extract_python
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
 from codefuse_hf.graph.languages.python.reading.packed import pack
@@ -18,10 +17,6 @@ from codefuse_hf.graph.schema import EDGE_TYPES
 
 class PythonFrontEnd(LanguageFrontEnd):
     """Python 3 (and what of Python 2 the grammar reads)."""
-
-    name = "python"
-    suffixes = SUFFIXES
-    grammar = "python"
 
     def extract(self, path: str, source: SourceText) -> FileFacts:
         return extract_python(path, source)
@@ -52,6 +47,3 @@ def _packed_copy(facts: PythonFacts) -> PythonFacts:
     if not facts.program:
         pack(facts)
     return facts
-
-
-FRONT_END = PythonFrontEnd()

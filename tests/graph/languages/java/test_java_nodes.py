@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codefuse_hf.graph import build_code_graph
-from codefuse_hf.graph.languages.java.front_end import FRONT_END
+from codefuse_hf.graph.languages import front_end
 from codefuse_hf.graph.languages.source_text import SourceText
 
 SOURCE = """\
@@ -160,7 +160,7 @@ def test_package_names_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_texts_are_slices_for_any_line_end_and_script(newline: str) -> None:
     text = newline.join(["// ä", "class Größe {", '  String s = "日本😀"; // ende', "  int x() { return 1; }", "}"])
-    facts = FRONT_END.extract("A.java", SourceText(text))
+    facts = front_end("java").extract("A.java", SourceText(text))
     slices = {d.fields.get("name") or d.fields.get("methodName"): text[d.start : d.end] for d in facts.definitions[1:]}
     assert slices["s"] == 'String s = "日本😀";'
     assert slices["x"] == "int x() { return 1; }"

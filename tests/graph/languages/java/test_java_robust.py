@@ -10,21 +10,21 @@ import pytest
 from java_programs import PROGRAMS
 
 from codefuse_hf.graph import build_code_graph
-from codefuse_hf.graph.languages.java.front_end import FRONT_END
+from codefuse_hf.graph.languages import front_end
 from codefuse_hf.graph.languages.source_text import SourceText
 
 DEEP = 5_000
 
 
 def edges(text: str) -> set[tuple[str, str, str]]:
-    facts = FRONT_END.extract("A.java", SourceText(text))
+    facts = front_end("java").extract("A.java", SourceText(text))
     names = [d.fields.get("signature") or d.fields.get("name") or d.node_type for d in facts.definitions]
-    return {(kind, names[a.index], names[b.index]) for kind, a, b in FRONT_END.resolve({"A.java": facts})}
+    return {(kind, names[a.index], names[b.index]) for kind, a, b in front_end("java").resolve({"A.java": facts})}
 
 
 def test_broken_syntax_keeps_the_rest() -> None:
     text = "class A { void f() { g(; h() } void g() { } void h( { } int x = ; void i() { g(); } }"
-    facts = FRONT_END.extract("A.java", SourceText(text))
+    facts = front_end("java").extract("A.java", SourceText(text))
     assert [p.kind for p in facts.problems] == ["syntax"]
     assert ("calls", "A#i()", "A#g()") in edges(text)
 
@@ -48,8 +48,8 @@ def test_broken_syntax_keeps_the_rest() -> None:
     ],
 )
 def test_hardly_any_source(text: str) -> None:
-    facts = FRONT_END.extract("A.java", SourceText(text))
-    list(FRONT_END.resolve({"A.java": facts}))
+    facts = front_end("java").extract("A.java", SourceText(text))
+    list(front_end("java").resolve({"A.java": facts}))
     assert facts.definitions[0].end == len(text)
 
 
@@ -70,9 +70,9 @@ def test_hardly_any_source(text: str) -> None:
     ids=["parentheses", "blocks", "sum", "lambdas", "chain", "else-if", "ternary", "generics", "classes", "anonymous"],
 )
 def test_deep_nesting(text: str) -> None:
-    facts = FRONT_END.extract("A.java", SourceText(text))
+    facts = front_end("java").extract("A.java", SourceText(text))
     pickle.dumps(facts)
-    list(FRONT_END.resolve({"A.java": facts}))
+    list(front_end("java").resolve({"A.java": facts}))
     assert len(facts.definitions) >= 2
 
 
@@ -93,11 +93,11 @@ def test_mutated_programs_never_raise() -> None:
                 or " "
             )
         source = SourceText(text)
-        facts = FRONT_END.extract("A.java", source)
+        facts = front_end("java").extract("A.java", source)
         for index, definition in enumerate(facts.definitions[1:], 1):
             assert 0 <= definition.parent < index
             assert 0 <= definition.start <= definition.end <= len(text)
-        for _, a, b in FRONT_END.resolve({"A.java": facts}):
+        for _, a, b in front_end("java").resolve({"A.java": facts}):
             assert 0 <= a.index < len(facts.definitions) and 0 <= b.index < len(facts.definitions)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import codefuse_hf.graph
-from codefuse_hf.graph.build.parts import EdgeTable, file_part, join_parts
+from codefuse_hf.graph.build.joining import EdgeTable, file_part, join_parts
+from codefuse_hf.graph.languages import front_end
 from codefuse_hf.graph.languages.base import Project
-from codefuse_hf.graph.languages.python.front_end import FRONT_END
 from codefuse_hf.graph.languages.source_text import SourceText
 from helpers.graph_checks import check_graph
 
@@ -23,10 +23,10 @@ def graph_of(texts):
     """The graph of files given as texts; unlike a build, it lets exceptions through."""
     files, parts = {}, {}
     for path in sorted(texts, key=lambda p: p.split("/")):
-        facts = FRONT_END.extract(path, SourceText(texts[path]))
+        facts = front_end("python").extract(path, SourceText(texts[path]))
         parts[path] = file_part(facts, SourceText(texts[path]))
         files[path] = facts
-    edges = FRONT_END.resolve(Project(files))
+    edges = front_end("python").resolve(Project(files))
     graph = join_parts("repository", parts, [EdgeTable(edges, files)])
     check_graph(graph, texts)
     return graph

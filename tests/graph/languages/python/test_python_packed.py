@@ -6,7 +6,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codefuse_hf.graph.languages.python.front_end import FRONT_END
+from codefuse_hf.graph.languages import front_end
 from codefuse_hf.graph.languages.python.reading.facts import (
     ClassFacts,
     Constant,
@@ -83,9 +83,9 @@ def test_calls(items):
 
 def test_packing_keeps_what_a_file_says_and_notices_changes():
     def facts(text):
-        found = FRONT_END.extract("a.py", SourceText(text))
+        found = front_end("python").extract("a.py", SourceText(text))
         plain = copy.copy(found.facts)
-        return plain, FRONT_END.shrink(found.facts)
+        return plain, front_end("python").shrink(found.facts)
 
     text = "import os\n@d\ndef f(a, *b, k=1):\n    a[0] = b[1:].x\n    return f(*b, k=True, **a)\nf(1, 's', k=a.b)\n"
     plain, packed = facts(text)

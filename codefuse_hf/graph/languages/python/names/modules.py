@@ -6,7 +6,9 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-SUFFIXES = (".py", ".pyi", ".pyw")
+from codefuse_hf.graph.languages.python import LANGUAGE
+
+SUFFIXES = LANGUAGE.suffixes
 
 
 class Entity(NamedTuple):

@@ -1,6 +1,5 @@
-"""From node and edge records, one at a time, to the compact arrays of a `CodeGraph`."""
+"""Reads node and edge records, one at a time, into the compact arrays of a `CodeGraph`."""
 
-import json
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,53 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from codefuse_hf.graph.arrays import (
+    EXTRA,
+    LANGUAGE_CODES,
+    NO_NUMBER,
+    GraphArrays,
+    IdIndex,
+    as_json,
+    shown,
+    unique_edges,
+)
+from codefuse_hf.graph.languages import language_of_path
 from codefuse_hf.graph.schema import (
     EDGE_CODES,
     FIELDS,
     ID_KEYS,
-    JAVA_ONLY_TYPES,
     NODE_CODES,
-    PYTHON_ONLY_TYPES,
     EdgeType,
     Field,
     FieldKind,
     Language,
     NodeType,
 )
-from codefuse_hf.graph.text_store import TextColumn, TextWriter
-
-NO_NUMBER = np.iinfo(np.int32).min
-"""The value of a number field that is absent."""
-LANGUAGES: tuple[Language | None, ...] = (None, *Language)
-"""Languages in the order of their codes; the first means that the node's spelling is the same in all."""
-LANGUAGE_CODES: Mapping[Language | None, int] = {language: code for code, language in enumerate(LANGUAGES)}
-EXTRA = "extra"
-"""The column of fields outside the schema, as one JSON object: kept, so that nothing is lost between load and save."""
+from codefuse_hf.graph.text_store import TextWriter
 
 _ID_RANGE = range(-(2**63), 2**63)
-
-
-@dataclass(slots=True)
-class GraphArrays:
-    """The content of a graph. n nodes in their order, e edges sorted by (source, type, target) and free of duplicates.
-
-    Attributes:
-        ids: int64 [n]. types, languages: uint8 [n], codes of `NODE_TYPES` and `LANGUAGES`.
-        buffer, texts: the text fields, see `text_store`. numbers: int32 [n] per field, `NO_NUMBER` where absent.
-        sources, targets: int32 [e], positions of nodes. edge_types: uint8 [e], codes of `EDGE_TYPES`.
-        dropped_edges: how many edges were left out because an end was missing.
-    """
-
-    ids: np.ndarray
-    types: np.ndarray
-    languages: np.ndarray
-    buffer: bytes | bytearray
-    texts: dict[str, TextColumn]
-    numbers: dict[str, np.ndarray]
-    sources: np.ndarray
-    targets: np.ndarray
-    edge_types: np.ndarray
-    dropped_edges: int = 0
 
 
 @dataclass(slots=True)
@@ -70,18 +47,15 @@ class _Plan:
 
 
 def spelled_language(node_type: NodeType, record: Mapping[str, Any]) -> Language | None:
-    """The language that a record's own spelling suggests; in a graph the file that contains the node decides."""
-    if node_type in JAVA_ONLY_TYPES:
-        return Language.JAVA
+    """Tells the language of a record that lies in no file: a file's by its suffix, else by whose spelling it has."""
     if node_type is NodeType.FILE:
-        name = record.get("fileName") or record.get("name")
-        if isinstance(name, str) and "." in name:
-            return Language.JAVA if name.lower().endswith(".java") else Language.PYTHON
-    own_key = {NodeType.FILE: "fileName", NodeType.CLASS: "className"}.get(node_type)
-    if own_key is not None:  # without a suffix to go by: the key that its name is under
-        java = record.get(own_key) is None and any(record.get(key) is not None for key in ("name", "modifiers"))
-        return Language.JAVA if java else Language.PYTHON
-    return Language.PYTHON if node_type in PYTHON_ONLY_TYPES else None
+        name = next((record[key] for key in _FILE_NAMES if record.get(key)), None)
+        if isinstance(name, str) and (found := language_of_path(name) or language_of_path(name.lower())):
+            return Language(found)
+    return next((each for each in Language if each.description.speaks(node_type, record)), None)
+
+
+_FILE_NAMES = next(field.keys for field in FIELDS[NodeType.FILE] if field.column == "name")
 
 
 def _plan(node_type: NodeType) -> _Plan:
@@ -105,12 +79,7 @@ def read_id(value: Any, what: str) -> int:
         return int(value)
     if isinstance(value, np.integer) and int(value) in _ID_RANGE:
         return int(value)
-    raise ValueError(f"{what} must be a whole number of at most 64 bits, found {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    raise ValueError(f"{what} must be a whole number of at most 64 bits, found {shown(value)}")
 
 
 @dataclass(slots=True)
@@ -144,7 +113,7 @@ class GraphAssembler:
     def _plan_and_id(record: Mapping[str, Any]) -> tuple[_Plan, int]:
         """How to read a record, and its id; the message of a ValueError goes on after the node's place."""
         if type(record) is not dict and not isinstance(record, Mapping):
-            raise ValueError(f" must be an object with nodeType and id, found {_shown(record)}")
+            raise ValueError(f" must be an object with nodeType and id, found {shown(record)}")
         if (name := record.get("nodeType")) is None:
             raise ValueError(f" has no 'nodeType' (its keys: {', '.join(map(str, record)) or 'none'})")
         try:
@@ -175,7 +144,7 @@ class GraphAssembler:
                 continue
             if each.kind is FieldKind.TEXT:
                 if type(value) is not str and not isinstance(value, str):
-                    raise ValueError(f"nodes[{index}] ({plan.type}): {key!r} must be text, found {_shown(value)}")
+                    raise ValueError(f"nodes[{index}] ({plan.type}): {key!r} must be text, found {shown(value)}")
                 if each.column != "text":
                     texts.add(index, each.column, value)
                 elif plan.type is NodeType.FILE:
@@ -196,7 +165,7 @@ class GraphAssembler:
             value = int(value)
         is_whole = type(value) is int or (isinstance(value, int | np.integer) and not isinstance(value, bool))
         if not is_whole or not NO_NUMBER < value < 2**31:
-            raise ValueError(f"{what} must be a whole number, found {_shown(value)}")
+            raise ValueError(f"{what} must be a whole number, found {shown(value)}")
         if (arrays := self._numbers.get(column)) is None:
             arrays = self._numbers[column] = (array("i"), array("i"))
         arrays[0].append(index)
@@ -225,13 +194,13 @@ class GraphAssembler:
             elif isinstance(edge, Mapping):
                 missing = [key for key in ("edgeType", "source", "target") if edge.get(key) is None]
                 if missing:
-                    raise ValueError(f"edges[{len(self._edges[0])}] has no {missing[0]!r}: found {_shown(dict(edge))}")
+                    raise ValueError(f"edges[{len(self._edges[0])}] has no {missing[0]!r}: found {shown(dict(edge))}")
                 self.add_edge(edge["edgeType"], edge["source"], edge["target"])
             elif isinstance(edge, tuple | list) and len(edge) == 3:
                 self.add_edge(*edge)
             else:
                 expected = "(edgeType, source, target)"
-                raise ValueError(f"edges[{len(self._edges[0])}] must be {expected}, found {_shown(edge)}")
+                raise ValueError(f"edges[{len(self._edges[0])}] must be {expected}, found {shown(edge)}")
 
     def finish(self) -> GraphArrays:
         """The arrays of the graph. Edges without both ends are dropped and counted; the assembler is spent."""
@@ -258,44 +227,3 @@ class GraphAssembler:
             edge_types=edge_types,
             dropped_edges=int(len(kept) - kept.sum()),
         )
-
-
-def as_json(value: Any) -> str:
-    """A field's value as compact JSON; ValueError for what is none."""
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"not a JSON value ({error}): {_shown(value)}") from None
-
-
-class IdIndex:
-    """From node ids to positions, 4 to 8 bytes a node (none where the ids are 0 … n - 1)."""
-
-    def __init__(self, ids: np.ndarray) -> None:
-        self._ids = ids
-        self._order: np.ndarray | None = None
-        if not np.array_equal(ids, np.arange(len(ids))):
-            self._order = np.argsort(ids, kind="stable")
-            self._ids = ids[self._order]
-
-    def positions(self, wanted: np.ndarray) -> np.ndarray:
-        """int64: the position of each of `wanted`, the first where an id repeats; -1 where there is none."""
-        size = len(self._ids)
-        if self._order is None:
-            return np.where((wanted >= 0) & (wanted < size), wanted, -1)
-        found = np.minimum(np.searchsorted(self._ids, wanted), size - 1)
-        return np.where(self._ids[found] == wanted, self._order[found], -1)
-
-
-def unique_edges(
-    sources: np.ndarray, targets: np.ndarray, types: np.ndarray, num_nodes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges sorted by (source, type, target), each once: int32 sources, int32 targets, uint8 types."""
-    if num_nodes >= 2**30:  # the sort key below would pass 63 bits
-        raise ValueError(f"a graph of {num_nodes} nodes is too large: at most 2**30")
-    # 30 bits of source, 3 of type, 30 of target. Sorted here, because np.unique makes a hash table first, which takes ten times as long.
-    key = sources.astype(np.int64) << 33 | types.astype(np.int64) << 30 | targets
-    key.sort()
-    if len(key):
-        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
-    return (key >> 33).astype(np.int32), (key & 2**30 - 1).astype(np.int32), (key >> 30 & 7).astype(np.uint8)

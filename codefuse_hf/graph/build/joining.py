@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codefuse_hf.graph.build.assembler import LANGUAGE_CODES, NO_NUMBER, GraphArrays, spelled_language, unique_edges
-from codefuse_hf.graph.build.part_writer import NodeTable, StoredNodes, write_nodes
-from codefuse_hf.graph.build.records import clean_path, preorder
+from codefuse_hf.graph.arrays import LANGUAGE_CODES, NO_NUMBER, GraphArrays, unique_edges
+from codefuse_hf.graph.build.nodes import NodeTable, StoredNodes, clean_path, preorder, write_nodes
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Ref
 from codefuse_hf.graph.languages.source_text import SourceText
@@ -225,10 +224,9 @@ def _folder_table(node_type: NodeType, fields: Mapping[str, str]) -> NodeTable:
     values = [value.encode("utf-8", "surrogatepass") for value in fields.values()]
     lengths = [len(value) for value in values]
     columns = np.array([number for i, n in enumerate(lengths) for number in (sum(lengths[:i]), n)], np.int32)
-    language = LANGUAGE_CODES[spelled_language(node_type, {})]
     return NodeTable(
         np.array([NODE_CODES[node_type]], np.uint8),
-        np.array([language], np.uint8),
+        np.array([LANGUAGE_CODES[None]], np.uint8),
         b"".join(values),
         tuple(fields),
         (),

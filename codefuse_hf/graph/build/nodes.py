@@ -1,4 +1,4 @@
-"""From the definitions of one file to the arrays of its nodes, without a record in between: most nodes are slices of the file's text."""
+"""Turns the definitions of one file into the arrays of its nodes, without a record in between: most nodes are slices of the file's text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.graph.build.assembler import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json, spelled_language
+from codefuse_hf.graph.arrays import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json
 from codefuse_hf.graph.build.blob_store import BlobStore, Handle
-from codefuse_hf.graph.build.records import clean_path, clean_text, spans_cut
 from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.languages.source_text import SourceText
-from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, NodeType
+from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, Language, NodeType
 from codefuse_hf.graph.text_store import ABSENT
 
 _INTERN_LIMIT = 64  # characters: names, types and headers repeat; longer texts seldom do
@@ -76,10 +75,8 @@ class StoredNodes:
 class _Plan:
     """How the fields of one node type are written: column and kind by key."""
 
-    type: NodeType
     code: int
     columns: Mapping[str, tuple[str, FieldKind]]
-    language: int | None
 
 
 def _plan(node_type: NodeType) -> _Plan:
@@ -87,9 +84,7 @@ def _plan(node_type: NodeType) -> _Plan:
     for field in FIELDS[node_type]:
         for key in field.keys:
             columns.setdefault(key, (field.column, field.kind))
-    spelled = node_type in (NodeType.FILE, NodeType.CLASS)  # the others have one language, or none
-    language = None if spelled else LANGUAGE_CODES[spelled_language(node_type, {})]
-    return _Plan(node_type, NODE_CODES[node_type], columns, language)
+    return _Plan(NODE_CODES[node_type], columns)
 
 
 _PLANS = {str(node_type): _plan(node_type) for node_type in NodeType}
@@ -103,12 +98,13 @@ def write_nodes(
         indices = sorted(range(len(definitions)), key=order.__getitem__)
     else:
         indices = range(len(definitions))
-    writer = _Writer(source, [definitions[index] for index in indices])
+    code = LANGUAGE_CODES[None if language == TEXT else Language(language)]
+    writer = _Writer(source, [definitions[index] for index in indices], code)
     folder, _, name = clean_path(path).rpartition("/")
     if language == TEXT:
         writer.add_fields(0, {"name": name, "path": folder or "."})
         return writer.finish(located=False)
-    writer.add_fields(0, {"fileName": name, "filePath": folder} if folder else {"fileName": name})
+    writer.add_fields(0, {"name": name, "path": folder} if folder else {"name": name})
     cuts = spans_cut(definitions)
     for rank, index in enumerate(indices):
         definition = definitions[index]
@@ -122,7 +118,7 @@ def write_nodes(
 class _Writer:
     """Fills the columns of one file's nodes, which are given in their order."""
 
-    def __init__(self, source: SourceText, definitions: list[Definition]):
+    def __init__(self, source: SourceText, definitions: list[Definition], language: int):
         self.source, self.definitions = source, definitions
         self.size = len(definitions)
         spans = np.array([(definition.start, definition.end) for definition in definitions], np.int64)
@@ -131,16 +127,14 @@ class _Writer:
         self.stretches = offsets.tolist()
         self.buffer = bytearray(data)
         self.types = np.empty(self.size, np.uint8)
-        self.languages = np.empty(self.size, np.uint8)
+        self.languages = np.full(self.size, language, np.uint8)
         self.texts: dict[str, tuple[list[int], list[int]]] = {}
         self.interned: dict[str, tuple[int, int]] = {}
 
     def add_fields(self, index: int, fields: Mapping[str, Any]) -> None:
         """Writes the fields of a node but its text and place."""
         plan = _PLANS[self.definitions[index].node_type]
-        language = plan.language
         self.types[index] = plan.code
-        self.languages[index] = LANGUAGE_CODES[spelled_language(plan.type, fields)] if language is None else language
         extra = {}
         for key, value in fields.items():
             if value is None:
@@ -220,3 +214,70 @@ def _bytes_and_offsets(source: SourceText, spans: np.ndarray) -> tuple[bytes, np
     lone = ((points >> 11) == 0x1B).any()
     data = source.text.encode("utf-8", "surrogatepass") if lone else source.utf8
     return data, spans + ahead[np.searchsorted(wide, spans)]
+
+
+def clean_path(path: str) -> str:
+    """A path as text that can be written as UTF-8 (file names on disk may hold any bytes)."""
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def preorder(definitions: list[Definition]) -> list[int] | None:
+    """Rank of each definition when the tree is walked in pre-order; None when the list is in that order already."""
+    stack: list[int] = []
+    for index, definition in enumerate(definitions):
+        while stack and stack[-1] != definition.parent:
+            stack.pop()
+        if index and not stack:
+            break
+        stack.append(index)
+    else:
+        return None
+    children: dict[int, list[int]] = {}
+    for index, definition in enumerate(definitions[1:], 1):
+        children.setdefault(definition.parent, []).append(index)
+    ranks, pending, rank = [0] * len(definitions), [0], 0
+    while pending:
+        index = pending.pop()
+        ranks[index] = rank
+        rank += 1
+        pending.extend(sorted(children.get(index, ()), key=lambda i: (definitions[i].start, i), reverse=True))
+    return ranks
+
+
+def spans_cut(definitions: list[Definition]) -> dict[int, list[tuple[int, int]]]:
+    """Per container: the spans that its `clean_text` leaves out. What lies inside a function goes with the function's own span."""
+    cuts: dict[int, list[tuple[int, int]]] = {}
+    for definition in definitions[1:]:
+        if definition.cut_start >= 0:
+            cuts.setdefault(definition.parent, []).append((definition.cut_start, definition.end))
+    return cuts
+
+
+def clean_text(text: str, definition: Definition, cuts: list[tuple[int, int]]) -> str:
+    """The text of a node without the contained nodes in `cuts`: their lines go, with the blank lines before them."""
+    pieces, position = [], definition.start
+    for start, end in sorted(cuts):
+        if start < position:
+            continue
+        line_start = start
+        while line_start > position and text[line_start - 1] in " \t\f":
+            line_start -= 1
+        whole_line = line_start == 0 or text[line_start - 1] in "\r\n"
+        kept = text[position : line_start if whole_line else start]
+        pieces.append(kept.rstrip() + _line_end(kept) if whole_line and kept.strip() else "" if whole_line else kept)
+        position = end
+        while position < definition.end and text[position] in " \t\f":
+            position += 1
+        if whole_line and position < definition.end and text[position] in "\r\n":
+            position += 2 if text.startswith("\r\n", position) else 1
+    rest = text[position : definition.end]
+    if rest.strip():
+        pieces.append(rest)
+    return "".join(pieces)
+
+
+def _line_end(text: str) -> str:
+    """The line end that closes the last line of text before blank lines."""
+    tail = text[len(text.rstrip()) :]
+    tail = tail.lstrip(" \t\f")
+    return "\r\n" if tail.startswith("\r\n") else tail[:1]
