@@ -32,6 +32,17 @@ class Family:
         return {auto: file_and_class(path) for auto, path in classes.items()}
 
     @property
+    def classes(self) -> list[str]:
+        """All classes, as "module:Class"."""
+        paths = [self.config, *self.models.values(), self.tokenizer, self.processor]
+        return [path for path in dict.fromkeys(paths) if path is not None]
+
+    @property
+    def module_name(self) -> str:
+        """Where transformers looks for the family, below `transformers.models`."""
+        return self.model_type.replace("-", "_")
+
+    @property
     def modules(self) -> list[str]:
         """Modules of the config and model classes, the roots of what must travel."""
         paths = [self.config, *self.models.values()]

@@ -1,117 +1,97 @@
-"""Registers the model families with transformers' Auto classes, without importing transformers.
+"""Adds the model families to the name tables from which transformers' Auto classes find theirs.
 
-`import codefuse_hf` must be quick, and importing transformers' configurations alone loads torch. So a hook waits for
-transformers' own Auto modules to be imported; it then gives each of their registries a dictionary that registers our
-classes the first time anybody looks into it. The same hook completes our own configuration and tokenizer modules with
-self-contained saving (`codefuse_hf.hub.remote_code`), of which those files, which travel to the Hub, know nothing.
+transformers keeps names in those tables, and imports `transformers.models.<model type>` when a class is first asked
+for. So our names are added, and each model type gets a module there that forwards to our classes: nothing of ours is
+loaded until it is used, and whatever reads the tables (Trainer, pipelines, `transformers serve`) knows our models. The
+tables live in modules whose import loads torch. They are filled right after that import, so that `import codefuse_hf`
+itself stays quick.
+
+The same hook completes our own modules, which travel to the Hub and know nothing of this package, with self-contained
+saving (`codefuse_hf.hub.remote_code`).
 """
 
 import functools
 import importlib.abc
-import importlib.util
+import logging
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
-from .families import FAMILIES, file_and_class, load_class
+from .families import FAMILIES, Family, load_class
 
 _AUTO = "transformers.models.auto"
 
 
-class _Pending(dict):
-    """Contents of a registry that `complete` fills in as soon as they are looked at."""
-
-    def __init__(self, mapping, complete: Callable[[], None]):
-        super().__init__(mapping._extra_content)
-        self._mapping, self._complete = mapping, complete
-
-    def _settled(self) -> dict:
-        if self._mapping._extra_content is self:
-            self._mapping._extra_content = dict(super().items())
-            self._complete()
-        return self._mapping._extra_content
-
-    def __contains__(self, key):
-        return key in self._settled()
-
-    def __getitem__(self, key):
-        return self._settled()[key]
-
-    def __iter__(self):
-        return iter(self._settled())
-
-    def __len__(self):
-        return len(self._settled())
-
-    def get(self, key, default=None):
-        return self._settled().get(key, default)
-
-    def keys(self):
-        return self._settled().keys()
-
-    def values(self):
-        return self._settled().values()
-
-    def items(self):
-        return self._settled().items()
-
-    def __setitem__(self, key, value):
-        self._settled()[key] = value
+def _class_name(path: str) -> str:
+    return path.partition(":")[2]
 
 
-def _on_configurations(module: ModuleType) -> None:
-    def complete() -> None:
-        for family in FAMILIES.values():
-            module.CONFIG_MAPPING.register(family.model_type, load_class(family.config), exist_ok=True)
+def _forwarding_module(family: Family) -> ModuleType:
+    """The module `transformers.models.<model type>`, whose classes are ours."""
+    paths = {_class_name(path): path for path in family.classes}
+    module = ModuleType(f"transformers.models.{family.module_name}", f"Forwards to {family.config.partition(':')[0]}.")
 
-    module.CONFIG_MAPPING._extra_content = _Pending(module.CONFIG_MAPPING, complete)
+    def find(name: str) -> type:
+        if name not in paths:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        return load_class(paths[name])
 
-
-def _on_models(module: ModuleType) -> None:
-    for auto_name in sorted({name for family in FAMILIES.values() for name in family.models}):
-        auto_class = getattr(module, auto_name)
-        mapping = auto_class._model_mapping
-
-        def complete(mapping=mapping, auto_name=auto_name) -> None:
-            for family in FAMILIES.values():
-                if auto_name in family.models:
-                    mapping.register(load_class(family.config), load_class(family.models[auto_name]), exist_ok=True)
-
-        mapping._extra_content = _Pending(mapping, complete)
+    module.__getattr__ = find
+    return module
 
 
-def _on_tokenizers(module: ModuleType) -> None:
-    def complete() -> None:
-        for family in FAMILIES.values():
-            if family.tokenizer is not None:
-                tokenizer = load_class(family.tokenizer)
-                module.AutoTokenizer.register(load_class(family.config), fast_tokenizer_class=tokenizer, exist_ok=True)
-
-    module.TOKENIZER_MAPPING._extra_content = _Pending(module.TOKENIZER_MAPPING, complete)
-
-    # With trust_remote_code=True, and unlike AutoConfig and AutoModel, AutoTokenizer prefers a folder's own file to the
-    # registered class; published folders name a file that they do not have.
-    installed = {file_and_class(family.tokenizer): family.tokenizer for family in FAMILIES.values() if family.tokenizer}
-    fetch_class = module.get_class_from_dynamic_module
-
-    @functools.wraps(fetch_class)
-    def get_class_from_dynamic_module(class_reference, *args, **kwargs):
-        path = installed.get(class_reference.rpartition("--")[2])
-        return fetch_class(class_reference, *args, **kwargs) if path is None else load_class(path)
-
-    module.get_class_from_dynamic_module = get_class_from_dynamic_module
+def _add_modules(_: ModuleType) -> None:
+    """`getattr(transformers, architecture)`: how `transformers serve`, older TRL and AutoTokenizer find a class."""
+    transformers = sys.modules["transformers"]
+    for family in FAMILIES.values():
+        sys.modules[f"transformers.models.{family.module_name}"] = _forwarding_module(family)
+        transformers._class_to_module.update(
+            dict.fromkeys(map(_class_name, family.classes), f"models.{family.module_name}")
+        )
 
 
-def _on_processors(module: ModuleType) -> None:
-    def complete() -> None:
-        for family in FAMILIES.values():
-            if family.processor is not None:
-                module.AutoProcessor.register(load_class(family.config), load_class(family.processor), exist_ok=True)
-
-    module.PROCESSOR_MAPPING._extra_content = _Pending(module.PROCESSOR_MAPPING, complete)
+def _add_configurations(module: ModuleType) -> None:
+    for family in FAMILIES.values():
+        module.CONFIG_MAPPING_NAMES[family.model_type] = _class_name(family.config)
+    _keep_ours(module.CONFIG_MAPPING)
 
 
-def _on_peft(module: ModuleType) -> None:
+def _keep_ours(mapping: Any) -> None:
+    """Let no other package take our model types: flash-linear-attention, for one, registers a `rodimus` of its own."""
+    for model_type in FAMILIES:
+        mapping._extra_content.pop(model_type, None)  # registered before us
+    register = mapping.register
+
+    @functools.wraps(register)
+    def register_others(key: str, value: type, exist_ok: bool = False) -> None:
+        if key in FAMILIES and exist_ok:
+            logging.getLogger(__name__).info("%s is not registered: the model type %r is ours", value, key)
+        else:
+            register(key, value, exist_ok=exist_ok)
+
+    mapping.register = register_others
+
+
+def _add_models(module: ModuleType) -> None:
+    for family in FAMILIES.values():
+        for auto_name, path in family.models.items():
+            _add_to(getattr(module, auto_name)._model_mapping, family, path)
+
+
+def _add_processors(module: ModuleType) -> None:
+    for family in FAMILIES.values():
+        if family.processor is not None:
+            _add_to(module.PROCESSOR_MAPPING, family, family.processor)
+
+
+def _add_to(mapping: Any, family: Family, path: str) -> None:
+    """Add a class to a registry's table of names, e.g. `MODEL_FOR_CAUSAL_LM_MAPPING_NAMES`."""
+    mapping._model_mapping[family.model_type] = _class_name(path)
+    mapping._reverse_config_mapping[_class_name(family.config)] = family.model_type
+
+
+def _add_lora_targets(module: ModuleType) -> None:
     """Default targets for LoRA and for the methods that adapt the same layers as LoRA."""
     lora = module.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
     for name, targets in vars(module).items():
@@ -121,7 +101,7 @@ def _on_peft(module: ModuleType) -> None:
                     targets.setdefault(family.model_type, list(family.lora_targets))
 
 
-def _on_trl(module: ModuleType) -> None:
+def _add_training_template(module: ModuleType) -> None:
     """TRL's trainers prepare conversations with a tokenizer's training template, if it has one and none is given."""
     tokenize = module._tokenize
 
@@ -138,72 +118,54 @@ def _on_trl(module: ModuleType) -> None:
             user._tokenize = tokenize_to_train
 
 
-def _make_self_contained(path: str) -> Callable[[ModuleType], None]:
-    def install_hook(module: ModuleType) -> None:
-        from .hub import remote_code
+def _make_self_contained(path: str, module: ModuleType) -> None:
+    from .hub import remote_code
 
-        remote_code.make_self_contained(getattr(module, path.partition(":")[2]))
-
-    return install_hook
+    remote_code.make_self_contained(getattr(module, _class_name(path)))
 
 
-def _callbacks() -> dict[str, Callable[[ModuleType], None]]:
-    callbacks = {
-        f"{_AUTO}.configuration_auto": _on_configurations,
-        f"{_AUTO}.modeling_auto": _on_models,
-        f"{_AUTO}.tokenization_auto": _on_tokenizers,
-        f"{_AUTO}.processing_auto": _on_processors,
-        "peft.utils.constants": _on_peft,
-        "trl.data_utils": _on_trl,
-    }
-    for family in FAMILIES.values():
-        for path in (family.config, family.tokenizer, family.processor):
-            if path is not None:
-                callbacks[path.partition(":")[0]] = _make_self_contained(path)
-    return callbacks
+# What is done with a module right after its import. Tokenizers are in no table: AutoTokenizer finds them by their name
+# among transformers' classes, and then prefers them to a file that a published folder names but does not have.
+_HOOKS: dict[str, Callable[[ModuleType], None]] = {
+    "transformers": _add_modules,
+    "transformers.processing_utils": _add_modules,  # it executes transformers' __init__ again, as another module
+    f"{_AUTO}.configuration_auto": _add_configurations,
+    f"{_AUTO}.modeling_auto": _add_models,
+    f"{_AUTO}.processing_auto": _add_processors,
+    "peft.utils.constants": _add_lora_targets,
+    "trl.data_utils": _add_training_template,
+} | {
+    path.partition(":")[0]: functools.partial(_make_self_contained, path)
+    for family in FAMILIES.values()
+    for path in (family.config, family.tokenizer, family.processor)
+    if path is not None
+}
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls a function on each of some modules right after it has been imported."""
+    """Finds the modules of `_HOOKS` as the other finders do, and has their hook called once they are executed."""
 
-    def __init__(self, callbacks: dict[str, Callable[[ModuleType], None]]):
-        self.callbacks = callbacks
-
-    def find_spec(self, name, path=None, target=None):
-        callback = self.callbacks.get(name)
-        if callback is None:
+    def find_spec(self, name: str, path=None, target=None):
+        if name not in _HOOKS:
             return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None and spec.loader is not None:
-                spec.loader = _Loader(spec.loader, callback)
-                return spec
-        return None
+        specs = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, specs), None)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
 
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _HOOKS[name](module)
 
-class _Loader(importlib.abc.Loader):
-    def __init__(self, loader, callback: Callable[[ModuleType], None]):
-        self._loader, self._callback = loader, callback
-
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        # The module keeps its usual loader: `inspect`, `importlib.reload` and others ask for it.
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._callback(module)
-
-    def __getattr__(self, name):
-        return getattr(self._loader, name)
+            spec.loader.exec_module = exec_module
+        return spec
 
 
 def install() -> None:
-    """Arrange for the registration of every family; called once, by `import codefuse_hf`."""
+    """Register every family, now or as soon as transformers is imported; called once, by `import codefuse_hf`."""
     if any(isinstance(finder, _AfterImport) for finder in sys.meta_path):
         return
-    callbacks = _callbacks()
-    for name, callback in callbacks.items():
+    sys.meta_path.insert(0, _AfterImport())
+    for name, hook in _HOOKS.items():
         if name in sys.modules:
-            callback(sys.modules[name])
-    sys.meta_path.insert(0, _AfterImport(callbacks))
+            hook(sys.modules[name])

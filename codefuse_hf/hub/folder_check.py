@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..families import FAMILIES
 from .weights import find_tensors
 
 # Runs where `codefuse_hf` cannot be imported. Builds the model without memory for its weights, and compares names and
@@ -122,7 +123,7 @@ def _code_problems(folder: Path, config: dict[str, Any]) -> list[str]:
 def _is_native(model_type: Any) -> bool:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    return model_type in CONFIG_MAPPING_NAMES
+    return model_type in CONFIG_MAPPING_NAMES and model_type not in FAMILIES
 
 
 def _targets(auto_map: Any) -> list[str]:

@@ -27,7 +27,7 @@ def run_python(code: str, *arguments: str, with_package: bool = True, **environm
     Environment variables of None are unset.
     """
     code = f"{'' if with_package else WITHOUT_PACKAGE}{code}\nimport json\nprint('RESULT' + json.dumps(result))"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
+    command = [sys.executable, "-P", "-c", code, *map(str, arguments)]
     done = subprocess.run(command, env=child_environment(**environment), capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     return json.loads(
