@@ -99,7 +99,17 @@ print(model.generate(torch.ones(1, 3, dtype=torch.long), max_new_tokens=2).shape
 
 def test_travelling_files_import_nothing_of_the_rest():
     """modeling/ and kernels/ know only torch, transformers, the standard library, one another (and lazily Triton)."""
-    allowed = {"torch", "transformers", "huggingface_hub", "safetensors", "tokenizers", "numpy", "tqdm", "triton"}
+    allowed = {
+        "torch",
+        "transformers",
+        "huggingface_hub",
+        "safetensors",
+        "tokenizers",
+        "numpy",
+        "tqdm",
+        "triton",
+        "jinja2",
+    }
     allowed |= {"sentence_transformers", "codefuse_hf.modeling", "codefuse_hf.kernels"} | set(sys.stdlib_module_names)
     for source in [*(ROOT / "modeling").rglob("*.py"), *(ROOT / "kernels").rglob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text())):
