@@ -9,19 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES
+from .remote_code import collect_sources
 from .weights import find_tensors
 
-# Runs where `codefuse_hf` cannot be imported. Builds the model without memory for its weights, and compares names and
-# shapes with those on disk.
+# Builds the model without memory for its weights, and compares names and shapes with those on disk: with the folder's own
+# code, where `codefuse_hf` cannot be imported, or with the installed classes.
 _LOADING = """
 import json, sys
-sys.modules["codefuse_hf"] = None
+folder, trust = sys.argv[1], sys.argv[2] == "own code"
+if trust:
+    sys.modules["codefuse_hf"] = None
+else:
+    import codefuse_hf
 import torch
 import transformers
 from transformers import AutoConfig, AutoTokenizer
 
-folder, shapes = sys.argv[1], json.load(sys.stdin)
-config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+shapes = json.load(sys.stdin)
+config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
 problems = []
 architecture = (config.architectures or [None])[0]
 auto_map = getattr(config, "auto_map", None) or {}
@@ -30,7 +35,7 @@ model = None
 with torch.device("meta"):
     if auto:
         # A class that serves several Auto classes is most itself under the most special one.
-        model = getattr(transformers, max(auto, key=len)).from_config(config, trust_remote_code=True)
+        model = getattr(transformers, max(auto, key=len)).from_config(config, trust_remote_code=trust)
     elif not auto_map and hasattr(transformers, architecture or ""):
         model = getattr(transformers, architecture)(config)
 if model is not None:
@@ -42,8 +47,8 @@ if model is not None:
         f"weights: {name} has shape {shapes[name]}, the model asks for {expected[name]}"
         for name in expected if name in shapes and shapes[name] != expected[name]
     ]
-if len(sys.argv) > 2:
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+if len(sys.argv) > 3:
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
     size = getattr(config, "vocab_size", None)
     if size is not None and len(tokenizer) > size:
         problems.append(f"tokenizer: {len(tokenizer)} tokens, but the model has only {size}")
@@ -51,13 +56,15 @@ print("RESULT" + json.dumps(problems))
 """
 
 
-def check_folder(folder: Path, *, try_loading: bool = True) -> None:
+def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: bool = False) -> None:
     """Check that `folder` is self-contained.
 
     Args:
         folder: what is to be published.
         try_loading: also build the model and the tokenizer from the folder's own code, in a process of its own in which
             this project cannot be imported.
+        trust_remote_code: run that code even where it is not this project's own. Otherwise such a folder is tried with the
+            installed classes of its model type, or not at all.
 
     Raises:
         FileNotFoundError: no such folder, or no configuration in it.
@@ -70,7 +77,7 @@ def check_folder(folder: Path, *, try_loading: bool = True) -> None:
             f"{folder} holds an adapter, not a model: save model.merge_and_unload() and push that, or use PEFT's push_to_hub"
         )
     config = _read_json(folder / "config.json")
-    problems = _code_problems(folder, config)
+    problems, modules = _code_problems(folder, config)
     shapes = {}
     try:
         tensors = find_tensors(folder)
@@ -80,7 +87,7 @@ def check_folder(folder: Path, *, try_loading: bool = True) -> None:
     except (OSError, ValueError) as error:
         problems.append(f"weights: {error}")
     if not problems and try_loading:
-        problems = _loading_problems(folder, shapes)
+        problems = _try_loading(folder, config, modules, shapes, trust_remote_code)
     if problems:
         raise ValueError(f"{folder} is not self-contained:\n  " + "\n  ".join(problems))
 
@@ -94,8 +101,17 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
 
 
-def _code_problems(folder: Path, config: dict[str, Any]) -> list[str]:
-    """What is wrong with the code that the folder names: files and classes that are absent, imports that cannot work."""
+def needed_files(folder: Path) -> set[str]:
+    """Names of the files without which a checked folder does not load: configuration, weights and code."""
+    code = _code_problems(folder, _read_json(folder / "config.json"))[1]
+    weights = {tensor.file.name for tensor in find_tensors(folder).values()}
+    weights |= {f"{name}.index.json" for name in ("model.safetensors", "pytorch_model.bin")}
+    return {"config.json", *(f"{module}.py" for module in code), *(w for w in weights if (folder / w).exists())}
+
+
+def _code_problems(folder: Path, config: dict[str, Any]) -> tuple[list[str], set[str]]:
+    """What is wrong with the code that the folder names, files and classes that are absent, imports that cannot work; and
+    the modules that are run."""
     problems = []
     auto_maps = {"config.json": config.get("auto_map")}
     for name in ("tokenizer_config.json", "processor_config.json"):
@@ -117,7 +133,8 @@ def _code_problems(folder: Path, config: dict[str, Any]) -> list[str]:
                 problems.append(f"{file_name}: auto_map names {target}, but {module}.py has no class {class_name}")
             else:
                 modules.add(module)
-    return problems + _import_problems(folder, modules)
+    imports, reached = _import_problems(folder, modules)
+    return problems + imports, reached
 
 
 def _is_native(model_type: Any) -> bool:
@@ -141,7 +158,7 @@ def _classes(path: Path) -> set[str] | None:
     return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
-def _import_problems(folder: Path, modules: set[str]) -> list[str]:
+def _import_problems(folder: Path, modules: set[str]) -> tuple[list[str], set[str]]:
     problems, seen, pending = [], set(modules), sorted(modules)
     while pending:
         module = pending.pop()
@@ -158,17 +175,41 @@ def _import_problems(folder: Path, modules: set[str]) -> list[str]:
                     pending.append(node.module)
             if any(name.split(".")[0] == "codefuse_hf" for name in names):
                 problems.append(f"{module}.py imports codefuse_hf, which the folder's users need not have")
-    return problems
+    return problems, seen
 
 
-def _loading_problems(folder: Path, shapes: dict[str, list[int]]) -> list[str]:
-    command = [sys.executable, "-c", _LOADING, str(folder.resolve())]
+def _is_own_code(folder: Path, modules: set[str]) -> bool:
+    """Whether all code that loading would run is what this project itself writes."""
+    own: dict[str, str] = {}
+    for family in FAMILIES.values():
+        tokenizer = [path.partition(":")[0] for path in (family.tokenizer, family.processor) if path]
+        own |= collect_sources([*family.modules, *tokenizer])
+    return all(own.get(f"{name}.py") == (folder / f"{name}.py").read_text(encoding="utf-8") for name in modules)
+
+
+def _try_loading(
+    folder: Path, config: dict[str, Any], modules: set[str], shapes: dict[str, list[int]], trust: bool
+) -> list[str]:
+    if trust or _is_own_code(folder, modules):
+        return _loading_problems(folder, shapes, "own code")
+    print(
+        f"note: {folder} carries code that is not this project's own; it was not run (--trust-remote-code runs it)",
+        file=sys.stderr,
+    )
+    if config.get("model_type") in FAMILIES:
+        return _loading_problems(folder, shapes, "installed classes")
+    return []
+
+
+def _loading_problems(folder: Path, shapes: dict[str, list[int]], code: str) -> list[str]:
+    command = [sys.executable, "-c", _LOADING, str(folder.resolve()), code]
     if (folder / "tokenizer_config.json").is_file():
         command.append("with tokenizer")
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {name: value for name, value in os.environ.items() if "TOKEN" not in name}
+    environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, input=json.dumps(shapes), capture_output=True, text=True, env=environment)
     result = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
     if result is None:
         reason = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-        return [f"it cannot be loaded with trust_remote_code=True: {reason}"]
+        return [f"it cannot be loaded with its {code}: {reason}"]
     return json.loads(result.removeprefix("RESULT"))

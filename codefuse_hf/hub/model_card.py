@@ -69,6 +69,11 @@ def write_model_card(
     return card_path
 
 
+def is_filled_card(text: str) -> bool:
+    """Whether a card was filled from a template here, so that filling it again loses nobody's words."""
+    return _MARKER.search(text) is not None
+
+
 def _load_card(path: Path | None) -> ModelCard | None:
     if path is None or not path.is_file():
         return None

@@ -2,31 +2,17 @@
 
 import argparse
 import re
+import sys
+import tempfile
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, HfApi, constants, get_token
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
 from huggingface_hub.errors import RevisionNotFoundError
 
 from .errors import check_reachable, explained
-from .folder_check import check_folder
-from .model_card import write_model_card
-
-# Never uploaded: a training run's own files, and what editors and systems leave behind.
-IGNORED = [
-    ".git*",
-    "**/__pycache__/**",
-    "__pycache__/**",
-    "*.pyc",
-    ".DS_Store",
-    ".env",
-    "checkpoint-*/**",
-    "optimizer.pt",
-    "scheduler.pt",
-    "scaler.pt",
-    "rng_state*.pth",
-    "runs/**",
-    "wandb/**",
-]
+from .folder_check import check_folder, needed_files
+from .model_card import is_filled_card, write_model_card
+from .push_plan import plan_push
 
 
 def push_folder(
@@ -39,8 +25,14 @@ def push_folder(
     commit_message: str | None = None,
     token: str | None = None,
     try_loading: bool = True,
+    trust_remote_code: bool = False,
+    replace_card: bool = False,
 ) -> CommitInfo:
-    """Check a folder, fill its model card, and upload it; the repository is made if need be.
+    """Check a folder, fill its model card, and upload it in one commit; the repository is made if need be.
+
+    In an existing repository, weights and tokenizer files that would be read instead of the new ones are deleted, and a card that
+    this project did not write stays. A training run's files, pickles and links out of the folder are not uploaded. All such
+    files are named on standard error.
 
     Args:
         folder: what `save_pretrained` or `codefuse-hf convert` wrote.
@@ -51,6 +43,9 @@ def push_folder(
         commit_message: of the commit.
         token: of the Hub; by default that of `hf auth login` or HF_TOKEN.
         try_loading: also load the folder, without its weights, in a process of its own (some seconds).
+        trust_remote_code: for that, run code in the folder that is not this project's own; without it such a folder is not
+            loaded, or with the installed classes.
+        replace_card: overwrite a card in the repository that somebody wrote.
 
     Returns:
         What the Hub says of the commit: its address, and that of the pull request.
@@ -63,7 +58,9 @@ def push_folder(
     folder = Path(folder)
     if not re.fullmatch(r"(?:[\w][\w.-]*/)?[\w][\w.-]*", repo_id):
         raise ValueError(f"{repo_id!r} is no repo id; expected user/name or name")
-    check_folder(folder, try_loading=try_loading)
+    check_folder(folder, try_loading=try_loading, trust_remote_code=trust_remote_code)
+    needed = needed_files(folder)
+    plan_push(folder, {}, replace_card=False, needed=needed)  # what cannot be pushed is found before anything is made
     if constants.HF_HUB_OFFLINE:
         raise ConnectionError(f"cannot push to {repo_id}: HF_HUB_OFFLINE is set; unset it to use the network")
     token = token or get_token()
@@ -78,13 +75,18 @@ def push_folder(
         if revision is not None and not create_pr:
             _make_branch(api, repo_id, revision)
         write_model_card(folder, repo_id=repo_id)
-        return api.upload_folder(
+        head, present = _present_files(api, repo_id, revision)
+        plan = plan_push(folder, present, replace_card=replace_card, needed=needed)
+        for note in plan.notes():
+            print(f"note: {note}", file=sys.stderr)
+        operations = [CommitOperationAdd(path, str(file)) for path, file in plan.files.items()]
+        return api.create_commit(
             repo_id=repo_id,
-            folder_path=folder,
+            operations=operations + [CommitOperationDelete(path) for path in plan.deleted],
             revision=revision,
             create_pr=create_pr,
             commit_message=commit_message or "Upload with codefuse-hf",
-            ignore_patterns=IGNORED,
+            parent_commit=head,
         )
 
 
@@ -95,6 +97,17 @@ def _existing_repo(api: HfApi, repo_id: str, private: bool | None, create_pr: bo
     if create_pr and api.repo_exists(repo_id):
         return repo_id  # one may propose changes to repositories that one may not create
     return api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+
+
+def _present_files(api: HfApi, repo_id: str, revision: str | None) -> tuple[str, dict[str, bool | None]]:
+    """The commit to build on, and its files; of the card, whether it was filled here."""
+    info = api.model_info(repo_id, revision=revision)
+    present: dict[str, bool | None] = {sibling.rfilename: None for sibling in info.siblings or []}
+    if "README.md" in present:
+        with tempfile.TemporaryDirectory() as folder:
+            card = Path(api.hf_hub_download(repo_id, "README.md", revision=info.sha, local_dir=folder))
+            present["README.md"] = is_filled_card(card.read_text(encoding="utf-8", errors="replace"))
+    return info.sha, present
 
 
 def _make_branch(api: HfApi, repo_id: str, revision: str) -> None:
@@ -115,6 +128,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", help="branch to push to; made if it does not exist (default: main)")
     parser.add_argument("--create-pr", action="store_true", help="propose the files as a pull request")
     parser.add_argument("--message", help="commit message")
+    parser.add_argument("--replace-card", action="store_true", help="overwrite a model card that somebody wrote there")
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="try the folder with its own code even where that is not this project's",
+    )
     parser.add_argument("--token", help="token to use (default: that of `hf auth login`, or HF_TOKEN)")
 
 
@@ -127,5 +146,7 @@ def run(args: argparse.Namespace) -> None:
         create_pr=args.create_pr,
         commit_message=args.message,
         token=args.token,
+        trust_remote_code=args.trust_remote_code,
+        replace_card=args.replace_card,
     )
     print(f"pushed: {commit.pr_url or commit.commit_url}")

@@ -6,6 +6,7 @@ import socket
 import time
 
 import pytest
+import torch
 from huggingface_hub import HfApi, ModelCard, constants
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -34,6 +35,8 @@ def own_folder(folder, tmp_path):
 def client(hub, monkeypatch, tmp_path):
     """Lets this process be a client of the local Hub, with the token of `user`."""
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
@@ -145,14 +148,147 @@ def test_existing_branch_is_used(client, own_folder):
     assert repo.commits[repo.resolve("main")].title != "On dev"
 
 
-def test_a_training_runs_own_files_stay_at_home(client, own_folder):
-    (own_folder / "checkpoint-5").mkdir()
-    for name in ("checkpoint-5/model.safetensors", "optimizer.pt", ".env", "notes.txt"):
-        (own_folder / name).write_text("x")
+def test_a_training_runs_own_files_stay_at_home(client, own_folder, capsys):
+    kept = ["checkpoint-5/", "runs/", "optimizer.pt", ".env", "training_args.bin", "events.out.tfevents.1.host.2"]
+    kept += ["deep/events.out.tfevents.3", "trainer_state.json", "rng_state_0.pth", "extra.pkl", "pytorch_model.bin"]
+    for name in [*kept, "notes.txt", "deep/notes.txt"]:
+        path = own_folder / name
+        path.parent.mkdir(exist_ok=True)
+        if name.endswith("/"):
+            path.mkdir()
+            (path / "model.safetensors").write_text("x")
+        elif name.endswith(".bin"):
+            torch.save({"x": torch.ones(1)}, path)
+        else:
+            path.write_text("x")
     push(own_folder, "user/trained")
     names = client.repos["user/trained"].files().keys()
-    assert "notes.txt" in names
-    assert not names & {"checkpoint-5/model.safetensors", "optimizer.pt", ".env"}
+    assert {"notes.txt", "deep/notes.txt"} <= names and len(names & set(kept)) == 0
+    assert not any(name.startswith(("checkpoint-5", "runs")) for name in names)
+    said = capsys.readouterr().err
+    assert all(f"not uploaded: {name}: " in said for name in kept)
+
+
+def test_links_out_of_the_folder_stay_at_home(client, own_folder, tmp_path, capsys):
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "secret.txt").write_text("secret")
+    (own_folder / ".env").write_text("secret")
+    targets = {
+        "out.txt": tmp_path / "secret.txt",
+        "up.txt": "../secret.txt",
+        "more": tmp_path / "more",
+        "env.txt": ".env",
+    }
+    for name, target in targets.items():
+        (own_folder / name).symlink_to(target)
+    (own_folder / "chained.txt").symlink_to("out.txt")
+    (own_folder / "loop").symlink_to("loop")
+    (own_folder / "readme-too.md").symlink_to("README.md")
+    push(own_folder, "user/linked")
+    names = client.repos["user/linked"].files().keys()
+    assert not names & {*targets, "chained.txt", "loop", "more/secret.txt"} and "readme-too.md" in names
+    assert not any(data == b"secret" for data in client.blobs.values())
+    said = capsys.readouterr().err
+    assert "out.txt: a link out of the folder, to" in said and "env.txt: hidden" in said
+
+
+@pytest.mark.parametrize("name", ["config.json", "modeling_rodimus.py", "model-00001-of-00002.safetensors"])
+def test_a_folder_that_is_links_to_what_it_needs_is_refused(client, own_folder, tmp_path, name):
+    """As a snapshot in the Hub client's cache is."""
+    name = next(iter(sorted(path.name for path in own_folder.glob(name.replace("00002", "*")))))
+    (own_folder / name).rename(tmp_path / name)
+    (own_folder / name).symlink_to(tmp_path / name)
+    with pytest.raises(ValueError, match="nothing loads without it"):
+        push(own_folder, "user/links-only")
+    assert "user/links-only" not in client.repos
+
+
+# ---- over what is there already
+
+
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory):
+    """The same model, whole and in shards."""
+    root = tmp_path_factory.mktemp("layouts")
+    write_published(root / "source")
+    return {
+        size: convert_folder(root / "source", root / size, max_shard_size=size, source_name="codefuse-ai/origin")
+        for size in ("100KB", "150KB", "1GB")
+    }
+
+
+def weights(names):
+    return {name for name in names if name.startswith(("model", "pytorch_model")) and not name.endswith(".py")}
+
+
+@pytest.mark.parametrize("before", ["100KB", "150KB", "1GB"])
+@pytest.mark.parametrize("after", ["100KB", "1GB"])
+def test_weights_of_another_layout_are_replaced_in_one_commit(client, layouts, before, after):
+    name = f"user/from-{before}-to-{after}"
+    push(layouts[before], name)
+    first = client.repos[name].resolve("main")
+    push(layouts[after], name)
+    repo = client.repos[name]
+    assert weights(repo.files()) == weights(path.name for path in layouts[after].iterdir())
+    assert before == after or repo.commits[repo.resolve("main")].parent == first
+
+
+def test_whatever_would_be_read_instead_is_replaced(client, layouts, capsys):
+    push(layouts["1GB"], "user/mixed")
+    repo = client.repos["user/mixed"]
+    old = [
+        "pytorch_model.bin",
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model.bin.index.json",
+        "adapter_config.json",
+    ]
+    old += [
+        "adapter_model.safetensors",
+        "model.safetensors.index.json",
+        "tf_model.h5",
+        "vocab.json",
+        "chat_template.json",
+    ]
+    others = ["onnx/model.onnx", "model-Q4.gguf", "LICENSE", "eval.json", "other/model.safetensors", "plot.png"]
+    files = dict(repo.files())
+    for name in old + others:
+        files[name] = client.put(b"old", lfs=False)
+    repo.set_head("main", repo.add_commit(files, repo.resolve("main"), "Old", "user"))
+    capsys.readouterr()
+    push(layouts["1GB"], "user/mixed", commit_message="New")
+    names = repo.files().keys()
+    assert not names & set(old) and set(others) <= names
+    said = capsys.readouterr().err
+    assert all(f"replaces it: {name}" in said or f"replace it: {name}" in said for name in old)
+    assert repo.commits[repo.resolve("main")].title == "New"
+
+
+def put_card(client, name, text):
+    repo = client.repos[name]
+    files = {**repo.files(), "README.md": client.put(text.encode(), lfs=False)}
+    repo.set_head("main", repo.add_commit(files, repo.resolve("main"), "Card", "user"))
+
+
+@pytest.mark.parametrize("own", ["filled", "written"])
+def test_a_card_that_is_not_ours_stays_unless_asked(client, own_folder, own, capsys):
+    if own == "written":
+        (own_folder / "README.md").write_text("# Another\n")
+    name = f"user/card-{own}"
+    push(own_folder, name)
+    put_card(client, name, "# Theirs\nTheir words.\n")
+    push(own_folder, name)
+    assert client.read(name, "README.md") == b"# Theirs\nTheir words.\n"
+    assert "not uploaded: README.md: the repository's own card" in capsys.readouterr().err
+    push(own_folder, name, replace_card=True)
+    assert client.read(name, "README.md") == (own_folder / "README.md").read_bytes()
+
+
+def test_our_own_card_is_brought_up_to_date(client, own_folder):
+    push(own_folder, "user/ours")
+    put_card(client, "user/ours", client.read("user/ours", "README.md").decode().replace("parameters", "PARAMETERS"))
+    push(own_folder, "user/ours")
+    assert client.read("user/ours", "README.md") == (own_folder / "README.md").read_bytes()
 
 
 def test_command_says_where(client, folder, capsys):
@@ -233,8 +369,21 @@ def test_folder_that_is_not_self_contained(client, own_folder, damage, message):
 def test_folder_that_does_not_load(client, own_folder, damage, message):
     damage(own_folder)
     with pytest.raises(ValueError, match=message):
-        push(own_folder, "user/unloadable", try_loading=True)
+        push(own_folder, "user/unloadable", try_loading=True, trust_remote_code=True)
     assert "user/unloadable" not in client.repos
+
+
+def test_code_of_others_is_not_run_without_consent(client, own_folder, tmp_path, capsys):
+    marker = tmp_path / "the code was run"
+    source = own_folder / "configuration_rodimus.py"
+    source.write_text(f"from pathlib import Path\nPath({str(marker)!r}).touch()\n{source.read_text()}")
+    edit_config(n_layer=3)(own_folder)
+    with pytest.raises(ValueError, match=r"mixer\.fc\.weight is missing"):  # found with the installed classes
+        push(own_folder, "user/foreign", try_loading=True)
+    assert not marker.exists() and "it was not run" in capsys.readouterr().err
+    edit_config(n_layer=2)(own_folder)
+    push(own_folder, "user/foreign", try_loading=True, trust_remote_code=True)
+    assert marker.exists()
 
 
 def test_a_model_that_transformers_knows_needs_no_code(client, tmp_path):
