@@ -23,6 +23,7 @@ _PUBLIC_NAMES = {
     "CGMConfig": "codefuse_hf.modeling.cgm.configuration_cgm",
     "CGMModel": "codefuse_hf.modeling.cgm.modeling_cgm",
     "CGMForCausalLM": "codefuse_hf.modeling.cgm.modeling_cgm",
+    "CGMProcessor": "codefuse_hf.modeling.cgm.processing_cgm",
     "NodeEmbeddingCache": "codefuse_hf.modeling.cgm.node_cache_cgm",
     "code_search_prompts": "codefuse_hf.modeling.cge.prompts_cge",
     "to_sentence_transformer": "codefuse_hf.modeling.cge.sentence_transformers_cge",

@@ -80,6 +80,7 @@ FAMILIES = {
                 "AutoModel": f"{_CGM}.modeling_cgm:CGMModel",
                 "AutoModelForCausalLM": f"{_CGM}.modeling_cgm:CGMForCausalLM",
             },
+            processor=f"{_CGM}.processing_cgm:CGMProcessor",
             # The language model's projections, and those of T5 (q, k, v, o) and BERT (query, key, value) encoders.
             lora_targets=(
                 *("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),

@@ -219,6 +219,12 @@ class CodeGraph:
         """The nodes as JSON records, in node order."""
         return map(self._record, range(self.num_nodes))
 
+    def sentences(self, repo_name: str | None = None) -> Iterator[str]:
+        """The texts of the nodes that CGM reads, in node order, see `cgm.sentences.node_sentences`."""
+        from codefuse_hf.graph.cgm.sentences import node_sentences
+
+        return node_sentences(self, repo_name=repo_name)
+
     def find(
         self, name: str | None = None, *, path: str | None = None, types: str | Iterable[str] | None = None
     ) -> list[int]:

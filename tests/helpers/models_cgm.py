@@ -103,3 +103,21 @@ def golden_case():
     model = CGMForCausalLM(config).eval()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     return model, load_file(folder / "io.safetensors")
+
+
+def word_tokenizer(size=VOCABULARY, chat=False, **special):
+    """A tokenizer of words: each is the number that it hashes to, so that any text has tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    names = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", **special}
+    letters = [chr(code) for code in range(32, 127)]
+    vocabulary = [*names.values(), *letters][:size]
+    model = models.WordLevel({word: index for index, word in enumerate(vocabulary)}, unk_token=vocabulary[-1])
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, padding_side="left", **names)
+    if chat:
+        fast.chat_template = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}[assistant]"
+    return fast

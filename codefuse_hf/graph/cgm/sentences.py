@@ -1,33 +1,19 @@
-"""Makes node sentences: the text of a node that CGM's encoder reads (the published graphs' convention).
+"""Makes node sentences: the text of a node that CGM's encoder reads. Their forms stand in `modeling.cgm.sentences_cgm`.
 
-| node              | by default, as in Python           | in the published graphs of Java               |
-|-------------------|------------------------------------|-----------------------------------------------|
-| Repo              | the repository's name              | the repository's name                         |
-| Package, Module   | `name`                             | `name`                                        |
-| File              | `path/name⏎text`                   | `path/name`                                   |
-| Textfile          | `name⏎text`                        | `name⏎text`                                   |
-| Class             | `kind name⏎comment⏎text`           | `modifiers name⏎comment`                      |
-| Attribute, Field  | `type name⏎comment⏎text`           | `modifiers type name⏎comment`                 |
-| Function, Method  | `header name⏎[comment⏎]text`       | `Class.method⏎[comment⏎][modifiers ]text`     |
-| Lambda            | `text`                             | `text`                                        |
-
-⏎ is a line feed. A part in brackets is left out with its separator when it is empty; other empty parts leave their
-separators. Spaces (no other blanks) are then stripped from both ends of Class, Attribute, Field, Function and Lambda.
 A language's description may have other sentences for its nodes (`sentences`), as Java's has for files and classes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from codefuse_hf.graph.arrays import LANGUAGES
 from codefuse_hf.graph.formats.records import spelled_language
 from codefuse_hf.graph.languages.base import Fields
 from codefuse_hf.graph.schema import FIELDS, NODE_TYPES, FieldKind, Language, NodeType
+from codefuse_hf.modeling.cgm.sentences_cgm import NULLABLE, SENTENCES
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.code_graph import CodeGraph, Node
-
-_NULLABLE = frozenset({"text", "comment", "kind", "modifiers"})
 
 
 def node_sentence(
@@ -72,53 +58,7 @@ def _sentence(node_type: NodeType, fields: Fields, language: Language | None, re
     if node_type is NodeType.REPO and repo_name is not None:
         return repo_name
     own = {} if language is None else language.description.sentences
-    return (own.get(node_type) or _SENTENCES[node_type])(fields)
-
-
-def _file_sentence(fields: Fields) -> str:
-    path = f"{fields('path')}/{fields('name')}" if fields("path") else fields("name")
-    return f"{path}\n{fields('text')}"
-
-
-def _class_sentence(fields: Fields) -> str:
-    return f"{fields('kind')} {fields('name')}\n{fields('comment')}\n{fields('text')}".strip(" ")
-
-
-def _field_sentence(fields: Fields) -> str:
-    return f"{fields('modifiers')} {fields('kind')} {fields('name')}\n{fields('comment')}".strip(" ")
-
-
-def _function_sentence(fields: Fields) -> str:
-    return f"{fields('header')} {fields('name')}\n{_optional(fields('comment'), chr(10))}{fields('text')}".strip(" ")
-
-
-def _method_sentence(fields: Fields) -> str:
-    owner, name = fields("class_name"), fields("name")
-    if not owner or not name:  # the signature "Class#method(args)" holds both
-        owner, _, rest = fields("signature").partition("#")
-        name = rest.partition("(")[0]
-    comment, modifiers = _optional(fields("comment"), "\n"), _optional(fields("modifiers"), " ")
-    return f"{owner}.{name}\n{comment}{modifiers}{fields('text')}"
-
-
-_SENTENCES: Mapping[NodeType, Callable[[Fields], str]] = {
-    NodeType.REPO: lambda fields: fields("name") or fields("path"),
-    NodeType.PACKAGE: lambda fields: fields("name"),
-    NodeType.MODULE: lambda fields: fields("name"),
-    NodeType.FILE: _file_sentence,
-    NodeType.TEXTFILE: lambda fields: f"{fields('name')}\n{fields('text')}",
-    NodeType.CLASS: _class_sentence,
-    NodeType.ATTRIBUTE: _class_sentence,
-    NodeType.FIELD: _field_sentence,
-    NodeType.FUNCTION: _function_sentence,
-    NodeType.METHOD: _method_sentence,
-    NodeType.LAMBDA: lambda fields: fields("text").strip(" "),
-}
-"""The sentences of languages whose description has no other."""
-
-
-def _optional(part: str, separator: str) -> str:
-    return part + separator if part else ""
+    return (own.get(node_type) or SENTENCES[node_type])(fields)
 
 
 def _read_record(record: Mapping[str, Any], null_text: str) -> tuple[NodeType, Language | None, Fields]:
@@ -129,7 +69,7 @@ def _read_record(record: Mapping[str, Any], null_text: str) -> tuple[NodeType, L
         if field.kind is not FieldKind.TEXT:
             continue
         present = [key for key in field.keys if key in record]
-        null = null_text if present and field.column in _NULLABLE else ""
+        null = null_text if present and field.column in NULLABLE else ""
         value = next((record[key] for key in present if record[key] is not None), null)
         if not isinstance(value, str):
             raise ValueError(f"{node_type} {record.get('id')}: {present[0]!r} must be text, found {value!r}")

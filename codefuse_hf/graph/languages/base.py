@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.modeling.cgm.sentences_cgm import Fields
 
 TEXT = "text"
 """The language of files that are text and nothing else."""
@@ -85,9 +86,6 @@ class FileFacts:
     package: str | None = None
 
 
-Fields = Callable[[str], str]
-"""Gives a text field of a node by its column's name, "" where the node does not have it."""
-
 _NOTHING: Mapping = MappingProxyType({})
 
 
@@ -103,7 +101,7 @@ class LanguageDescription:
         spelling: keys in JSON, by node type and column, where they are not those of the schema.
         speaks: whether a JSON record of this node type is in this language's own spelling, for nodes that lie in no file; for languages that have
             published graphs with a spelling of their own.
-        sentences: how CGM reads a node, by node type, where it is not as in `cgm/sentences.py`.
+        sentences: how CGM reads a node, by node type, where it is not as in `modeling/cgm/sentences_cgm.py`.
         unit_kinds: which node types are units of search, and of which kind (`function` or `class`).
         named_by_path: whether dotted names begin with the file's path (`src.core`); otherwise with the package's name.
         package_files: names, without suffix, of files that stand for their folder in such a path (`__init__`).
