@@ -1,6 +1,9 @@
 """Where the files of a graph come from: a folder, a list of files, or a revision of a local git repository.
 
 Listing is separate from reading, so that files can be read inside worker processes and a file that vanishes in between costs one diagnostic.
+
+A repository is somebody else's, so nothing in it reaches out of it: a link is followed only to what lies inside and is listed too, and git is
+kept from running what the repository's own configuration names.
 """
 
 from __future__ import annotations
@@ -155,9 +158,9 @@ def list_sources(
                 f"no such file or folder: {os.fspath(path)!r}; give an existing folder, file or list of files"
             )
         if root.is_file():
-            tree = _list_of_files([root])
+            tree = _list_of_files([os.path.realpath(root)])  # the file that was named may be a link to it
         elif files is not None:
-            tree = _tree(root, _relative_files(root, files))
+            tree = _tree_inside(root, _relative_files(root, files))
         else:
             tree = _list_folder(root)
     if suffixes is not None:
@@ -193,7 +196,31 @@ def _list_of_files(files: list[str | os.PathLike]) -> SourceTree:
     # A file inside a package is imported by its dotted name from the folder that holds the outermost package.
     while os.path.isfile(os.path.join(root, "__init__.py")) and os.path.dirname(root) != root:
         root = os.path.dirname(root)
-    return _tree(Path(root), sorted({os.path.relpath(f, root).replace(os.sep, "/") for f in absolute}))
+    return _tree_inside(root, {os.path.relpath(f, root).replace(os.sep, "/") for f in absolute})
+
+
+def _tree_inside(root: str | os.PathLike, paths: Iterable[str]) -> SourceTree:
+    """A tree of named files, without those that links lead out of it."""
+    base, inside, diagnostics = os.path.realpath(root), [], []
+    for path in sorted(paths):
+        problem = _leads_out(base, os.path.join(base, path))
+        if problem is None:
+            inside.append(path)
+        else:
+            diagnostics.append(Diagnostic(path, "symlink", problem))
+    return _tree(Path(root), inside, diagnostics)
+
+
+def _leads_out(base: str, path: str) -> str | None:
+    """Why the file or folder at `path` is not one of the repository `base` (a resolved path), links resolved; None if it is."""
+    target = os.path.realpath(path)
+    if target == path:
+        return None
+    if target != base and not target.startswith(os.path.join(base, "")):
+        return "the link leads out of the repository; not followed"
+    if IGNORED_FOLDERS.intersection(os.path.relpath(target, base).split(os.sep)):
+        return "the link leads to a folder that is not part of the source; not followed"
+    return None
 
 
 def _relative_files(root: Path, files: Iterable[str | os.PathLike]) -> list[str]:
@@ -213,7 +240,9 @@ def _relative_files(root: Path, files: Iterable[str | os.PathLike]) -> list[str]
 
 
 def _list_folder(root: Path) -> SourceTree:
-    """Walks a folder; a folder that a symbolic link reaches again (a loop, or a second way to it) is entered once only."""
+    """Walks a folder; a folder that a symbolic link reaches again (a loop, or a second way to it) is entered once only, and
+    one outside not at all."""
+    base = os.path.realpath(root)
     paths: list[str] = []
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
@@ -241,7 +270,10 @@ def _list_folder(root: Path) -> SourceTree:
         for entry in entries:
             name = f"{relative}/{entry.name}" if relative else entry.name
             try:
-                if entry.is_dir():
+                problem = _leads_out(base, entry.path) if entry.is_symlink() else None
+                if problem is not None:
+                    diagnostics.append(Diagnostic(name, "symlink", problem))
+                elif entry.is_dir():
                     if entry.name not in IGNORED_FOLDERS and not entry.name.endswith((".egg-info", ".dist-info")):
                         (links if entry.is_symlink() else pending).append((entry.path, name))
                 elif entry.is_file():
@@ -257,10 +289,25 @@ def _list_folder(root: Path) -> SourceTree:
     return _tree(root, paths, diagnostics)
 
 
+# The configuration in a repository's .git may name programs: for missing objects (transports), and for changed files.
+_GIT_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+_GIT_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+
+
+def _git_command(root: str | os.PathLike, *arguments: str) -> dict:
+    """Arguments of `subprocess` for a git command that only reads the repository's objects."""
+    command = ["git", *_GIT_OPTIONS, "-C", os.fspath(root), *arguments]
+    return {"args": command, "env": {**os.environ, **_GIT_ENVIRONMENT}}
+
+
 def _git(root: Path, *arguments: str, data: bytes | None = None) -> bytes:
-    command = ["git", "-C", os.fspath(root), *arguments]
     try:
-        done = subprocess.run(command, input=data, capture_output=True, check=False)
+        done = subprocess.run(**_git_command(root, *arguments), input=data, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise OSError("revision= needs the git command, which was not found on the PATH") from error
     if done.returncode:
@@ -279,6 +326,7 @@ def _list_revision(root: Path, revision: str, files: Iterable[str | os.PathLike]
     commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     wanted = None if files is None else {os.fspath(f).replace(os.sep, "/") for f in files}
     blobs: dict[str, str] = {}
+    diagnostics: list[Diagnostic] = []
     # Run in the folder itself: a sub-folder of a repository lists its own part only, with paths relative to it.
     for entry in _git(root, "ls-tree", "-r", "-z", commit).split(b"\0"):
         if not entry:
@@ -286,14 +334,17 @@ def _list_revision(root: Path, revision: str, files: Iterable[str | os.PathLike]
         head, _, raw_path = entry.partition(b"\t")
         mode, kind, object_id = head.decode().split()
         path = raw_path.decode("utf-8", "surrogateescape")
-        if kind != "blob" or mode == "120000":  # submodules and symbolic links
+        if kind != "blob":  # a submodule
             continue
         if IGNORED_FOLDERS.intersection(path.split("/")[:-1]) or (wanted is not None and path not in wanted):
             continue
+        if mode == "120000":
+            diagnostics.append(Diagnostic(path, "symlink", "links in a revision are not followed"))
+            continue
         blobs[path] = object_id
-    if wanted is not None and (missing := sorted(wanted - blobs.keys())):
+    if wanted is not None and (missing := sorted(wanted - blobs.keys() - {each.path for each in diagnostics})):
         raise FileNotFoundError(f"not in revision {revision}: {', '.join(missing[:5])}")
-    tree = _tree(root, list(blobs))
+    tree = _tree(root, list(blobs), diagnostics)
     tree.blobs = blobs
     return tree
 
@@ -303,6 +354,7 @@ class SourceReader:
 
     def __init__(self, root: str, blobs: dict[str, str] | None = None):
         self._root, self._blobs, self._process = root, blobs, None
+        self._base = os.path.realpath(root)
 
     def __enter__(self) -> SourceReader:
         return self
@@ -320,12 +372,15 @@ class SourceReader:
     def read(self, path: str, limit: int) -> tuple[bytes | None, int]:
         """The file's bytes and size; None instead of bytes when it is larger than `limit`. Raises OSError when it cannot be read."""
         if self._blobs is None:
-            with open(os.path.join(self._root, path), "rb") as file:
+            place = os.path.join(self._base, path)
+            if problem := _leads_out(self._base, place):  # it may have become a link since it was listed
+                raise OSError(problem)
+            with open(place, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 return (None, size) if size > limit else (file.read(), size)
         if self._process is None:
             self._process = subprocess.Popen(
-                ["git", "-C", self._root, "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                **_git_command(self._root, "cat-file", "--batch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         self._process.stdin.write(self._blobs[path].encode() + b"\n")
         self._process.stdin.flush()
