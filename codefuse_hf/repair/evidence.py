@@ -1,0 +1,317 @@
+"""What points from an issue to places: each kind of evidence by itself, as a score of 0 … 1 for every file and every unit.
+
+Words of an issue are weak evidence for many places, a path or a traceback strong evidence for few. Each function below
+gives one kind; `locate.py` adds them up. A score of 0 means that this kind says nothing about the place.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from .issue import Issue
+from .places import Places
+from .words import count_words, looks_like_code
+
+_BEST_TESTS = 15
+_OUTSIDE = frozenset(("packages", "vendor", "_vendor", "vendored", "extern", "externals", "third_party"))
+_BESIDE = frozenset(
+    ("doc", "docs", "example", "examples", "benchmark", "benchmarks", "tools", "script", "scripts", "ci", "asv_bench")
+)
+
+
+@dataclass
+class Evidence:
+    """One kind of evidence: scores of files `[files]`, of units `[units]`, and short reasons by position."""
+
+    files: np.ndarray
+    units: np.ndarray
+    file_reasons: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def none(cls, places: Places) -> "Evidence":
+        """No evidence at all."""
+        return cls(np.zeros(len(places.paths)), np.zeros(len(places.units)))
+
+
+def query_words(issue: Issue) -> dict[str, float]:
+    """The words of an issue with weights: its title counts twice, code half; repetition counts by its logarithm."""
+    weights: Counter[str] = Counter()
+    for text, weight in ((issue.title, 2.0), (issue.prose, 1.0), (issue.code, 0.5), (" ".join(issue.inline), 0.5)):
+        for word, count in count_words(text).items():
+            weights[word] += weight * (1 + np.log(count))
+    return dict(weights)
+
+
+def words_of_files(issue: Issue, places: Places) -> Evidence:
+    """BM25 of the issue over whole files: content, and path five times."""
+    return _of_files(places, query_words(issue))
+
+
+def words_of_title_in_files(issue: Issue, places: Places) -> Evidence:
+    """BM25 of the title alone over whole files."""
+    return _of_files(places, count_words(issue.title))
+
+
+def words_of_units(issue: Issue, places: Places) -> Evidence:
+    """BM25 of the issue over functions and classes; a file has those of its three best, halved each time."""
+    return _of_units(places, query_words(issue), (1.0, 0.5, 0.25))
+
+
+def words_of_title_in_units(issue: Issue, places: Places) -> Evidence:
+    """BM25 of the title alone over functions and classes; a file has that of its best."""
+    return _of_units(places, count_words(issue.title), (1.0,))
+
+
+def words_of_names(issue: Issue, places: Places) -> Evidence:
+    """How much of a file's own name (a package's for `__init__`) stands in the title, or less, in the text."""
+    evidence = Evidence.none(places)
+    title, text = count_words(issue.title), count_words(f"{issue.prose}\n{' '.join(issue.inline)}")
+    for position, path in enumerate(places.paths):
+        words = [word for word in count_words(_own_name(path)) if not word.startswith("=")]
+        if words:
+            evidence.files[position] = sum((word in title) + 0.4 * (word in text) for word in words) / len(words)
+    evidence.files = _to_one(evidence.files)
+    return evidence
+
+
+def definitions(issue: Issue, places: Places) -> Evidence:
+    """Functions and classes that the issue names; a name of many units is weak for each, an English word too."""
+    evidence = Evidence.none(places)
+    inline = set(re.findall(r"\w+", " ".join(issue.inline)))
+    for name, weight in issue.identifiers.items():
+        found = places.units_named.get(name, ()) if len(name) > 2 else ()
+        if not found:
+            continue
+        if not (looks_like_code(name) or name in inline or (name[0].isupper() and not name.isupper())):
+            weight /= 4
+        files = set(places.unit_files[found].tolist())
+        evidence.units[found] += weight / len(found) ** 0.7
+        for file in files:
+            evidence.files[file] += weight / len(files) ** 0.7
+            if len(files) <= 3 and weight >= 0.5:
+                evidence.file_reasons.setdefault(file, f"defines {name}")
+    return _saturate(evidence)
+
+
+def dotted_names(issue: Issue, places: Places) -> Evidence:
+    """Modules that the issue names, and members as `Class.member`."""
+    evidence = Evidence.none(places)
+    modules = {_module(path): position for position, path in enumerate(places.paths)}
+    members: dict[str, list[int]] = {}
+    for position, unit in enumerate(places.units):
+        if "." in unit.name:
+            members.setdefault(".".join(unit.name.split(".")[-2:]), []).append(position)
+    for dotted in issue.dotted_names:
+        parts = dotted.split(".")
+        for end in range(len(parts), 0, -1):
+            file = modules.get(".".join(parts[:end]))
+            if file is not None:
+                evidence.files[file] += 1.0 if end > 1 else 0.1
+                evidence.file_reasons.setdefault(file, f"is module {'.'.join(parts[:end])}")
+                break
+        for pair in pairwise(parts):
+            for unit in (found := members.get(".".join(pair), [])):
+                evidence.units[unit] += 0.7 / len(found) ** 0.5
+                evidence.files[places.units[unit].file] += 0.7 / len(found) ** 0.5
+    return _saturate(evidence)
+
+
+def paths(issue: Issue, places: Places) -> Evidence:
+    """Files whose path the issue names, wholly or by its end."""
+    evidence = Evidence.none(places)
+    for path in issue.paths:
+        shared, files = _same_end(path, places)
+        for file in files:
+            evidence.files[file] += (1.0 if shared > 1 else 0.6) / len(files)
+            evidence.file_reasons.setdefault(file, f"is named as {path}")
+    return _saturate(evidence)
+
+
+def tracebacks(issue: Issue, places: Places) -> Evidence:
+    """Files and functions in tracebacks: the innermost frame inside the repository counts most, each further one 0.8 of it."""
+    evidence, weight = Evidence.none(places), 1.0
+    for frame in reversed(issue.frames):
+        shared, files = _same_end(frame.path, places)
+        files = [file for file in files if shared >= min(2, places.paths[file].count("/") + 1)]
+        if not files:
+            continue
+        for file in files:
+            evidence.files[file] += weight / len(files)
+            evidence.file_reasons.setdefault(
+                file, f"is in the traceback, {frame.name or 'line'} {frame.line or ''}".strip()
+            )
+            for unit in places.units_named.get(frame.name, ()):
+                if places.units[unit].file == file:
+                    evidence.units[unit] += weight
+        weight *= 0.8
+    return _saturate(evidence)
+
+
+def phrases(issue: Issue, places: Places) -> Evidence:
+    """Files that hold a quoted text or a part of an error message as it stands, if few do."""
+    evidence = Evidence.none(places)
+    few = max(3, len(places.texts) // 10)
+    for phrase, weight in issue.phrases.items():
+        found = [position for position, text in enumerate(places.texts) if phrase in text]
+        if len(found) > few:
+            continue
+        for file in found:
+            evidence.files[file] += weight / len(found)
+            evidence.file_reasons.setdefault(file, f"holds the text {phrase[:60]!r}")
+            lines = {
+                places.texts[file].count("\n", 0, match.start()) + 1
+                for match in re.finditer(re.escape(phrase), places.texts[file])
+            }
+            for unit in np.flatnonzero(places.unit_files == file).tolist():
+                if any(places.units[unit].start_line <= line <= places.units[unit].end_line for line in lines):
+                    evidence.units[unit] += weight / len(found)
+    return _saturate(evidence)
+
+
+def tests(issue: Issue, places: Places) -> Evidence:
+    """Files that the best matching tests import or are named after."""
+    evidence = Evidence.none(places)
+    if not places.tests:
+        return evidence
+    scores = places.test_words.score(query_words(issue))
+    named: dict[str, list[int]] = {}
+    for position, path in enumerate(places.paths):
+        named.setdefault(_own_name(path).strip("_"), []).append(position)
+    for test in np.argsort(-scores, kind="stable")[:_BEST_TESTS].tolist():
+        if scores[test] <= 0:
+            break
+        links: Counter[int] = Counter()
+        imports = places.tests[test].imports
+        for file in imports:
+            links[file] += 0.5 / len(imports) ** 0.5
+        same = named.get(re.sub(r"^test_|_test$|Tests?$", "", _own_name(places.tests[test].path)).strip("_"), [])
+        for file in same:
+            links[file] += 1 / len(same)
+        for file, link in links.items():
+            if scores[test] * link > evidence.files[file]:
+                evidence.files[file] = scores[test] * link
+                evidence.file_reasons[file] = f"is tested by {places.tests[test].path}"
+    evidence.files = _to_one(evidence.files)
+    return evidence
+
+
+def neighbours(issue: Issue, places: Places) -> Evidence:
+    """Personalised PageRank over imports, calls and inheritance, restarting (0.6) at what words and names point to."""
+    evidence = Evidence.none(places)
+    seeds = sum(kind(issue, places).files for kind in (words_of_files, words_of_units, definitions)) ** 3
+    if not seeds.any():
+        return evidence
+    seeds = seeds / seeds.sum()
+    count = len(places.paths)
+    counts = np.zeros((count, count), np.float32)
+    for name, weight in (("imports", 0.3), ("calls", 1.0), ("extends", 1.0)):
+        np.add.at(counts, tuple(places.file_links[name]), weight)
+    weights = np.log1p(counts)
+    weights += 0.5 * weights.T
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    rank = seeds
+    for _ in range(20):
+        rank = 0.6 * seeds + 0.4 * (rank @ weights)
+    evidence.files = _to_one(rank)
+    return evidence
+
+
+def called(issue: Issue, places: Places) -> Evidence:
+    """Units that are called by, or less, call those whose words match best; common helpers count less."""
+    evidence = Evidence.none(places)
+    callers, callees = places.unit_calls
+    if len(callers):
+        match = _to_one(places.unit_words.score(query_words(issue))) ** 3
+        out = np.bincount(callers, minlength=len(places.units))[callers] ** 0.5
+        into = np.bincount(callees, minlength=len(places.units))[callees] ** 0.5
+        np.add.at(evidence.units, callees, match[callers] / out / into)
+        np.add.at(evidence.units, callers, 0.5 * match[callees] / out / into)
+        evidence.units = _to_one(evidence.units)
+        np.maximum.at(evidence.files, places.unit_files, evidence.units)
+        evidence.files = _to_one(evidence.files)
+    return evidence
+
+
+def standing(issue: Issue, places: Places) -> Evidence:
+    """What is wrong for most issues whatever they say, as a negative score: vendored code, documentation, tools, empty `__init__`."""
+    evidence = Evidence.none(places)
+    for position, path in enumerate(places.paths):
+        folders = path.lower().split("/")
+        beside = bool(_OUTSIDE.intersection(folders[:-1])) + (
+            folders[0] in _BESIDE or folders[-1] in ("setup.py", "conf.py")
+        )
+        evidence.files[position] = -beside - 0.3 * (folders[-1] == "__init__.py" and len(places.texts[position]) < 2000)
+    return evidence
+
+
+KINDS: dict[str, Callable[[Issue, Places], Evidence]] = {
+    kind.__name__: kind
+    for kind in (
+        words_of_files, words_of_title_in_files, words_of_units, words_of_title_in_units, words_of_names, definitions, dotted_names,
+        paths, tracebacks, phrases, tests, neighbours, called, standing,
+    )
+}  # fmt: skip
+
+
+def _of_files(places: Places, query: dict[str, float]) -> Evidence:
+    evidence = Evidence.none(places)
+    evidence.files = _to_one(places.file_words.score(query))
+    return evidence
+
+
+def _of_units(places: Places, query: dict[str, float], shares: tuple[float, ...]) -> Evidence:
+    evidence = Evidence.none(places)
+    evidence.units = _to_one(places.unit_words.score(query))
+    taken: Counter[int] = Counter()
+    for unit in np.argsort(-evidence.units, kind="stable").tolist():
+        file = places.units[unit].file
+        if evidence.units[unit] <= 0:
+            break
+        if taken[file] < len(shares):
+            evidence.files[file] += shares[taken[file]] * evidence.units[unit]
+            taken[file] += 1
+    evidence.files = _to_one(evidence.files)
+    return evidence
+
+
+def _to_one(scores: np.ndarray) -> np.ndarray:
+    best = scores.max(initial=0.0)
+    return scores / best if best > 0 else scores
+
+
+def _saturate(evidence: Evidence) -> Evidence:
+    evidence.files, evidence.units = evidence.files / (1 + evidence.files), evidence.units / (1 + evidence.units)
+    return evidence
+
+
+def _own_name(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    stem = os.path.splitext(name)[0]
+    return folder.rpartition("/")[2] if stem == "__init__" else stem
+
+
+def _module(path: str) -> str:
+    dotted = os.path.splitext(path)[0].replace("/", ".").removesuffix(".__init__")
+    return dotted.removeprefix("src.").removeprefix("main.java.")
+
+
+def _same_end(path: str, places: Places) -> tuple[int, list[int]]:
+    """How many last parts a path shares with files of the repository at most, and the files that share as many."""
+    wanted = path.split("/")[::-1]
+    best, found = 0, []
+    for position, candidate in enumerate(places.paths):
+        shared = 0
+        for mine, theirs in zip(wanted, candidate.split("/")[::-1], strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        if shared > best:
+            best, found = shared, []
+        if shared and shared == best:
+            found.append(position)
+    return best, found

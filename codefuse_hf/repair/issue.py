@@ -1,0 +1,145 @@
+"""An issue as a person wrote it, taken apart: title, prose, code, and the places in code that it names.
+
+The text is untrusted and only ever read. What bug trackers add (comments of the form, check lists, lists of installed
+packages) is left out, since its words name no place.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from .words import IDENTIFIER
+
+MAX_CHARACTERS = 100_000
+_FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_INDENTED = re.compile(r"(?m)^(?:    |\t|>>> |\.\.\. )(.*)$")
+_INLINE = re.compile(r"`([^`\n]+)`")
+_PATH = re.compile(r"[\w./\\-]+\.(?:py|pyi|java|js|ts|go|rs|c|h|cc|cpp|hpp|cs|rb|php|kt|scala)\b")
+_DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|(?<=import )[\w.]+|(?<=from )[\w.]+(?= import)")
+_QUOTED = re.compile(r"\"([^\"\n]{8,80})\"|'([^'\n]{8,80})'")
+_ERROR = re.compile(r"(?m)^\s*(?:E\s+)?(?:\w+\.)*\w*(?:Error|Exception|Warning)\b:? +(.+)$")
+_FRAMES = (
+    re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<name>[\w<>.]+))?'),  # Python
+    re.compile(
+        r"(?m)^\s*(?:File )?(?P<path>[~\w./\\:-]+\.py):(?P<line>\d+)(?:, in (?P<name>[\w.]+)|: in (?P<inner>[\w.]+))?"
+    ),
+    re.compile(r"(?m)^(?P<path>[~\w./\\-]+\.py)c? in (?P<name>\w+)\("),  # older IPython
+    re.compile(r"(?m)^\s*at (?P<class>[\w.$]+)\.(?P<name>[\w$<>]+)\((?P<path>\w+\.java):(?P<line>\d+)\)"),  # Java
+)
+_ENVIRONMENT = re.compile(
+    r"(?mis)^#{1,6}[^\n]*\b(?:versions?|environment|system info\w*|os|dependencies)\b[^\n]*\n.*?(?=^#{1,6} |\Z)"
+)
+_PACKAGE_LIST = re.compile(r"(?i)pip (?:list|freeze)|\bPackage +Version|conda list|INSTALLED VERSIONS|show_versions")
+_HEADINGS = re.compile(
+    r"(?mi)^\s*(?:#{1,6}\s*|\*\*)?(?:bug (?:description|summary|report)|description|configuration|command used|code for reproduction"
+    r"|(?:\w+ )?(?:expected|actual|observed)(?: (?:output|outcome|behaviou?r|results?))?|(?:steps |code |how )?to reproduce|steps/code to reproduce"
+    r"|additional (?:context|information)|current (?:problem|behaviou?r)|desired solution|(?:pylint|pytest|\w+) output|output|summary|example"
+    r"|traceback)\s*:?\s*(?:\*\*)?\s*$"
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One line of a traceback: a path as it was on the reporter's machine, a line (0 if unknown), a function or ""."""
+
+    path: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue taken apart; make one with `read_issue`.
+
+    Attributes:
+        title: its first line.
+        prose: its text without code.
+        code: its code blocks and what is indented like one.
+        inline: what stands in `single backticks`.
+        frames: the frames of its tracebacks, in their order (Python: innermost last).
+    """
+
+    title: str
+    prose: str
+    code: str
+    inline: tuple[str, ...]
+    frames: tuple[Frame, ...]
+
+    @property
+    def text(self) -> str:
+        """All that is left of the issue after cleaning."""
+        return "\n".join((self.title, self.prose, self.code))
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Paths of source files that it names, `/`-separated, each once."""
+        found = (match.replace("\\", "/").lstrip("./") for match in _PATH.findall(self.text))
+        return list(dict.fromkeys(path for path in found if path))
+
+    @cached_property
+    def dotted_names(self) -> list[str]:
+        """Dotted names and imported modules, each once."""
+        return list(dict.fromkeys(_DOTTED.findall(self.text)))
+
+    @cached_property
+    def identifiers(self) -> dict[str, float]:
+        """Every word that could be a name, with the weight of the most telling place where it stands."""
+        places = ((self.code, 0.5), (self.prose, 0.7), (" ".join(self.inline), 1.5), (self.title, 2.0))
+        weights: dict[str, float] = {}
+        for text, weight in places:
+            weights.update(dict.fromkeys(IDENTIFIER.findall(text), weight))
+        return weights
+
+    @cached_property
+    def phrases(self) -> dict[str, float]:
+        """Texts that the program may hold as they stand, with weights: what is quoted, and the fixed parts of error messages."""
+        quoted = [part for pair in _QUOTED.findall(self.text) for part in pair if part]
+        found = dict.fromkeys([*quoted, *(each for each in self.inline if len(each) >= 4)], 1.0)
+        for message in _ERROR.findall(self.text):
+            fixed = (part.strip() for part in re.split(r"['\"`<>\d]+|\s{2,}", message))
+            found.update(dict.fromkeys((part for part in fixed if len(part) > 8 and " " in part), 2.0))
+        return found
+
+
+def read_issue(text: str) -> Issue:
+    """Take an issue apart: title on the first line, Markdown or plain text after it.
+
+    Raises:
+        ValueError: the text is empty.
+    """
+    if not text.strip():
+        raise ValueError("the issue is empty: give its title on the first line and its text after it")
+    title, _, rest = text[:MAX_CHARACTERS].replace("\r", "").strip().partition("\n")
+    body = _without_forms(rest)
+    prose = _FENCE.sub("", body)
+    code = "\n".join([*_FENCE.findall(body), *_INDENTED.findall(prose)])
+    inline = tuple(dict.fromkeys(_INLINE.findall(f"{title}\n{prose}")))
+    return Issue(title.lstrip("# "), prose, code, inline, tuple(_frames(body)))
+
+
+def _without_forms(text: str) -> str:
+    """The text without what the form of a bug tracker and package managers put there."""
+    text = re.sub(r"<!--.*?(?:-->|\Z)", "", text, flags=re.DOTALL)
+    text = re.sub(r"(?m)^\s*- \[[ xX]\].*$", "", text)
+    text = _ENVIRONMENT.sub("", text)
+    text = re.sub(r"<details>.*?</details>", _details, text, flags=re.DOTALL)
+    text = _HEADINGS.sub("", text)
+    text = re.sub(r"(?m)^[\w.\-]+(?: +|==)\d+(?:\.\d+)+[\w.\-]*\s*$", "", text)  # name and version
+    return re.sub(r"https?://\S+", " ", text)
+
+
+def _details(match: re.Match) -> str:
+    return "" if _PACKAGE_LIST.search(match.group()) else re.sub(r"</?(?:details|summary)>", "", match.group())
+
+
+def _frames(text: str) -> list[Frame]:
+    found = []
+    for pattern in _FRAMES:
+        for match in pattern.finditer(text):
+            group = match.groupdict()
+            path = group["path"].replace("\\", "/")
+            if group.get("class"):  # the package tells the folder of a Java file
+                path = "/".join([*group["class"].split(".")[:-1], path])
+            name = group.get("name") or group.get("inner") or ""
+            found.append((match.start(), Frame(path, int(group.get("line") or 0), name.rpartition(".")[2])))
+    return [frame for _, frame in sorted(found, key=lambda pair: pair[0])]

@@ -1,0 +1,113 @@
+"""Locating without a language model: what an issue names, and what it only describes."""
+
+import pytest
+
+from codefuse_hf.graph import build_code_graph
+from codefuse_hf.repair import Locator, Places, Ranking, read_issue
+
+FILES = {
+    "shop/__init__.py": "from .cart import Cart\n",
+    "shop/cart.py": (
+        "from .money import round_price\n\n\nclass Cart:\n    def total(self):\n        return round_price(sum(self.prices))\n\n"
+        "    def empty(self):\n        self.prices = []\n"
+    ),
+    "shop/money.py": (
+        'def round_price(value):\n    """Round to cents, half up."""\n    return int(value * 100) / 100\n\n\n'
+        "def parse_currency(text):\n    if not text:\n        raise ValueError('a currency code has three letters')\n    return text.upper()\n"
+    ),
+    "shop/mail.py": "def send_receipt(address, cart):\n    return address, cart.total()\n",
+    "vendor/money/rounding.py": "def round_price(value):\n    return value\n",
+    "tests/test_money.py": "from shop.money import round_price\n\n\ndef test_half_up():\n    assert round_price(0.125) == 0.13\n",
+}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    root = tmp_path_factory.mktemp("shop")
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return Places.from_graph(build_code_graph(root, workers=0, progress=False))
+
+
+@pytest.mark.parametrize(
+    ("issue", "path", "unit"),
+    [
+        ("Prices are cut off\n`round_price(0.125)` gives 0.12 instead of 0.13", "shop/money.py", "round_price"),
+        ("Receipts are never sent\nThe mail to the customer has no total.", "shop/mail.py", "send_receipt"),
+        ("Crash\nValueError: a currency code has three letters", "shop/money.py", "parse_currency"),
+        (
+            'Crash\n  File "/home/me/shop/cart.py", line 5, in total\n    return 1\nTypeError: no',
+            "shop/cart.py",
+            "Cart.total",
+        ),
+        ("Old prices stay in shop.cart.Cart.empty\nI call it twice.", "shop/cart.py", "Cart.empty"),
+        ("Something is wrong in shop\\mail.py\nNo idea what.", "shop/mail.py", "send_receipt"),
+    ],
+)
+def test_the_place_comes_first(places, issue, path, unit):
+    ranking = Locator(places).locate(issue)
+    assert ranking.files[0].path == path
+    assert (ranking.units[0].path, ranking.units[0].name) == (path, unit)
+    assert ranking.files[0].reasons
+
+
+def test_tests_are_not_ranked_but_tell_what_they_test(places):
+    ranking = Locator(places).locate("half up\nThe case test_half_up fails.")
+    assert ranking.files[0].path == "shop/money.py"
+    assert not any("test" in each.path for each in ranking.files)
+    assert "is tested by tests/test_money.py" in ranking.files[0].reasons
+
+
+def test_places_come_back_from_their_file(places, tmp_path):
+    places.save(tmp_path / "places.safetensors")
+    issue = "Prices are cut off\n`round_price(0.125)` gives 0.12"
+    again = Places.load(tmp_path / "places.safetensors")
+    assert Locator(again).locate(issue) == Locator(places).locate(issue)
+    assert [path.name for path in tmp_path.iterdir()] == ["places.safetensors"]
+
+
+def test_a_file_that_holds_no_places_is_refused(tmp_path):
+    (tmp_path / "places.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}      ")
+    with pytest.raises(ValueError, match=r"holds no places of a repository.*delete it"):
+        Places.load(tmp_path / "places.safetensors")
+
+
+def test_a_ranking_comes_back_from_json(places):
+    ranking = Locator(places).locate("total\nis wrong")
+    assert Ranking.from_json(ranking.to_json()) == ranking
+    with pytest.raises(ValueError, match="no ranking"):
+        Ranking.from_json('{"files": [1]}')
+
+
+def test_unknown_evidence_is_named(places):
+    with pytest.raises(ValueError, match="unknown evidence 'magic'"):
+        Locator(places, weights={"magic": 1.0})
+
+
+def test_what_forms_of_bug_trackers_add_is_left_out():
+    issue = read_issue(
+        "Broken total\n<!-- describe the bug -->\n- [x] I searched\n### Versions\nshop 1.0\n### Description\n"
+        "The `total` is wrong, see https://example.org/money\n<details>\n$ pip list\nmoney 1.2.3\n</details>"
+    )
+    assert (issue.title, issue.inline) == ("Broken total", ("total",))
+    assert not {"searched", "describe", "Versions", "money", "example"} & set(issue.identifiers)
+
+
+def test_tracebacks_of_several_shells_are_read():
+    text = (
+        'Crash\n  File "a/b.py", line 3, in run\n    x\nFile ~/site/c.py:841, in Plot._plot(self)\n'
+        "src/d.py:12: in helper\n    y\n\tat org.shop.Cart.total(Cart.java:7)\n"
+    )
+    frames = [(frame.path, frame.line, frame.name) for frame in read_issue(text).frames]
+    assert frames == [
+        ("a/b.py", 3, "run"),
+        ("~/site/c.py", 841, "_plot"),
+        ("src/d.py", 12, "helper"),
+        ("org/shop/Cart.java", 7, "total"),
+    ]
+
+
+def test_an_empty_issue_is_refused():
+    with pytest.raises(ValueError, match="the issue is empty"):
+        read_issue(" \n")
