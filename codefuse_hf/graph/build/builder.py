@@ -6,57 +6,41 @@ import contextlib
 import gc
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from typing import Any
 
 from tqdm.auto import tqdm
 
 from codefuse_hf import __version__
 from codefuse_hf.graph.build import sources
-from codefuse_hf.graph.build.blob_store import BlobStore
 from codefuse_hf.graph.build.cache import BuildCache
-from codefuse_hf.graph.build.extraction import ExtractedFile, ExtractionOptions, extract_files
+from codefuse_hf.graph.build.extraction import ExtractedFile, extract_files
 from codefuse_hf.graph.build.joining import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.build.nodes import clean_path
+from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages import front_end, select_languages, tree_sitter
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, Resolution
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
+from codefuse_hf.graph.spill import Spill
+
+_LARGE = 200
+"""Files from where on memory is worth a collection of garbage, which takes longer than a small build."""
 
 
 def build_code_graph(
     path: str | os.PathLike | Iterable[str | os.PathLike],
     *,
-    revision: str | None = None,
-    files: Iterable[str | os.PathLike] | None = None,
-    languages: Iterable[str] | None = None,
-    workers: int | None = None,
-    text_files: bool = True,
-    max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
-    max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
-    max_files: int = sources.DEFAULT_MAX_FILES,
-    memory: int = DEFAULT_MEMORY,
-    progress: bool = True,
-    name: str | None = None,
     cache: str | os.PathLike | None = None,
+    **options: Any,
 ) -> CodeGraph:
-    """The code graph of a folder, of a list of files, or of a revision of a local git repository.
+    """Builds the code graph of a folder, of a list of files, or of a revision of a local git repository.
 
     Args:
         path: a folder, a file, or several files.
-        revision: a commit, tag or branch of the git repository at `path`; its work tree is neither read nor touched.
-        files: only these files of the folder.
-        languages: `python`, `java`, …; None for all. Files of other languages become Textfile nodes.
-        workers: processes that parse; None for one per processor, 0 or 1 for none beside this one.
-        text_files: whether files that are text but no source become Textfile nodes.
-        max_file_size, max_textfile_size: larger files are left out, in bytes.
-        max_files: files beyond this number are left out, in order of their paths.
-        memory: about how many bytes of intermediate results are in memory at a time while names and calls are resolved; the others wait in a
-            temporary file. More is faster for large repositories and changes nothing else.
-        progress: whether to show progress bars.
-        name: the repository's name; by default that of its folder.
         cache: a folder in which the graph is kept; the next build with the same options of a repository whose files have
             not changed reads it from there. For changes while a program runs, see `GraphBuilder.update`.
+        options: what is read and how (`revision`, `files`, `languages`, `workers`, …), see `BuildOptions`.
 
     Returns:
         The graph. `graph.diagnostics` lists, per file, what was wrong with it; nothing that is wrong with a file stops the build.
@@ -65,65 +49,45 @@ def build_code_graph(
         OSError: the path does not exist or cannot be listed.
         ValueError: an unknown language or revision, or a file outside the folder.
     """
-    builder = GraphBuilder(
-        path, revision=revision, files=files, languages=languages, workers=workers, text_files=text_files, max_file_size=max_file_size,
-        max_textfile_size=max_textfile_size, max_files=max_files, memory=memory, progress=progress, name=name,
-    )  # fmt: skip
-    builder._once = True
+    builder = GraphBuilder(path, keep=False, **options)
     return builder.build() if cache is None else builder.build_cached(cache)
 
 
 class GraphBuilder:
-    """Builds a graph and keeps what is needed to build it again after changes."""
+    """Builds a graph and keeps what is needed to build it again after changes.
+
+    Args:
+        path: as in `build_code_graph`.
+        keep: whether to keep it; without, a build takes less memory, and an update is a build.
+        options: see `BuildOptions`.
+    """
 
     def __init__(
-        self,
-        path: str | os.PathLike | Iterable[str | os.PathLike],
-        *,
-        revision: str | None = None,
-        files: Iterable[str | os.PathLike] | None = None,
-        languages: Iterable[str] | None = None,
-        workers: int | None = None,
-        text_files: bool = True,
-        max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
-        max_textfile_size: int = sources.DEFAULT_MAX_TEXTFILE_SIZE,
-        max_files: int = sources.DEFAULT_MAX_FILES,
-        memory: int = DEFAULT_MEMORY,
-        progress: bool = True,
-        name: str | None = None,
-    ):
-        for what, value in (
-            ("max_file_size", max_file_size),
-            ("max_textfile_size", max_textfile_size),
-            ("max_files", max_files),
-            ("memory", memory),
-        ):
-            if value <= 0:
-                raise ValueError(f"{what} is {value!r}; expected a positive number")
-        if workers is not None and workers < 0:
-            raise ValueError(f"workers is {workers}; expected None, 0 or a positive number")
-        self._languages = select_languages(languages)
+        self, path: str | os.PathLike | Iterable[str | os.PathLike], *, keep: bool = True, **options: Any
+    ) -> None:
         self._path = path if isinstance(path, str | os.PathLike) else list(path)
-        self._revision, self._files = revision, None if files is None else list(files)
-        self._options = ExtractionOptions(tuple(self._languages), max_file_size, max_textfile_size, text_files)
-        self._max_files, self._workers, self._progress, self._name = max_files, workers, progress, name
-        self._memory = memory
-        self._extracted: dict[str, ExtractedFile] = {}
+        self._options, self._keeps = BuildOptions(**options), keep
+        self._forget()
+
+    def _forget(self) -> None:
         self._tree: sources.SourceTree | None = None
-        self._once = False
+        self._extracted: dict[str, ExtractedFile] = {}
         self._parts: dict[str, FilePart] = {}
-        self._store = BlobStore()  # the nodes of a build that is not kept wait there until all edges are found
         self._resolved: dict[str, EdgeTable] = {}
         self._resolutions: dict[str, Resolution] = {}
         self._changed: set[str] = set()
         self._is_sorted = True
+        self._spill: Spill | None = None
 
     def build(self) -> CodeGraph:
         """Builds the graph from scratch."""
-        self._tree = tree = self._list()
+        tree = self._list()
         ordered = sorted(tree.paths, key=_path_order)
-        found = extract_files(tree, ordered, self._options, workers=self._workers, progress=self._progress)
-        self._extracted, self._parts, self._resolved, self._resolutions = {}, {}, {}, {}
+        found = extract_files(tree, ordered, self._options)
+        self._forget()
+        self._tree = tree
+        if not self._keeps:
+            self._spill = Spill()  # nodes wait there until all edges are found
         with _no_collection():
             for file in found:
                 self._keep(file)
@@ -134,13 +98,14 @@ class GraphBuilder:
         """Reads the graph from a cache folder if nothing has changed since it was kept there, else builds and keeps it."""
         tree = self._list()
         options = {
-            **asdict(self._options),
-            "languages": list(self._languages),
-            "name": self._name or tree.name,
+            **self._options.decisive(),
+            "name": self._options.name or tree.name,
             "version": __version__,
         }
         options["grammars"] = {
-            name: tree_sitter.grammar_version(each.grammar) for name, each in self._languages.items() if each.grammar
+            name: tree_sitter.grammar_version(each.grammar)
+            for name, each in select_languages(self._options.languages).items()
+            if each.grammar
         }
         kept = BuildCache(folder, options)
         fingerprint = kept.fingerprint(tree, self._options.max_file_size)
@@ -180,9 +145,7 @@ class GraphBuilder:
             self._drop(path)
         again = sorted(candidates & present, key=_path_order)
         known = {path: file.digest for path in again if (file := self._extracted.get(path)) and file.digest}
-        for file in extract_files(
-            tree, again, self._options, workers=self._workers, progress=self._progress, known=known
-        ):
+        for file in extract_files(tree, again, self._options, known=known):
             old = self._extracted.get(file.path)
             if old is None or old.digest != file.digest or not file.digest:
                 self._take(file)
@@ -216,7 +179,10 @@ class GraphBuilder:
             self._changed.add(file.path)
 
     def _list(self) -> sources.SourceTree:
-        return sources.list_sources(self._path, revision=self._revision, files=self._files, max_files=self._max_files)
+        options = self._options
+        return sources.list_sources(
+            self._path, revision=options.revision, files=options.files, max_files=options.max_files
+        )
 
     def _relative(self, path: str | os.PathLike) -> str:
         root = self._tree.root
@@ -237,22 +203,23 @@ class GraphBuilder:
             self._parts.pop(path, None)
         else:
             self._parts[path] = file.part
-            if self._once:
-                file.part.nodes = file.part.nodes.put_away(self._store)
+            if self._spill is not None:
+                file.part.nodes = file.part.nodes.put_away(self._spill, len(self._extracted))
             file.part = None
 
     def _assemble(self) -> CodeGraph:
         tree = self._tree
         self._resolve_all(tree.name)
-        if self._once:
+        if not self._keeps:
             for file in self._extracted.values():
                 file.facts = None
-            gc.collect()  # little is left to look at, and what only the collector finds is large
-            give_back()
-        graph = join_parts(self._name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
-        if self._once:
-            self._store.close()
-            self._extracted, self._parts, self._resolved, self._tree = {}, {}, {}, None
+            if len(self._extracted) >= _LARGE:
+                gc.collect()  # little is left to look at, and what only the collector finds is large
+                give_back()
+        graph = join_parts(self._options.name or tree.name, self._parts, self._resolved.values(), self._diagnostics())
+        if not self._keeps:
+            self._spill.close()
+            self._forget()
         self._changed.clear()
         return graph
 
@@ -279,16 +246,18 @@ class GraphBuilder:
             resolution = self._resolutions.get(language)
             if resolution is None:
                 resolution = front_end(language).resolution(
-                    project, keep=not self._once, progress=self._progress, memory=self._memory
+                    project, keep=self._keeps, progress=self._options.progress, memory=self._options.memory
                 )
             else:
                 resolution.update(project, self._changed)
             if resolution is not None:
-                if not self._once:
+                if self._keeps:
                     self._resolutions[language] = resolution
                 return EdgeTable.of_numbers(*resolution.numbers())
             edges = front_end(language).resolve(project)
-            with tqdm(edges, desc=f"Resolving {language}", unit="edge", disable=not self._progress, leave=False) as bar:
+            with tqdm(
+                edges, desc=f"Resolving {language}", unit="edge", disable=not self._options.progress, leave=False
+            ) as bar:
                 return EdgeTable(bar, project)
 
 

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.build.joining import FilePart, file_part
+from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.build.sources import SourceReader, SourceTree, decode_source, decode_text, has_binary_suffix
 from codefuse_hf.graph.languages import front_end, language_of_path
 from codefuse_hf.graph.languages.base import TEXT, Definition, FileFacts, Problem
@@ -46,19 +47,7 @@ class ExtractedFile:
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractionOptions:
-    """What of a file is read: `languages` by name (None: all), sizes in bytes."""
-
-    languages: tuple[str, ...] | None
-    max_file_size: int
-    max_textfile_size: int
-    text_files: bool
-
-
-def extract_file(
-    path: str, reader: SourceReader, options: ExtractionOptions, known: bytes | None = None
-) -> ExtractedFile:
+def extract_file(path: str, reader: SourceReader, options: BuildOptions, known: bytes | None = None) -> ExtractedFile:
     """Reads and parses one file; whatever is wrong with it ends up in `problems`. A file whose digest is `known` is not parsed."""
     language = language_of_path(path, options.languages) or TEXT
     result = ExtractedFile(path, language, None, None, [])
@@ -118,10 +107,10 @@ def _make_part(result: ExtractedFile, source: SourceText) -> None:
     result.facts.definitions = []
 
 
-_worker: tuple[SourceReader, ExtractionOptions] | None = None
+_worker: tuple[SourceReader, BuildOptions] | None = None
 
 
-def _start_worker(root: str, blobs: Mapping[str, str] | None, options: ExtractionOptions) -> None:
+def _start_worker(root: str, blobs: Mapping[str, str] | None, options: BuildOptions) -> None:
     global _worker
     gc.freeze()  # what the parent left here is neither looked at nor, by being looked at, copied
     gc.set_threshold(100_000, 20, 100)  # trees of tuples are no garbage; the usual thresholds cost a fifth of the time
@@ -141,22 +130,19 @@ def default_workers() -> int:
 def extract_files(
     tree: SourceTree,
     paths: list[str],
-    options: ExtractionOptions,
+    options: BuildOptions,
     *,
-    workers: int | None = None,
-    progress: bool = True,
     known: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Iterator[ExtractedFile]:
     """Extracts `paths` of a source tree, in order.
 
     Args:
-        workers: processes; None: one per processor; 0 or 1: none beside this one.
         known: digests by path; files that still have theirs come back with nothing but it.
     """
-    workers = default_workers() if workers is None else workers
+    workers = default_workers() if options.workers is None else options.workers
     parallel = workers > 1 and len(paths) >= _PARALLEL_FROM and "fork" in multiprocessing.get_all_start_methods()
     files = [(path, known.get(path)) for path in paths]
-    with tqdm(total=len(paths), unit="file", desc="Reading source", disable=not progress, leave=False) as bar:
+    with tqdm(total=len(paths), unit="file", desc="Reading source", disable=not options.progress, leave=False) as bar:
         done = 0
         if parallel:
             chunks = [files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK)]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from codefuse_hf.graph.arrays import EXTRA, LANGUAGE_CODES, NO_NUMBER, as_json
-from codefuse_hf.graph.build.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.base import TEXT, Definition
 from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.schema import FIELDS, NODE_CODES, FieldKind, Language, NodeType
+from codefuse_hf.graph.spill import Spill
 from codefuse_hf.graph.text_store import ABSENT
 
 _INTERN_LIMIT = 64  # characters: names, types and headers repeat; longer texts seldom do
@@ -46,27 +46,27 @@ class NodeTable:
         """The nodes themselves: see `StoredNodes`."""
         return self
 
-    def put_away(self, store: BlobStore) -> StoredNodes:
-        """The same with texts and columns in a store."""
-        handle = store.put(self.buffer + self.columns.tobytes())
-        return StoredNodes(self.types, self.languages, self.texts, self.numbers, self.text_size, store, handle)
+    def put_away(self, spill: Spill, key: int) -> StoredNodes:
+        """Puts texts and columns away under a key."""
+        spill[key] = self.buffer + self.columns.tobytes()
+        return StoredNodes(self.types, self.languages, self.texts, self.numbers, self.text_size, spill, key)
 
 
 @dataclass(slots=True)
 class StoredNodes:
-    """A `NodeTable` of which the bulk is in a store until `load` fetches it."""
+    """A `NodeTable` of which the bulk is put away until `load` fetches it."""
 
     types: np.ndarray
     languages: np.ndarray
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
     text_size: int
-    store: BlobStore
-    handle: Handle
+    spill: Spill
+    key: int
 
     def load(self) -> NodeTable:
         """The nodes as they were."""
-        blob = self.store.get(self.handle)
+        blob = self.spill[self.key]
         columns = np.frombuffer(blob, np.uint8, offset=self.text_size).view(np.int32).reshape(-1, len(self.types))
         return NodeTable(self.types, self.languages, blob[: self.text_size], self.texts, self.numbers, columns)
 

@@ -165,6 +165,7 @@ def write(root, name, text):
         path.write_text(text)
 
 
+# The tests below come in parts, of independent examples, so that none takes long.
 changes = st.lists(
     st.sampled_from(sorted(VERSIONS)).flatmap(
         lambda n: st.tuples(st.just(n), st.none() | st.sampled_from(VERSIONS[n]))
@@ -174,9 +175,10 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("part", range(2))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(changes, min_size=1, max_size=3), told=st.booleans())
-def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
+def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, part, steps, told):
     root = tmp_path_factory.mktemp("repository")
     for name, versions in VERSIONS.items():
         write(root, name, versions[0])
@@ -189,7 +191,8 @@ def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
         assert graph.to_json() == fresh(root)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("part", range(4))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.lists(
@@ -203,7 +206,7 @@ def test_update_gives_the_bytes_of_a_full_build(tmp_path_factory, steps, told):
         max_size=5,
     )
 )
-def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, steps):
+def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, part, steps):
     root = tmp_path_factory.mktemp("repository")
     for name, versions in PROGRAM.items():
         write(root, name, versions[0])
@@ -215,7 +218,8 @@ def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, steps):
         assert builder.update().to_json() == fresh(root)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("part", range(10))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.fixed_dictionaries({name: st.sampled_from(versions) for name, versions in MEANINGS.items()}),
     steps=st.lists(
@@ -230,7 +234,7 @@ def test_update_after_edits_of_a_program_of_many_flows(tmp_path_factory, steps):
         max_size=5,
     ),
 )
-def test_update_where_names_change_their_meaning(tmp_path_factory, start, steps):
+def test_update_where_names_change_their_meaning(tmp_path_factory, part, start, steps):
     root = tmp_path_factory.mktemp("repository")
     for name, text in start.items():
         write(root, name, text)
@@ -412,10 +416,12 @@ def counted(tmp_path, monkeypatch):
     builder = GraphBuilder(tmp_path, progress=False, workers=0)
     builder.build()
     read, resolved = [], []
-    real_extract, real_resolve = extraction.extract_file, GraphBuilder._resolve
+    real_extract, real_update = extraction.extract_file, PythonResolution.update
     monkeypatch.setattr(extraction, "extract_file", lambda path, *rest: read.append(path) or real_extract(path, *rest))
     monkeypatch.setattr(
-        GraphBuilder, "_resolve", lambda self, *rest: resolved.append(rest[0]) or real_resolve(self, *rest)
+        PythonResolution,
+        "update",
+        lambda self, files, changed: resolved.extend(changed) or real_update(self, files, changed),
     )
     return tmp_path, builder, read, resolved
 
@@ -424,14 +430,14 @@ def test_update_reads_the_changed_files_only(counted):
     root, builder, read, resolved = counted
     write(root, "pkg/util.py", VERSIONS["pkg/util.py"][1])
     builder.update(["pkg/util.py"])
-    assert read == ["pkg/util.py"] and resolved == ["python"]
+    assert read == ["pkg/util.py"] and resolved == ["pkg/util.py"]
 
 
 def test_a_comment_does_not_resolve_anything_again(counted):
     root, builder, read, resolved = counted
     write(root, "pkg/util.py", "# moved\n\n" + VERSIONS["pkg/util.py"][0])
     assert builder.update(["pkg/util.py"]).to_json() == fresh(root)
-    assert resolved == ["python"]  # the one of the fresh build
+    assert not resolved
     assert read[0] == "pkg/util.py"
 
 

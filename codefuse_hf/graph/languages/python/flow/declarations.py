@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from codefuse_hf.graph.build.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.reading.facts import ClassFacts, ImportFacts, PythonFacts
-from codefuse_hf.graph.languages.python.reading.packed import Program
+from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, NameChanges
+from codefuse_hf.graph.spill import Spill
 
 MAX_BY_NAME = 8
 """A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
@@ -98,8 +98,7 @@ class Structure:
         self._order_bodies: dict[Place, list[tuple[ClassFacts, int, int]]] = {}
         self._wanted: dict[int, set[int]] = {}
         self._sites: dict[int, list] = {}
-        self._store: BlobStore | None = None
-        self._programs: dict[int, Handle] = {}
+        self._spill: Spill | None = None
         self._decorated: dict[int, set[int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
@@ -220,18 +219,18 @@ class Structure:
 
     def program(self, slot: int) -> Program:
         """The data-flow program of a file."""
-        return Program(self.facts[slot].program or self._store.get(self._programs[slot]))
+        return Program(self.facts[slot].program or self._spill[slot])
 
     def close(self) -> None:
         """Frees the file of the programs that were put away; nothing can be run afterwards."""
-        if self._store is not None:
-            self._store.close()
+        if self._spill is not None:
+            self._spill.close()
 
     def put_programs_away(self) -> None:
         """Takes the programs out of memory, for a build that is not kept."""
-        self._store = BlobStore()
+        self._spill = Spill()
         for slot, facts in enumerate(self.facts):
-            self._programs[slot] = self._store.put(facts.program)
+            self._spill[slot] = facts.program
             facts.program = b""
 
     def wanted(self, slot: int) -> set[int]:

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.graph.build.blob_store import BlobStore, Handle
 from codefuse_hf.graph.languages.python.flow.declarations import Place
-from codefuse_hf.graph.languages.python.reading.packed import Program
+from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.memory import give_back
+from codefuse_hf.graph.spill import Spill
 
 Step = tuple
 """What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data."""
@@ -263,22 +263,22 @@ class States:
         self._here: dict[int, FileState] = {}
         self._weights: dict[int, int] = {}
         self._total = self._freed = 0
-        self._away: dict[int, Handle | None] = {}
+        self._known: dict[int, None] = {}
         self._found: dict[int, dict[str, list[np.ndarray]]] = {}
-        self._store: BlobStore | None = None
+        self._spill: Spill | None = None
 
     def __contains__(self, slot: int) -> bool:
-        return slot in self._away
+        return slot in self._known
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._away)
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return len(self._away)
+        return len(self._known)
 
     def add(self, state: FileState) -> None:
         """Takes in a new state (or a file's next one)."""
-        self._away.setdefault(state.slot, None)
+        self._known[state.slot] = None
         self._here.pop(state.slot, None)
         self._here[state.slot] = state
         self.weigh(state)
@@ -287,8 +287,7 @@ class States:
         """A file's state, to be run: `weigh` it afterwards."""
         state = self._here.pop(slot, None)
         if state is None:
-            data = self._store.get(self._away[slot])
-            state = FileState.unpack(slot, self._load_program(slot), self._found.pop(slot), data)
+            state = FileState.unpack(slot, self._load_program(slot), self._found.pop(slot), self._spill[slot])
         self._here[slot] = state  # now the last to be put away
         return state
 
@@ -302,23 +301,20 @@ class States:
 
     def take(self) -> FileState:
         """Removes any one state and returns it."""
-        slot = next(reversed(self._here)) if self._here else next(iter(self._away))
+        slot = next(reversed(self._here)) if self._here else next(iter(self._known))
         state = self.get(slot)
-        del self._here[slot]
-        handle = self._away.pop(slot)
-        if handle is not None:
-            self._store.remove(handle)
+        del self._here[slot], self._known[slot]
         self._total -= self._weights.pop(slot, 0)
-        if not self._away and self._store is not None:
-            self._store.close()
-            self._store = None
+        if not self._known and self._spill is not None:
+            self._spill.close()
+            self._spill = None
         return state
 
     def _put_away(self, slot: int) -> None:
-        if self._store is None:
-            self._store = BlobStore()
+        if self._spill is None:
+            self._spill = Spill()
         state = self._here.pop(slot)
-        self._away[slot] = self._store.replace(self._away[slot], state.pack())
+        self._spill[slot] = state.pack()
         self._found[slot] = state.found
         weight = self._weights.pop(slot)
         self._total -= weight

@@ -63,7 +63,8 @@ def class_edges(names: Names, path: str) -> Iterator[Edge]:
 
 def reference_edges(names: Names, path: str) -> Iterator[Edge]:
     """Uses of names that mean a class, a function or an attribute."""
-    for caller, variable in names.facts[path].references:
+    numbers = iter(names.facts[path].references)
+    for caller, variable in zip(numbers, numbers, strict=True):
         for entity in names.entities(path, variable):
             if entity.kind in ("class", "function", "attribute"):
                 target = entity_ref(names, entity)

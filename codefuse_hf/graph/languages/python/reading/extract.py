@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from itertools import chain
 from sys import intern
 from typing import Any
 
@@ -262,7 +263,7 @@ class Extractor(Expressions, Definitions, Statements):
         facts.origins = {
             at(v, v): (o[0], tuple([at(x, x) for x in o[1]])) if o[0] == "phi" else o for v, o in self.origins.items()
         }
-        facts.references = list(dict.fromkeys([(c, at(v, v)) for c, v in self.references]))
+        facts.references.extend(chain.from_iterable(dict.fromkeys([(c, at(v, v)) for c, v in self.references])))
         facts.decorated = [(at(r, r), at(d, d), at(v, v)) for r, d, v in self.decorated]
 
     def _pack_definitions(self, facts: PythonFacts, root: dict[int, int]) -> None:
@@ -279,7 +280,7 @@ class Extractor(Expressions, Definitions, Statements):
                     definition, name, parameters, at(returned, returned), at(yielded, yielded), *rest, path(annotation)
                 )
             )
-        facts.classes = [
+        facts.classes += [
             c._replace(
                 bases=tuple([path(b) for b in c.bases]),
                 metaclass=path(c.metaclass),
@@ -287,7 +288,7 @@ class Extractor(Expressions, Definitions, Statements):
             )
             for c in self.classes
         ]
-        facts.imports = [i._replace(variable=root[i.variable]) if i.variable in root else i for i in self.imports]
+        facts.imports += [i._replace(variable=root[i.variable]) if i.variable in root else i for i in self.imports]
 
     def _pack_operations(self, facts: PythonFacts, root: dict[int, int]) -> np.ndarray:
         """Sorts the operations by variable; returns them, int32 [operations, (variable, code, a, b)]."""

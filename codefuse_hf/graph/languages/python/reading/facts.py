@@ -114,6 +114,88 @@ class ImportFacts(NamedTuple):
     caller: int
 
 
+class Definitions(list):
+    """Functions or classes by their labels; None for one that is gone."""
+
+    def has(self, label: int) -> bool:
+        """Whether there is such an item."""
+        return label < len(self) and self[label] is not None
+
+    def present(self) -> list[int]:
+        """The labels of the items that are there."""
+        return [label for label, item in enumerate(self) if item is not None]
+
+    def in_order(self) -> list[int]:
+        """The same in order of their definitions."""
+        return sorted(self.present(), key=self.definition)
+
+    def definition(self, label: int) -> int:
+        return self[label].definition
+
+    def name(self, label: int) -> str:
+        return self[label].name
+
+
+class Functions(Definitions):
+    """The functions of a file, and what callers ask of one."""
+
+    def returned(self, label: int) -> int:
+        return self[label].returned
+
+    def yielded(self, label: int) -> int:
+        return self[label].yielded
+
+    def owner(self, label: int) -> int:
+        return self[label].owner
+
+    def parameter(self, label: int, position: int) -> int:
+        """The variable of a parameter."""
+        return self[label].parameters[position].variable
+
+    def parameters(self, label: int) -> list[tuple[str, int, int]]:
+        """The name, kind and variable of each parameter."""
+        return [parameter[:3] for parameter in self[label].parameters]
+
+    def arguments(self, label: int) -> tuple[tuple[int, ...], tuple[int, int]]:
+        """`returned_parameters` and `variadic_sites`."""
+        function = self[label]
+        return function.returned_parameters, function.variadic_sites
+
+    def annotation(self, label: int, position: int) -> tuple[int, tuple[str, ...]] | None:
+        """That of a parameter; of the result for position -1."""
+        function = self[label]
+        return function.result_annotation if position < 0 else function.parameters[position].annotation
+
+    def all_returned(self) -> list[int]:
+        """What `returned` is of each function."""
+        return [function.returned for function in self if function is not None]
+
+
+class Classes(Definitions):
+    """The classes of a file, and what is asked of one."""
+
+    def is_derived(self, label: int) -> bool:
+        """Whether there are bases or a metaclass."""
+        return bool(self[label].bases or self[label].metaclass)
+
+    def caller(self, label: int) -> int:
+        return self[label].caller
+
+    def bases(self, label: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        return self[label].bases
+
+    def plain(self, label: int) -> dict[str, int]:
+        return self[label].plain
+
+
+class Imports(list):
+    """The import statements of a file."""
+
+    def stars(self) -> list[ImportFacts]:
+        """The star imports."""
+        return [statement for statement in self if statement.name == "*"]
+
+
 @dataclass(slots=True)
 class PythonFacts:
     """The data-flow program of one file.
@@ -121,7 +203,7 @@ class PythonFacts:
     `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
     values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
     ("attribute", definition), ("phi", variables). Once the file is read, `program` takes the place of the fields that only running it needs
-    (python/reading/packed.py): names, operations, starts, seeds, loads, items, calls, sites; and most of the others are packed.
+    (program.py): names, operations, starts, seeds, loads, items, calls, sites. `references` holds two numbers each, the caller and the variable.
     """
 
     names: list[str] = field(default_factory=list)
@@ -132,15 +214,15 @@ class PythonFacts:
     loads: list[tuple] = field(default_factory=list)
     items: list[tuple] = field(default_factory=list)
     calls: list[tuple] = field(default_factory=list)
-    functions: list[FunctionFacts] = field(default_factory=list)
-    classes: list[ClassFacts] = field(default_factory=list)
-    imports: list[ImportFacts] = field(default_factory=list)
+    functions: Functions = field(default_factory=Functions)
+    classes: Classes = field(default_factory=Classes)
+    imports: Imports = field(default_factory=Imports)
     sites: list[tuple] = field(default_factory=list)
     origins: dict[int, tuple] = field(default_factory=dict)
     exports: dict[str, int] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     public: list[str] | None = None
-    references: list[tuple] = field(default_factory=list)
+    references: array = field(default_factory=lambda: array("i"))
     decorated: list[tuple] = field(default_factory=list)
     wanted: Collection[int] = frozenset()
     program: bytes = b""

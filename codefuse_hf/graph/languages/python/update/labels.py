@@ -12,8 +12,15 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from codefuse_hf.graph.languages.python.reading.facts import ClassFacts, FunctionFacts, Op, PythonFacts
-from codefuse_hf.graph.languages.python.reading.packed import Program, pack_kept, pack_program
+from codefuse_hf.graph.languages.python.reading.facts import (
+    Classes,
+    ClassFacts,
+    FunctionFacts,
+    Functions,
+    Op,
+    PythonFacts,
+)
+from codefuse_hf.graph.languages.python.reading.program import Program, pack_program
 
 
 def relabelled(facts: PythonFacts, before: PythonFacts) -> PythonFacts:
@@ -48,15 +55,13 @@ def _renumbered(
             operations[i + 1] = classes[operations[i + 1]]
     program.seeds = [(v, kind, renumber(kind, payload)) for v, kind, payload in program.seeds]
     program.sites = _placed(program.sites, sites, lambda site: site)
-    result = replace(
+    return replace(
         facts,
         program=pack_program(program),
         origins={v: (o[0], renumber(o[0], o[1]), *o[2:]) for v, o in facts.origins.items()},
-        functions=_placed(facts.functions, functions, function),
-        classes=_placed(facts.classes, classes, class_),
+        functions=Functions(_placed(facts.functions, functions, function)),
+        classes=Classes(_placed(facts.classes, classes, class_)),
     )
-    pack_kept(result)
-    return result
 
 
 def _placed(items: Sequence[Any], labels: dict[int, int], change: Callable[[Any], Any]) -> list[Any]:

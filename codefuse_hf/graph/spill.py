@@ -1,0 +1,32 @@
+"""Keeps bytes on disk while they are not needed: a temporary SQLite database that nobody else sees."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+class Spill:
+    """Bytes by number, in a private database that goes with the object. SQLite keeps the little that is used in memory, and uses room again."""
+
+    def __init__(self) -> None:
+        # "" is a temporary database. Nothing is read by others or after a crash, so it needs neither a journal nor transactions.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute("CREATE TABLE spill (key INTEGER PRIMARY KEY, value BLOB)")
+
+    def __setitem__(self, key: int, value: bytes) -> None:
+        self._database.execute("REPLACE INTO spill VALUES (?, ?)", (key, value))
+
+    def __getitem__(self, key: int) -> bytes:
+        found = self._database.execute("SELECT value FROM spill WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            raise KeyError(key)
+        return found[0]
+
+    def __delitem__(self, key: int) -> None:
+        self._database.execute("DELETE FROM spill WHERE key = ?", (key,))
+
+    def close(self) -> None:
+        """Removes the database."""
+        self._database.close()
