@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codefuse_hf.graph.languages.python.flow.declarations import Member, Place
+from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import Constant
@@ -95,7 +95,7 @@ class Attributes(Flows):
             stored = self.existing((self.slot, "instance", index, name))
             if stored is not None:
                 self.flow(stored, variable)
-        order = self.ask("mro", self.slot, index)
+        order = self.ask(Structure.mro, self.slot, index)
         for owner, place in order:
             if owner != self.slot:
                 self.follow_table(self.shared(owner, "stores", place))
@@ -108,8 +108,8 @@ class Attributes(Flows):
         self.member(found, name, receiver, variable)
         if (
             self.kinds[receiver] == Kind.CLASS
-            and self.ask("has_attribute", found[0], found[1], name)
-            and self.ask("is_enum", self.slot, index)
+            and self.ask(Structure.has_attribute, found[0], found[1], name)
+            and self.ask(Structure.is_enum, self.slot, index)
         ):
             self.add(variable, self.value(Kind.INSTANCE, self.slot, index))
 
@@ -117,7 +117,7 @@ class Attributes(Flows):
         """A class variable has come into being: it shows in every view that the class is part of."""
         self.state.stores.setdefault(name, []).append((where, variable))
         for receiver, view in list(self.state.views_by_name.get(name, ())):
-            if where in self.ask("mro", self.slot, self.second[receiver]):
+            if where in self.ask(Structure.mro, self.slot, self.second[receiver]):
                 self.flow(variable, view)
 
     def watch_stores(self, sender: int, index: int) -> None:
@@ -159,7 +159,7 @@ class Attributes(Flows):
         return memo[key] if key in memo else self.structure.ask(key)
 
     def metaclass(self, owner: int, index: int) -> Place | None:
-        return self.ask("metaclass", owner, index)
+        return self.ask(Structure.metaclass, owner, index)
 
     def bind(self, function: int, name: str, receiver: int) -> int:
         if name in _IMPLICIT_STATIC:
@@ -205,7 +205,7 @@ class Attributes(Flows):
         if self.find_member(owner, index, name) is None:
             # torch.nn.Module's own __call__ runs forward.
             is_module = name == "__call__" and self.find_member(owner, index, "forward") is not None
-            if is_module and self.ask("external_bases", owner, index):
+            if is_module and self.ask(Structure.external_bases, owner, index):
                 self.member_of_class(key, caller, (owner, index), "forward", value, arguments, target)
             return
         self.member_of_class(key, caller, (owner, index), name, value, arguments, target)
@@ -253,7 +253,7 @@ class Attributes(Flows):
         self.invoke(key, caller, value, arguments, target)
         if kind == Kind.FUNCTION:
             owner, function = self.first[value], self.second[value]
-            if 0 in self.ask("signature", owner, function).returned_parameters:
+            if 0 in self.ask(Structure.signature, owner, function).returned_parameters:
                 self.flow(self.parameter(owner, function, 0), target)
 
     def take_receiver(self, value: int, receiver: int) -> None:
@@ -263,7 +263,7 @@ class Attributes(Flows):
         if self.kinds[value] != Kind.FUNCTION:
             return
         owner, function = self.first[value], self.second[value]
-        signature = self.ask("signature", owner, function)
+        signature = self.ask(Structure.signature, owner, function)
         if signature.count:
             self.add(self.parameter(owner, function, 0), receiver)
         elif signature.variadic_sites[0] >= 0:
@@ -340,7 +340,7 @@ class Attributes(Flows):
         known = self.state.views.get((receiver, name))
         if known is None:
             owner, index = self.first[receiver], self.second[receiver]
-            attribute = self.ask("attribute", owner, index, name)
+            attribute = self.ask(Structure.attribute, owner, index, name)
             unknown = attribute is None and self.find_member(owner, index, name) is None
             known = self.state.views[receiver, name] = (self.shared(owner, "view", receiver, name), attribute, unknown)
         return known
@@ -385,7 +385,7 @@ class Attributes(Flows):
         module = ("namespace", self.second[value]) if owner < 0 else ("module", owner)
         self.module_member(*module, name, target)
         if not is_callee:
-            for kind, place, index in self.ask("used", *module, name):
+            for kind, place, index in self.ask(Structure.used, *module, name):
                 if kind == "class":
                     self.use_class(caller, place, index)
                 elif kind == "function":
@@ -396,17 +396,17 @@ class Attributes(Flows):
     def module_member(self, kind: str, place: Any, name: str, target: int) -> None:
         """`module.name` reaches `target`."""
         if kind == "module":
-            found = self.ask("exported", place, name)
+            found = self.ask(Structure.exported, place, name)
             self.flow(self.shared(place, "attribute", name), target)
             if found >= 0:
                 if found != place:
                     self.flow(self.shared(found, "attribute", name), target)
                 if found != self.slot or self.facts.exports[name] != target:
                     return  # otherwise a package imports its own submodule by its own name
-            elif self.ask("has_getattr", place) and self.ask("child", kind, place, name) is None:
+            elif self.ask(Structure.has_getattr, place) and self.ask(Structure.child, kind, place, name) is None:
                 getter = self.shared(place, "attribute", "__getattr__")
                 self.on(getter, call_back(("module getattr", target), 0, NO_ARGUMENTS, target))
-        child = self.ask("child", kind, place, name)
+        child = self.ask(Structure.child, kind, place, name)
         if child is not None:
             self.add_entity(target, child)
 
@@ -424,7 +424,7 @@ class Attributes(Flows):
         is_object = self.kinds[receiver] in (Kind.INSTANCE, Kind.CLASS)
         start = receiver if is_object else owner
         found = self.ask(
-            "member_after", self.first[start], self.second[start], name, self.first[owner], self.second[owner]
+            Structure.member_after, self.first[start], self.second[start], name, self.first[owner], self.second[owner]
         )
         if found is None:
             return
@@ -450,7 +450,7 @@ class Attributes(Flows):
         elif kind == Kind.MODULE and self.first[value] >= 0:
             owner = self.first[value]
             self.flow(source, self.shared(owner, "global", name))
-            if self.ask("has_cell", owner, name):
+            if self.ask(Structure.has_cell, owner, name):
                 self.flow(source, self.shared(owner, "cell", name))
         elif kind == Kind.FUNCTION:
             self.flow(source, self.shared(self.first[value], "function", self.second[value], name))

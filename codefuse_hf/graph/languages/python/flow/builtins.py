@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.calls import Calls
+from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.values import (
     NO_ARGUMENTS,
     Arguments,
@@ -90,7 +91,7 @@ class Builtins(Calls):
         if site.__class__ is tuple:
             return site[1], {}, 0, 0, site[2]
         slot = self.first[value]
-        return self.program.sites[site] if slot == self.slot else self.ask("site", slot, site)
+        return self.program.sites[site] if slot == self.slot else self.ask(Structure.site, slot, site)
 
     def static_site(self, site: Any) -> tuple:
         """The same of a container of this file by its number."""
@@ -207,7 +208,7 @@ class Builtins(Calls):
                 meta = self.metaclass(self.first[value], self.second[value])
                 if meta is not None and self.find_member(*meta, "__getitem__") is not None:
                     self.member_of_class(place, caller, meta, "__getitem__", value, arguments_of(key), target)
-                elif self.ask("is_enum", self.first[value], self.second[value]):
+                elif self.ask(Structure.is_enum, self.first[value], self.second[value]):
                     self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
                 elif meta is None:
                     self.add(target, value)  # Generic[T]
@@ -812,7 +813,7 @@ class Builtins(Calls):
         """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
         if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
             return
-        found = self.ask("methods_with_prefix", self.first[value], self.second[value], prefix)
+        found = self.ask(Structure.methods_with_prefix, self.first[value], self.second[value], prefix)
         if len(found) <= MAX_PREFIXED:
             for name in found:
                 self.load_attribute(caller, value, name, target, True)
@@ -932,7 +933,7 @@ class Builtins(Calls):
         """`import_module(name)`."""
         name = self.first[constant]
         if isinstance(name, str) and name and not name.startswith("."):
-            entity = self.ask("resolved", self.slot, name)
+            entity = self.ask(Structure.resolved, self.slot, name)
             if entity is not None:
                 self.add_entity(target, entity)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.attributes import Attributes
-from codefuse_hf.graph.languages.python.flow.declarations import Signature
+from codefuse_hf.graph.languages.python.flow.declarations import Signature, Structure
 from codefuse_hf.graph.languages.python.flow.values import (
     Arguments,
     Kind,
     call_back,
 )
-from codefuse_hf.graph.languages.python.reading.facts import Constant
+from codefuse_hf.graph.languages.python.reading.facts import BY_NAME, BY_POSITION, VARIADIC, Constant
 
 
 class Calls(Attributes):
@@ -46,7 +46,7 @@ class Calls(Attributes):
     def call_function(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
         owner, index = self.first[value], self.second[value]
         self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
-        signature: Signature = self.ask("signature", owner, index)
+        signature: Signature = self.ask(Structure.signature, owner, index)
         mark = (key, value, len(arguments.prefix))
         if not self.first_time(mark):
             self._bind_prefix(owner, index, signature, arguments, target)
@@ -63,7 +63,7 @@ class Calls(Attributes):
         """A call that is known already, with another receiver."""
         parameters = signature.parameters
         for position, value in enumerate(arguments.prefix):
-            if position < len(parameters) and parameters[position][1] < 2:
+            if position < len(parameters) and parameters[position][1] in BY_POSITION:
                 self.add(self.parameter(owner, function, position), value)
                 if position in signature.returned_parameters:
                     self.add(target, value)
@@ -74,16 +74,15 @@ class Calls(Attributes):
         """A parameter that is returned as it is: this call gets its own argument back, not everybody's."""
         name, kind, _ = signature.parameters[position]
         if (
-            kind == 2
-            or kind == 4
+            kind in VARIADIC
             or any(star for star, _ in arguments.positional)
             or any(n is None for n, _ in arguments.keywords)
         ):
             self.flow(self.parameter(owner, function, position), target)
             return
-        if kind < 2 and position < len(arguments.prefix):
+        if kind in BY_POSITION and position < len(arguments.prefix):
             self.add(target, arguments.prefix[position])
-        elif kind < 2 and position - len(arguments.prefix) < len(arguments.positional):
+        elif kind in BY_POSITION and position - len(arguments.prefix) < len(arguments.positional):
             self.give(arguments.positional[position - len(arguments.prefix)][1], target)
         else:
             named = [a for n, a in arguments.keywords if n == name]
@@ -119,7 +118,7 @@ class Calls(Attributes):
                     self.on(argument, ("star_keywords", owner, function))
                 continue
             for place, parameter in enumerate(parameters):
-                if parameter[0] == name and parameter[1] in (1, 3):
+                if parameter[0] == name and parameter[1] in BY_NAME:
                     self._give_parameter(argument, owner, function, place, parameter)
                     break
             else:
@@ -135,7 +134,7 @@ class Calls(Attributes):
 
     def star_argument(self, value: int, owner: int, function: int, position: int) -> None:
         """`*argument`: the items of a known sequence land on parameter after parameter."""
-        _, count, _, _, (rest, _) = self.ask("signature", owner, function)
+        _, count, _, _, (rest, _) = self.ask(Structure.signature, owner, function)
         packed = self.value(Kind.OBJECT, owner, rest) if rest >= 0 else None
         if self.kinds[value] != Kind.OBJECT:
             item = self.elements_of(value)
@@ -163,12 +162,12 @@ class Calls(Attributes):
         """`**argument`: the items of a known dictionary land on the parameters of their names."""
         if self.kinds[value] != Kind.OBJECT:
             return
-        signature: Signature = self.ask("signature", owner, function)
+        signature: Signature = self.ask(Structure.signature, owner, function)
         named = signature.variadic_sites[1]
         packed = self.value(Kind.OBJECT, owner, named) if named >= 0 else -1
         names = set()
         for position, (name, kind, _) in enumerate(signature.parameters):
-            if kind in (1, 3):
+            if kind in BY_NAME:
                 names.add(name)
                 variable = self.parameter(owner, function, position)
                 self.flow(self.field(value, name), variable)
@@ -199,7 +198,7 @@ class Calls(Attributes):
     def _fill_fields(self, key: tuple, caller: int, instance: int, arguments: Arguments) -> None:
         """The generated constructor of a dataclass or a named tuple."""
         owner, index = self.first[instance], self.second[instance]
-        names = self.ask("fields", owner, index)
+        names = self.ask(Structure.fields, owner, index)
         if names is None:
             return
         for (star, argument), name in zip(arguments.positional, names, strict=False):

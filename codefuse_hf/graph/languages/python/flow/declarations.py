@@ -9,12 +9,12 @@ asked about names and modules, and what was asked about classes whose bodies or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
-from codefuse_hf.graph.languages.python.reading.facts import ClassFacts, ImportFacts, PythonFacts
+from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, ClassFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, NameChanges
 from codefuse_hf.graph.spill import Spill
@@ -24,7 +24,7 @@ MAX_BY_NAME = 8
 MAX_SUBCLASSES = 12
 """`self` of a method that nobody calls may be an instance of a subclass, as long as there are fewer subclasses than this."""
 
-_NAME_QUESTIONS = frozenset(("import", "exported", "child", "used", "resolved", "annotated", "metaclass"))
+_NAME_QUESTIONS = frozenset(("import_", "exported", "child", "used", "resolved", "annotated", "metaclass"))
 """Questions that follow names: what they read is on record."""
 _CLASS_QUESTIONS = frozenset(
     (
@@ -104,7 +104,7 @@ class Structure:
         self._by_name: dict[str, list[Place]] | None = None
 
     def ask(self, key: tuple) -> Any:
-        """The answer to the question `key`: the name of a method of this class without its `_`, then its arguments."""
+        """Answers the question `key`: the name of one of `QUESTIONS`, then what it takes."""
         if key in self.memo:
             return self.memo[key]
         if not self.keep and len(self.memo) >= _MAX_ANSWERS:
@@ -116,11 +116,11 @@ class Structure:
         return answer
 
     def _answer(self, key: tuple) -> Any:
-        question = getattr(self, "_" + key[0])
+        question = QUESTIONS[key[0]]
         if not self.keep or key[0] not in _NAME_QUESTIONS:
-            return question(*key[1:])
+            return question(self, *key[1:])
         about = _about(key)
-        answer, _ = self.names.read_by(about if isinstance(about, str) else self.paths[about], question, *key[1:])
+        answer, _ = self.names.read_by(about if isinstance(about, str) else self.paths[about], question, self, *key[1:])
         if key[0] == "used":
             for kind, slot, _ in answer:
                 if kind == "attribute" and slot != about:
@@ -272,22 +272,22 @@ class Structure:
     def _has_class(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and self.facts[slot].classes.has(label)
 
-    def _signature(self, slot: int, label: int) -> Signature | None:
+    def signature(self, slot: int, label: int) -> Signature | None:
         facts = self.facts[slot]
         if facts is None or not facts.functions.has(label):
             return None
         functions, wanted = facts.functions, self.wanted(slot)
         parameters = tuple([(name, kind, variable in wanted) for name, kind, variable in functions.parameters(label)])
         count = 0
-        while count < len(parameters) and parameters[count][1] < 2:
+        while count < len(parameters) and parameters[count][1] in BY_POSITION:
             count += 1
         is_generator = bool(functions.yielded(label))
         return Signature(parameters, count, is_generator, *functions.arguments(label))
 
-    def _is_decorated(self, slot: int, label: int) -> bool:
+    def is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)
 
-    def _site(self, slot: int, label: int) -> tuple | None:
+    def site(self, slot: int, label: int) -> tuple | None:
         """A display as the solver sees it, with 1 for each variable that is there."""
         sites = self._sites.get(slot)
         if sites is None:
@@ -300,7 +300,7 @@ class Structure:
         kind, fields, rest, keys, length = site
         return kind, dict.fromkeys(fields, 1), 1 if rest else 0, 1 if keys else 0, length
 
-    def _has_cell(self, slot: int, name: str) -> bool:
+    def has_cell(self, slot: int, name: str) -> bool:
         return self.facts[slot] is not None and name in self.facts[slot].cells
 
     # -- classes -------------------------------------------------------------------------------------------------------------------
@@ -328,17 +328,17 @@ class Structure:
             ]
         return known
 
-    def _mro(self, slot: int, label: int) -> tuple[Place, ...]:
+    def mro(self, slot: int, label: int) -> tuple[Place, ...]:
         return tuple(self._order(slot, label))
 
-    def _member(self, slot: int, label: int, name: str) -> Member | None:
+    def member(self, slot: int, label: int, name: str) -> Member | None:
         """The first class in method resolution order that defines `name`."""
         for facts, place, number in self._bodies(slot, label):
             if name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
         return None
 
-    def _member_after(self, slot: int, label: int, name: str, after_slot: int, after: int) -> Member | None:
+    def member_after(self, slot: int, label: int, name: str, after_slot: int, after: int) -> Member | None:
         """The same behind class `after`."""
         passed = False
         for facts, place, number in self._bodies(slot, label):
@@ -347,18 +347,18 @@ class Structure:
             passed = passed or (place, number) == (after_slot, after)
         return None
 
-    def _attribute(self, slot: int, label: int, name: str) -> Place | None:
+    def attribute(self, slot: int, label: int, name: str) -> Place | None:
         """The first class in method resolution order with an Attribute node of that name."""
         for facts, place, number in self._bodies(slot, label):
             if name in facts.attributes:
                 return place, number
         return None
 
-    def _has_attribute(self, slot: int, label: int, name: str) -> bool:
+    def has_attribute(self, slot: int, label: int, name: str) -> bool:
         facts = self.class_(slot, label)
         return facts is not None and name in facts.attributes
 
-    def _metaclass(self, slot: int, label: int) -> Place | None:
+    def metaclass(self, slot: int, label: int) -> Place | None:
         for facts, place, _ in self._bodies(slot, label):
             if facts.metaclass is not None:
                 for entity in self.names.path_entities(self.paths[place], facts.metaclass):
@@ -366,38 +366,38 @@ class Structure:
                         return self.slots[entity.place], entity.index
         return None
 
-    def _external_bases(self, slot: int, label: int) -> tuple[str, ...]:
+    def external_bases(self, slot: int, label: int) -> tuple[str, ...]:
         if not self._has_class(slot, label):
             return ()
         return self.names.unread(self.names.external_bases, self.paths[slot], label)
 
-    def _is_enum(self, slot: int, label: int) -> bool:
-        return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self._external_bases(slot, label))
+    def is_enum(self, slot: int, label: int) -> bool:
+        return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self.external_bases(slot, label))
 
-    def _fields(self, slot: int, label: int) -> tuple[str, ...] | None:
+    def fields(self, slot: int, label: int) -> tuple[str, ...] | None:
         """The arguments of a generated constructor (dataclass, named tuple), in order; None where none is generated."""
         names: list[str] = []
         generated = False
         for facts, _, _ in reversed(self._bodies(slot, label)):
             names += [n for n in facts.fields if n not in names]
             generated = generated or facts.is_dataclass
-        generated = generated or any(b.endswith(("NamedTuple", "BaseModel")) for b in self._external_bases(slot, label))
+        generated = generated or any(b.endswith(("NamedTuple", "BaseModel")) for b in self.external_bases(slot, label))
         return tuple(names) if generated else None
 
-    def _methods_with_prefix(self, slot: int, label: int, prefix: str) -> tuple[str, ...]:
+    def methods_with_prefix(self, slot: int, label: int, prefix: str) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for facts, _, _ in self._bodies(slot, label):
             found.update((name, None) for name in facts.plain if name.startswith(prefix))
         return tuple(found)
 
-    def _heirs(self, slot: int, label: int, name: str) -> tuple[Place, ...]:
+    def heirs(self, slot: int, label: int, name: str) -> tuple[Place, ...]:
         """The subclasses that inherit method `name`, in order of files; none when there are too many subclasses to mean anything."""
         below = self.find_subclasses().get((slot, label), ())
         if len(below) >= MAX_SUBCLASSES:
             return ()
         found = []
         for place, number in below:
-            member = self._member(place, number, name)
+            member = self.member(place, number, name)
             if member is not None and member[:2] == (slot, label):
                 found.append((self.ranks[place], self.facts[place].classes.definition(number), place, number))
         return tuple([each[2:] for each in sorted(found)])
@@ -412,7 +412,7 @@ class Structure:
                         self._subclasses.setdefault(base, set()).add((slot, label))
         return self._subclasses
 
-    def _methods(self, name: str) -> tuple[Place, ...]:
+    def methods(self, name: str) -> tuple[Place, ...]:
         """All methods of that name, none when there are more than MAX_BY_NAME."""
         if self._by_name is None:
             self._by_name = {}
@@ -434,7 +434,7 @@ class Structure:
     def _entity(self, kind: str, place: Any) -> Entity:
         return Entity(kind, self.paths[place] if kind == "module" else place, 0)
 
-    def _import(self, slot: int, level: int, module: str, name: str | None, whole: bool) -> tuple:
+    def import_(self, slot: int, level: int, module: str, name: str | None, whole: bool) -> tuple:
         """(module, entities) of an import statement: the module to take a member of, or else the things it names."""
         if self.facts[slot] is None:
             return None, ()
@@ -445,43 +445,74 @@ class Structure:
             return None, tuple([self._described(entity) for entity in self.names.imported(path, statement)])
         return self._described(found), ()
 
-    def _exported(self, slot: int, name: str) -> int:
+    def exported(self, slot: int, name: str) -> int:
         """The file in whose own names a module's name is found, through star imports; -1 for none."""
         if self.facts[slot] is None:
             return -1
         found = self.names.export(self.paths[slot], name)
         return -1 if found is None else self.slots[found[0]]
 
-    def _child(self, kind: str, place: Any, name: str) -> tuple | None:
+    def child(self, kind: str, place: Any, name: str) -> tuple | None:
         """The submodule `name` of a package."""
         if kind == "module" and self.facts[place] is None:
             return None
         child = self.names.modules.child(self._entity(kind, place), name)
         return None if child is None else self._described(child)
 
-    def _has_getattr(self, slot: int) -> bool:
+    def has_getattr(self, slot: int) -> bool:
         return self.facts[slot] is not None and "__getattr__" in self.facts[slot].exports
 
-    def _used(self, kind: str, place: Any, name: str) -> tuple[tuple, ...]:
+    def used(self, kind: str, place: Any, name: str) -> tuple[tuple, ...]:
         """The classes, functions and attributes that `module.name` means."""
         if kind == "module" and self.facts[place] is None:
             return ()
         found = self.names.member(self._entity(kind, place), name)
         return tuple([self._described(e) for e in found if e.kind in ("class", "function", "attribute")])
 
-    def _resolved(self, slot: int, name: str) -> tuple | None:
+    def resolved(self, slot: int, name: str) -> tuple | None:
         """The module that `importlib.import_module(name)` gives."""
         if self.facts[slot] is None:
             return None
         found = self.names.modules.resolve(self.paths[slot], 0, name)
         return None if found is None else self._described(found)
 
-    def _annotated(self, slot: int, annotation: tuple) -> tuple[Place, ...]:
+    def annotated(self, slot: int, annotation: tuple) -> tuple[Place, ...]:
         """The classes that an annotation of the same file means."""
         if self.facts[slot] is None:
             return ()
         found = self.names.path_entities(self.paths[slot], annotation)
         return tuple([(self.slots[e.place], e.index) for e in found if e.kind == "class"])
+
+
+QUESTIONS: dict[str, Callable] = {
+    question.__name__: question
+    for question in (
+        Structure.signature,
+        Structure.is_decorated,
+        Structure.site,
+        Structure.has_cell,
+        Structure.mro,
+        Structure.member,
+        Structure.member_after,
+        Structure.attribute,
+        Structure.has_attribute,
+        Structure.metaclass,
+        Structure.external_bases,
+        Structure.is_enum,
+        Structure.fields,
+        Structure.methods_with_prefix,
+        Structure.heirs,
+        Structure.methods,
+        Structure.import_,
+        Structure.exported,
+        Structure.child,
+        Structure.has_getattr,
+        Structure.used,
+        Structure.resolved,
+        Structure.annotated,
+    )
+}
+"""What files may ask about each other, by name: under their names questions are on record and are asked again."""
 
 
 def _methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:

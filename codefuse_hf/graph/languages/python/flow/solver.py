@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.builtins import Builtins
+from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState
 from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
-from codefuse_hf.graph.languages.python.reading.facts import Op
+from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, VARIADIC, Op
 
 _COMMON_METHODS = frozenset(
     name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
@@ -81,7 +82,7 @@ class Solver(Builtins):
         functions = facts.functions
         for label in functions.present():
             for _, kind, variable in functions.parameters(label):
-                if kind in (2, 4) or state.points[variable]:
+                if kind in VARIADIC or state.points[variable]:
                     continue
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
@@ -116,7 +117,7 @@ class Solver(Builtins):
         for name, variable in facts.cells.items():
             if name in facts.exports:
                 continue
-            found = self.ask("exported", slot, name)
+            found = self.ask(Structure.exported, slot, name)
             if found >= 0:
                 self.flow(self.shared(found, "attribute", name), variable)
             elif name in self.builtin_names:
@@ -124,7 +125,7 @@ class Solver(Builtins):
 
     def _seed_import(self, variable: int, statement: Any) -> None:
         module, entities = self.ask(
-            "import", self.slot, statement.level, statement.module, statement.name, statement.whole
+            Structure.import_, self.slot, statement.level, statement.module, statement.name, statement.whole
         )
         if module is not None:
             self.module_member(module[0], module[1], statement.name, variable)
@@ -145,7 +146,7 @@ class Solver(Builtins):
             self.member_of_class(("new", index), caller, meta, "__new__", owner, Arguments(), ignored)
             self.member_of_class(("init", index), caller, meta, "__init__", made, Arguments(), ignored)
         name = "__init_subclass__"
-        found = self.ask("member_after", self.slot, index, name, self.slot, index)
+        found = self.ask(Structure.member_after, self.slot, index, name, self.slot, index)
         if found is not None:
             self.member_of_class(("subclass", index), caller, found[:2], name, made, Arguments(), ignored)
 
@@ -253,7 +254,7 @@ class Solver(Builtins):
         while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
             function = self.first[function]
         if self.kinds[function] == Kind.FUNCTION and self.ask(
-            "is_decorated", self.first[function], self.second[function]
+            Structure.is_decorated, self.first[function], self.second[function]
         ):
             own = self.points[given]
             if function not in own and value not in own:
@@ -289,7 +290,7 @@ class Solver(Builtins):
         for position, (_, kind, variable) in enumerate(functions.parameters(function)):
             if points[variable]:
                 continue
-            if position == 0 and owner >= 0 and kind < 2:
+            if position == 0 and owner >= 0 and kind in BY_POSITION:
                 namespace = self.structure.class_(slot, owner).namespace
                 if name not in namespace:
                     continue
@@ -300,15 +301,15 @@ class Solver(Builtins):
                     self.add(variable, self.value(Kind.CLASS, slot, owner))
                 else:
                     self.add(variable, self.value(Kind.INSTANCE, slot, owner))
-                    for heir in self.ask("heirs", slot, owner, name):
+                    for heir in self.ask(Structure.heirs, slot, owner, name):
                         self.add(variable, self.value(Kind.INSTANCE, *heir))
-            elif kind not in (2, 4):
+            elif kind not in VARIADIC:
                 annotation = functions.annotation(function, position)
                 if annotation is not None:
                     self._add_instances(variable, annotation)
 
     def _add_instances(self, variable: int, annotation: tuple) -> None:
-        for place in self.ask("annotated", self.slot, annotation):
+        for place in self.ask(Structure.annotated, self.slot, annotation):
             self.add(variable, self.value(Kind.INSTANCE, *place))
 
 

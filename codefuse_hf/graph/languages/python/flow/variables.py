@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.declarations import Place, Structure
@@ -58,8 +59,9 @@ class Flows:
         self.subscribers, self.later = state.subscribers, state.later
         self.calls, self.uses, self.bound, self.asked = state.calls, state.uses, state.bound, state.asked
 
-    def ask(self, *key: Any) -> Any:
-        """What the Structure answers to a question, which is put on record."""
+    def ask(self, question: Callable, *about: Any) -> Any:
+        """What the Structure answers to a question, one of its methods; that it was asked is put on record."""
+        key = (question.__name__, *about)
         self.asked.add(key)
         memo = self.structure.memo
         return memo[key] if key in memo else self.structure.ask(key)

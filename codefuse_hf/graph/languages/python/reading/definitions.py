@@ -9,6 +9,12 @@ from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
 from codefuse_hf.graph.languages.python.reading.facts import (
+    ARGS,
+    BY_POSITION,
+    KEYWORD_ONLY,
+    KWARGS,
+    ORDINARY,
+    POSITIONAL_ONLY,
     SET_ATTRIBUTE,
     ClassFacts,
     Constant,
@@ -192,7 +198,7 @@ class Definitions:
             self.return_value(self.visit(body))
         scope.close()
         self.scope, self.container = outer, container
-        sites = (self.variadic_site("tuple", declared, 2), self.variadic_site("dict", declared, 4))
+        sites = (self.variadic_site("tuple", declared, ARGS), self.variadic_site("dict", declared, KWARGS))
         self.functions[index] = FunctionFacts(
             definition, name, tuple(declared), scope.returned, scope.yielded, scope.owner, is_async, tuple(sorted(scope.returned_parameters)), sites,
             annotation,
@@ -209,7 +215,7 @@ class Definitions:
 
     def read_parameters(self, node: Any, scope: Scope, outer: Scope) -> list[Parameter]:
         parameters: list[Parameter] = []
-        kind = 1
+        kind = ORDINARY
         for child in node.children:
             shape = child.type
             if shape == "identifier":
@@ -218,23 +224,23 @@ class Definitions:
             if shape in "(,)":
                 continue
             if shape == "positional_separator" or (shape == "/" and not child.is_named):
-                parameters = [p._replace(kind=0) for p in parameters]
+                parameters = [p._replace(kind=POSITIONAL_ONLY) for p in parameters]
                 continue
             if shape == "keyword_separator" or (shape == "*" and not child.is_named):
-                kind = 3
+                kind = KEYWORD_ONLY
                 continue
             if not child.is_named or shape == "comment":
                 continue
             name_node, annotation, default = self.parameter_parts(child)
             this = kind
             if name_node.type in ("list_splat_pattern", "dictionary_splat_pattern"):
-                this = 2 if name_node.type == "list_splat_pattern" else 4
-                kind = 3
+                this = ARGS if name_node.type == "list_splat_pattern" else KWARGS
+                kind = KEYWORD_ONLY
                 name_node = name_node.children[-1]
             if name_node.type != "identifier":
                 continue
             parameters.append(self.parameter(scope, outer, self.name_of(name_node), this, annotation, default))
-        if parameters and scope.owner >= 0 and parameters[0].kind < 2:
+        if parameters and scope.owner >= 0 and parameters[0].kind in BY_POSITION:
             scope.first_parameter = parameters[0].variable
         return parameters
 

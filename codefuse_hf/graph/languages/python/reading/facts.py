@@ -60,8 +60,24 @@ class Constant(NamedTuple):
     value: Any
 
 
+class ParameterKind(IntEnum):
+    """How a parameter is given."""
+
+    POSITIONAL_ONLY = 0
+    ORDINARY = 1
+    ARGS = 2  # *args
+    KEYWORD_ONLY = 3
+    KWARGS = 4  # **kwargs
+
+
+POSITIONAL_ONLY, ORDINARY, ARGS, KEYWORD_ONLY, KWARGS = map(int, ParameterKind)
+BY_POSITION = frozenset((POSITIONAL_ONLY, ORDINARY))
+BY_NAME = frozenset((ORDINARY, KEYWORD_ONLY))
+VARIADIC = frozenset((ARGS, KWARGS))
+
+
 class Parameter(NamedTuple):
-    """`kind`: 0 positional-only, 1 ordinary, 2 *args, 3 keyword-only, 4 **kwargs. `annotation` as in `ClassFacts.bases`, or None."""
+    """`kind`: a `ParameterKind` as a number. `annotation` as in `ClassFacts.bases`, or None."""
 
     name: str
     kind: int
