@@ -6,6 +6,7 @@ a *flat* `config.json` (the backbone's keys and the pooling keys in one dictiona
 flat dictionaries are read as well.
 """
 
+import inspect
 import os
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 EMBEDDING_METHODS = ("pma", "last", "mean", "weighted")
 PMA_NORM_MODES = ("post_normal", "pre_normal", "pre_gptj")
+PMA_RESIDUALS = ("seed", "projected_seed")
 PADDING_SIDES = ("left", "right")
 PROMPT_POSITIONS = ("before", "after")
 
@@ -26,6 +28,7 @@ _CGE_KEYS = (
     "pma_ln",
     "pma_norm",
     "pma_norm_mode",
+    "pma_residual",
     "keep_max_layer",
     "inf_seq_length",
     "padding_side",
@@ -46,8 +49,9 @@ _DROPPED_FLAT_KEYS = (
     "tokenizer_name_or_path",
     "transformers_version",
 )
-# C2LLM, the successor: the same pooling under two other names.
+# C2LLM, the successor: the same pooling with another residual, and keys that its files leave out.
 _C2LLM_MODEL_TYPE, _C2LLM_BACKBONE = "c2llm", "qwen2"
+_C2LLM_DEFAULTS = {"pma_residual": "projected_seed", "padding_side": "left", "inf_seq_length": 2048}
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
@@ -64,6 +68,8 @@ class CGEConfig(PreTrainedConfig):
         pma_norm (`bool`): when true the pooled vector of "pma" is returned as it is; when false (all published
             checkpoints) it is L2-normalised. The other methods are always normalised.
         pma_norm_mode (`str`): where the layer norms are: "post_normal", "pre_normal" or "pre_gptj".
+        pma_residual (`str`): what the attention's output is added to: "seed", the seed as it is (CodeFuse-CGE), or
+            "projected_seed", the query that was made of it (C2LLM, and *Set Transformer*).
         keep_max_layer (`int`, *optional*): the hidden state that is pooled, 0 (embeddings) to the backbone's
             `num_hidden_layers` (its final, normed output; the default). Layers above it are neither built nor run.
         inf_seq_length (`int`): longest input of `encode`, in tokens; longer texts are truncated.
@@ -99,6 +105,7 @@ class CGEConfig(PreTrainedConfig):
         pma_ln: bool = True,
         pma_norm: bool = False,
         pma_norm_mode: str = "post_normal",
+        pma_residual: str = "seed",
         keep_max_layer: int | None = None,
         inf_seq_length: int = 1024,
         padding_side: str = "right",
@@ -123,11 +130,15 @@ class CGEConfig(PreTrainedConfig):
         self.pma_ln = pma_ln
         self.pma_norm = pma_norm
         self.pma_norm_mode = pma_norm_mode
+        self.pma_residual = pma_residual
         self.keep_max_layer = _num_layers(text_config) if keep_max_layer is None else keep_max_layer
         self.inf_seq_length = inf_seq_length
         self.padding_side = padding_side
         self.prompt_position = prompt_position
         self.unpad_inputs = unpad_inputs
+        for key in _CGE_KEYS:  # null is as good as absent
+            if getattr(self, key) is None:
+                setattr(self, key, inspect.signature(CGEConfig.__init__).parameters[key].default)
         kwargs.pop("model_type", None)
         super().__init__(**kwargs)
         self._validate_pooling()
@@ -204,6 +215,7 @@ class CGEConfig(PreTrainedConfig):
     def _validate_pooling(self) -> None:
         _check_choice("embedding_method", self.embedding_method, EMBEDDING_METHODS)
         _check_choice("pma_norm_mode", self.pma_norm_mode, PMA_NORM_MODES)
+        _check_choice("pma_residual", self.pma_residual, PMA_RESIDUALS)
         _check_choice("padding_side", self.padding_side, PADDING_SIDES)
         _check_choice("prompt_position", self.prompt_position, PROMPT_POSITIONS)
         for key in ("pma_ln", "pma_norm"):
@@ -239,8 +251,8 @@ def nest_flat_config(flat: dict[str, Any]) -> dict[str, Any]:
     is_c2llm = flat["model_type"] == _C2LLM_MODEL_TYPE
     if is_c2llm:
         flat = {**flat, "model_type": _C2LLM_BACKBONE}
-        if "compressed_dim" in flat:
-            flat["compress_dim"] = flat.pop("compressed_dim")
+        flat["compress_dim"] = flat.pop("compressed_dim", flat.get("hidden_size"))
+        flat = {**_C2LLM_DEFAULTS, **flat}
     nested = {key: flat[key] for key in _CGE_KEYS if key in flat}
     nested.setdefault("prompt_position", "before" if is_c2llm else "after")
     nested["model_type"] = CGEConfig.model_type

@@ -112,6 +112,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
                 config.pma_num_heads,
                 config.pma_ln,
                 config.pma_norm_mode,
+                config.pma_residual,
             )
         else:
             self.mha_pma = None

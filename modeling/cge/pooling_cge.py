@@ -19,11 +19,15 @@ class CGEAttentionBlock(nn.Module):
         pre_normal:  Q' = ln_q(Q), X' = ln_kv(X); z = Q + O;    out = ln_final(z + relu(fc_o(ln_o(z))))
         pre_gptj:    Q' = ln_q(Q), X' = ln_kv(X);               out = ln_final(Q + O + relu(fc_o(Q')))
 
-    In the pre modes Q' and X' are what the attention sees.
+    In the pre modes Q' and X' are what the attention sees. With `residual` "projected_seed" the attention output is added to
+    the query, fc_q(Q) or fc_q(Q'), as in *Set Transformer* (equation 7) and C2LLM, instead of to Q.
     """
 
-    def __init__(self, hidden_size: int, width: int, num_heads: int, layer_norm: bool, mode: str):
+    def __init__(
+        self, hidden_size: int, width: int, num_heads: int, layer_norm: bool, mode: str, residual: str = "seed"
+    ):
         super().__init__()
+        self.residual = residual
         self.num_heads = num_heads
         self.mode = mode
         self.fc_q = nn.Linear(width, width)
@@ -47,8 +51,9 @@ class CGEAttentionBlock(nn.Module):
         pre = self.mode != "post_normal"
         query = self.ln_q(seed) if pre else seed
         keys = self.ln_kv(tokens) if pre else tokens
-        attended, weights = self._attend(self.fc_q(query), self.fc_k(keys), self.fc_v(keys), mask, need_weights)
-        seed = seed[:, 0].to(attended.dtype)
+        projected = self.fc_q(query)
+        attended, weights = self._attend(projected, self.fc_k(keys), self.fc_v(keys), mask, need_weights)
+        seed = (projected if self.residual == "projected_seed" else seed)[:, 0].to(attended.dtype)
         if self.mode == "post_normal":
             z = self.ln0(seed + attended)
             return self.ln1(z + F.relu(self.fc_o(z))), weights
@@ -85,11 +90,17 @@ class CGEAttentionPooling(nn.Module):
     """Pooling by multi-head attention with one learnt seed `S` [1, 1, width]."""
 
     def __init__(
-        self, hidden_size: int, width: int, num_heads: int, layer_norm: bool = True, mode: str = "post_normal"
+        self,
+        hidden_size: int,
+        width: int,
+        num_heads: int,
+        layer_norm: bool = True,
+        mode: str = "post_normal",
+        residual: str = "seed",
     ):
         super().__init__()
         self.S = nn.Parameter(torch.empty(1, 1, width).normal_(std=0.02))
-        self.mab = CGEAttentionBlock(hidden_size, width, num_heads, layer_norm, mode)
+        self.mab = CGEAttentionBlock(hidden_size, width, num_heads, layer_norm, mode, residual)
 
     def forward(
         self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, need_weights: bool = False

@@ -165,6 +165,62 @@ def test_c2llm(tmp_path):
     assert isinstance(config.text_config, Qwen2Config) and config.embedding_dim == 32
     assert (config.padding_side, config.prompt_position, config.inf_seq_length) == ("left", "before", 77)
     assert "flash" not in (folder / "config.json").read_text()
+    assert (
+        config.pma_residual == "projected_seed"
+        and AutoModel.from_pretrained(folder).mha_pma.mab.residual == config.pma_residual
+    )
+    prompts = json.loads((folder / "config_sentence_transformers.json").read_text())["prompts"]
+    assert prompts["document"] == "Retrieved Answer:"
+    assert prompts["query"] == "Retrieve the code that solves the following query:\n"
+    assert prompts["CosQA-query"] == (
+        "Given a query from a web search, retrieve code that is helpful in addressing the query.\n"
+    )
+    assert len(prompts) == 13 and all(text.endswith("\n") for name, text in prompts.items() if name != "document")
+    card = (folder / "README.md").read_text()
+    assert "known from one source" in card and r"the following query:\n` |" in card
+
+
+def test_c2llm_says_little_and_means_more(tmp_path):
+    """What its files leave out: width, longest input, side."""
+    source = tmp_path / "source"
+    write_published(source, "c2llm", compressed_dim=64)
+    (source / "sentence_bert_config.json").unlink()
+    config = json.loads((source / "config.json").read_text())
+    for name in ("compressed_dim", "padding_side"):
+        del config[name]
+    (source / "config.json").write_text(json.dumps(config))
+    config = CGEConfig.from_pretrained(convert_folder(source, tmp_path / "result"))
+    assert (config.embedding_dim, config.padding_side, config.inf_seq_length) == (64, "left", 2048)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "head", "parameters"),
+    [
+        ((896, 4864, 24, 14, 2, 151936), False, 497_252_096),
+        ((3584, 18944, 28, 28, 4, 152064), True, 7_667_028_992),
+    ],
+    ids=["0.5B", "7B"],
+)
+def test_c2llm_has_the_published_number_of_parameters(sizes, head, parameters):
+    """The larger one is published with the head of its language model, the smaller one without."""
+    hidden, intermediate, layers, heads, kv_heads, vocabulary = sizes
+    flat = {
+        "architectures": ["C2LLMForEmbedding"],
+        "model_type": "c2llm",
+        "hidden_size": hidden,
+        "intermediate_size": intermediate,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "vocab_size": vocabulary,
+        "compressed_dim": hidden,
+        "pma_num_heads": 32,
+        "pma_norm_mode": "post_normal",
+    }
+    with torch.device("meta"):
+        model = CGEModel(CGEConfig.from_dict(flat))
+    assert model.config.pma_residual == "projected_seed"
+    assert model.num_parameters() + (hidden * vocabulary if head else 0) == parameters
 
 
 def test_layers_that_are_not_kept_are_left_out(tmp_path):

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from ...modeling.cge.configuration_cge import CGEConfig
 from ...modeling.cge.modeling_cge import CGEModel
-from ...modeling.cge.prompts_cge import code_search_prompts
+from ...modeling.cge.prompts_cge import c2llm_prompts, code_search_prompts
 from .reader import Reader
 
 # As in the folders that sentence-transformers saves; that library need not be installed to convert.
@@ -42,8 +42,7 @@ class CGEReader(Reader):
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
         _check_tokenizer(source)
         own = CGEConfig.from_pretrained(source)
-        # The instructions of C2LLM are its users' own.
-        self._prompts = {"query": "", "document": ""} if config.get("model_type") == "c2llm" else code_search_prompts()
+        self._prompts = c2llm_prompts() if config.get("model_type") == "c2llm" else code_search_prompts()
         longest = _longest_input(source, config)
         if longest is not None:
             own.inf_seq_length = longest

@@ -135,3 +135,15 @@ def test_a_backbone_whose_code_is_in_the_folder_needs_trust(tmp_path):
 def test_defaults_are_a_valid_configuration():
     config = CGEConfig()
     assert config.text_config.model_type == "qwen2" and config.embedding_dim == 1024
+
+
+@pytest.mark.parametrize(
+    "key", ["embedding_method", "compress_dim", "pma_ln", "pma_norm_mode", "pma_residual", "padding_side"]
+)
+def test_null_means_absent(key):
+    assert CGEConfig(**{key: None}).to_dict() == CGEConfig().to_dict()
+
+
+def test_unknown_residual_is_refused():
+    with pytest.raises(ValueError, match="'seed', 'projected_seed', found 'none'"):
+        CGEConfig(pma_residual="none")

@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 @pytest.mark.parametrize("case", ["post_normal_ln1", "pool_mean"])
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_golden_embeddings(case, side):
-    model, io = CGEModel.from_pretrained(CGE_GOLDEN / case), load_file(GOLDEN / case / "io.safetensors")
+    model, io = CGEModel.from_pretrained(CGE_GOLDEN / case), load_file(CGE_GOLDEN / case / "io.safetensors")
     mask = io[f"attention_mask_{side}"]
     with torch.no_grad():
         output = model(io[f"input_ids_{side}"], mask)
@@ -59,6 +59,7 @@ def naive_attention_pooling(pooling: CGEAttentionPooling, x: torch.Tensor, token
     query = block.ln_q(seed) if pre else seed
     rows = block.ln_kv(x) if pre else x
     q, k, v = block.fc_q(query), block.fc_k(rows), block.fc_v(rows)
+    added_to = {"seed": seed, "projected_seed": q}[block.residual]
     width, size = len(seed), len(seed) // block.num_heads
     attended = torch.zeros_like(seed)
     if tokens.any():
@@ -69,19 +70,20 @@ def naive_attention_pooling(pooling: CGEAttentionPooling, x: torch.Tensor, token
             weights = weights / weights.sum()
             attended[part] = sum(w * v[t, part] for w, t in zip(weights, tokens.nonzero()[:, 0].tolist(), strict=True))
     if block.mode == "post_normal":
-        z = block.ln0(seed + attended)
+        z = block.ln0(added_to + attended)
         return block.ln1(z + torch.relu(block.fc_o(z)))
     if block.mode == "pre_normal":
-        z = seed + attended
+        z = added_to + attended
         return block.ln_final(z + torch.relu(block.fc_o(block.ln_o(z))))
-    return block.ln_final(seed + attended + torch.relu(block.fc_o(query)))
+    return block.ln_final(added_to + attended + torch.relu(block.fc_o(query)))
 
 
 @pytest.mark.parametrize("mode", ["post_normal", "pre_normal", "pre_gptj"])
 @pytest.mark.parametrize("layer_norm", [True, False], ids=["ln", "no_ln"])
-def test_attention_pooling_is_the_formula(mode, layer_norm):
+@pytest.mark.parametrize("residual", ["seed", "projected_seed"])
+def test_attention_pooling_is_the_formula(mode, layer_norm, residual):
     torch.manual_seed(0)
-    pooling = CGEAttentionPooling(20, 12, 3, layer_norm, mode).double()
+    pooling = CGEAttentionPooling(20, 12, 3, layer_norm, mode, residual).double()
     with torch.no_grad():
         for parameter in pooling.parameters():
             parameter.add_(0.5 * torch.randn_like(parameter))
