@@ -7,7 +7,19 @@ from huggingface_hub import HfApi, constants, snapshot_download
 
 from .errors import check_reachable, explained
 
-_DATA = ["*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.jinja", "*.md", "LICENSE*", "LICENCE*", "NOTICE*"]
+_DATA = [
+    "*.json",
+    "*.safetensors",
+    "*.bin",
+    "*.pth",
+    "*.txt",
+    "*.model",
+    "*.jinja",
+    "*.md",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+]
 
 
 def fetch_repository(source: str, revision: str | None = None) -> Path:
@@ -31,5 +43,7 @@ def fetch_repository(source: str, revision: str | None = None) -> Path:
         check_reachable("download", source)
         info = HfApi().model_info(source, revision=revision)
         names = [sibling.rfilename for sibling in info.siblings or []]
-        twice = ["*.bin"] if any(name.endswith(".safetensors") for name in names) else None
+        at_root = [name for name in names if "/" not in name]
+        in_safetensors = any(name.endswith(".safetensors") for name in at_root)
+        twice = [name for name in at_root if name.endswith(".bin")] if in_safetensors else None
         return Path(snapshot_download(source, revision=info.sha, allow_patterns=_DATA, ignore_patterns=twice))

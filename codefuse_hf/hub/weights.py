@@ -1,6 +1,7 @@
 """Checkpoint files as data: what they hold, known from their headers; their tensors, read one shard at a time."""
 
 import json
+import os
 import pickle
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -40,7 +41,7 @@ def find_tensors(folder: Path) -> dict[str, StoredTensor]:
         if index.is_file():
             return _find_sharded(folder, index)
         if file.is_file():
-            return {tensor.name: tensor for tensor in _read_header(file)}
+            return {tensor.name: tensor for tensor in read_header(file)}
     names = ", ".join(name for form in _FORMS for name in form)
     raise FileNotFoundError(f"{folder} has no weights: expected one of {names}")
 
@@ -59,7 +60,7 @@ def _find_sharded(folder: Path, index: Path) -> dict[str, StoredTensor]:
         raise FileNotFoundError(f"{index.name} names {', '.join(missing)}, which {folder} lacks: download it again")
     tensors: dict[str, StoredTensor] = {}
     for file_name in files:
-        for tensor in _read_header(folder / file_name):
+        for tensor in read_header(folder / file_name):
             if tensor.name in tensors:
                 raise ValueError(
                     f"{tensor.name} is stored twice: in {tensors[tensor.name].file.name} and in {file_name}"
@@ -74,7 +75,8 @@ def _find_sharded(folder: Path, index: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def _read_header(file: Path) -> list[StoredTensor]:
+def read_header(file: Path) -> list[StoredTensor]:
+    """The tensors of one file, safetensors or a pickle of tensors alone. ValueError for anything else."""
     if file.suffix != ".safetensors":
         state = _load_bin(file)
         return [StoredTensor(name, file, tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()]
@@ -137,5 +139,7 @@ def read_tensors(tensors: Iterable[StoredTensor]) -> Iterator[tuple[StoredTensor
 
 
 def write_shard(tensors: dict[str, torch.Tensor], file: Path) -> None:
-    """Write one safetensors file."""
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file, metadata={"format": "pt"})
+    """Write one safetensors file, which appears whole or not at all."""
+    partial = file.with_name(f".{file.name}.partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={"format": "pt"})
+    os.replace(partial, file)

@@ -60,7 +60,7 @@ class CGEReader(Reader):
         return None if self._left_out.search(name) else name
 
     def write_rest(self, source: Path, folder: Path, model: PreTrainedModel) -> None:
-        tokenizer = _tokenizer(source)
+        tokenizer = load_tokenizer(source)
         rows = model.config.vocab_size
         if len(tokenizer) > rows:
             raise ValueError(
@@ -79,7 +79,8 @@ def _check_tokenizer(source: Path) -> None:
         raise FileNotFoundError(f"{source} has no tokenizer: expected one of {', '.join(_TOKENIZER_FILES)}")
 
 
-def _tokenizer(source: Path) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder, from its data alone."""
     # What tokenizer.json says is taken as it is: the classes by model type would rebuild parts of it.
     if (source / "tokenizer.json").is_file():
         return PreTrainedTokenizerFast.from_pretrained(source)

@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="size of the weight files, and about the memory that is used (default: %(default)s)",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep finished weight files when the run breaks off, and go on from those of an earlier such run",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
         dtype=args.dtype,
         max_shard_size=args.max_shard_size,
         source_name=None if Path(args.source).is_dir() else args.source,
+        resume=args.resume,
     )
     print(f"{folder} is ready. It loads anywhere:")
     loader = "SentenceTransformer" if (folder / "modules.json").is_file() else "AutoModelForCausalLM.from_pretrained"

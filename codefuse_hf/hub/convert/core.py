@@ -5,6 +5,7 @@ byte is written, and the folder appears complete or not at all.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
 from ..model_card import write_model_card
-from ..weights import StoredTensor, find_tensors, read_tensors, write_shard
+from ..weights import StoredTensor, read_tensors, write_shard
 from .reader import Reader, reader_of
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -55,6 +56,7 @@ def convert_folder(
     dtype: str | torch.dtype | None = None,
     max_shard_size: int | str = "2GB",
     source_name: str | None = None,
+    resume: bool = False,
 ) -> Path:
     """Turn a local copy of a published repository into a self-contained folder.
 
@@ -65,6 +67,7 @@ def convert_folder(
             stored in float32.
         max_shard_size: size of the weight files, in bytes or as "2GB"; as much memory is needed.
         source_name: what the model card calls the source, a repo id; the folder's name by default.
+        resume: keep finished weight files when the run breaks off, and go on from those of an earlier such run.
 
     Returns:
         The folder.
@@ -81,13 +84,13 @@ def convert_folder(
         dtype = DTYPES[dtype]
     config = read_config(source)
     check_destination(destination)
-    reader = reader_of(config)
+    reader = reader_of(config, source)
     with torch.device("meta"):
         model = reader.build(source, config)
-    plan = make_plan(model, reader, find_tensors(source), dtype)
+    plan = make_plan(model, reader, reader.find_tensors(source), dtype)
     split = _split(plan, max_shard_size)
     _check_room(destination, plan.total_bytes)
-    with _folder_in_one_go(destination) as folder:
+    with _folder_in_one_go(destination, _fingerprint(plan, split) if resume else None) as folder:
         _check_tied_copies(plan)
         _write_weights(plan, split, folder)
         model.config.dtype = _main_dtype(plan)
@@ -188,11 +191,26 @@ def _check_room(destination: Path, nbytes: int) -> None:
         raise OSError(f"not enough room in {parent}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free")
 
 
+def _fingerprint(plan: Plan, split: StateDictSplit) -> str:
+    """Names what goes into the weight files: the same for the same source files, dtypes and split."""
+    files = {tensor.file for tensor in plan.tensors.values()}
+    stats = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    dtypes = sorted((name, str(dtype), plan.tensors[name].name) for name, dtype in plan.dtypes.items())
+    return hashlib.sha256(repr((stats, dtypes, split.filename_to_tensors)).encode()).hexdigest()[:16]
+
+
 @contextlib.contextmanager
-def _folder_in_one_go(destination: Path) -> Iterator[Path]:
-    """A hidden folder beside `destination` that takes its place at the end, or vanishes with an error."""
+def _folder_in_one_go(destination: Path, fingerprint: str | None) -> Iterator[Path]:
+    """A hidden folder beside `destination` that takes its place at the end, or vanishes with an error.
+
+    With a fingerprint it has a fixed name and stays, for another run to go on with.
+    """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+    if fingerprint is None:
+        partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
+    else:
+        partial = destination.parent / f".{destination.name}.{fingerprint}.partial"
+        partial.mkdir(exist_ok=True)
     try:
         yield partial
         umask = os.umask(0)
@@ -202,13 +220,17 @@ def _folder_in_one_go(destination: Path) -> Iterator[Path]:
             destination.rmdir()  # empty, or it has been filled meanwhile and this fails
         os.replace(partial, destination)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        if fingerprint is None:
+            shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
 def _write_weights(plan: Plan, split: StateDictSplit, folder: Path) -> None:
     with tqdm(total=plan.total_bytes, unit="B", unit_scale=True, desc="weights") as progress:
         for file_name, names in split.filename_to_tensors.items():
+            if (folder / file_name).is_file():  # of an earlier run that is gone on with
+                progress.update(sum(map(plan.nbytes, names)))
+                continue
             by_stored = {plan.tensors[name]: name for name in names}
             shard = {}
             for stored, value in read_tensors(by_stored):

@@ -7,8 +7,11 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
+from ..weights import StoredTensor, find_tensors
+
 # "module:name", imported when a repository is to be read. The first that matches reads it.
 READERS = (
+    "codefuse_hf.hub.convert.cgm:CGMReader",
     "codefuse_hf.hub.convert.rodimus:RodimusReader",
     "codefuse_hf.hub.convert.cge:CGEReader",
 )
@@ -28,6 +31,15 @@ class Reader(ABC):
     def matches(cls, config: dict[str, Any]) -> bool:
         """Whether a repository with this `config.json` is in the layout."""
 
+    @classmethod
+    def claims(cls, config: dict[str, Any], source: Path) -> bool:
+        """Whether the folder `source` with this `config.json` is in the layout; by default its `config.json` decides."""
+        return cls.matches(config)
+
+    def find_tensors(self, source: Path) -> dict[str, StoredTensor]:
+        """All stored tensors, by the names that `rename` takes; reads headers only."""
+        return find_tensors(source)
+
     @abstractmethod
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
         """The model of the folder `source`, to be called under the meta device: no weights, no memory.
@@ -45,8 +57,8 @@ class Reader(ABC):
         """Write everything but weights and model card into `folder`: configuration with code, tokenizer, and the like."""
 
 
-def reader_of(config: dict[str, Any]) -> Reader:
-    """The reader of a published `config.json`.
+def reader_of(config: dict[str, Any], source: Path) -> Reader:
+    """The reader of a published folder with this `config.json`.
 
     Raises:
         ValueError: no layout fits.
@@ -56,7 +68,7 @@ def reader_of(config: dict[str, Any]) -> Reader:
         module, _, name = path.partition(":")
         classes.append(getattr(importlib.import_module(module), name))
     for cls in classes:
-        if cls.matches(config):
+        if cls.claims(config, source):
             return cls()
     known = "; ".join(cls.layout for cls in classes)
     raise ValueError(
