@@ -79,7 +79,7 @@ def test_children_in_passing_are_the_children():
 
 HOW_MUCH_STAYS = """
 import resource
-from codefuse_hf.graph.languages.python.reading.extract import extract_python
+from codefuse_hf.graph.languages.python.reading.file import extract_python
 from codefuse_hf.graph.languages.source_text import SourceText
 def resident():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1])

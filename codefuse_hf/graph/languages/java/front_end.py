@@ -17,7 +17,6 @@ What the edges mean:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 
 from codefuse_hf.graph.languages.base import FileFacts, LanguageFrontEnd, Ref
@@ -25,8 +24,6 @@ from codefuse_hf.graph.languages.java.calls.bodies import Bodies
 from codefuse_hf.graph.languages.java.reading.extract import extract
 from codefuse_hf.graph.languages.java.types.names import Project
 from codefuse_hf.graph.languages.source_text import SourceText
-
-_DEPTH = 50_000
 
 
 class JavaFrontEnd(LanguageFrontEnd):
@@ -36,12 +33,7 @@ class JavaFrontEnd(LanguageFrontEnd):
         return extract(path, source)
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterable[tuple[str, Ref, Ref]]:
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _DEPTH))
-        try:
-            return _resolve(project)
-        finally:
-            sys.setrecursionlimit(limit)
+        return _resolve(project)
 
 
 def _resolve(files: Mapping[str, FileFacts]) -> list[tuple[str, Ref, Ref]]:

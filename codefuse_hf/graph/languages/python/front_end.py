@@ -7,8 +7,8 @@ from copy import copy
 from dataclasses import replace
 
 from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Project, Ref
-from codefuse_hf.graph.languages.python.reading.extract import extract_python
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
+from codefuse_hf.graph.languages.python.reading.file import extract_python
 from codefuse_hf.graph.languages.python.reading.program import pack
 from codefuse_hf.graph.languages.python.resolution import PythonResolution
 from codefuse_hf.graph.languages.source_text import SourceText

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,12 @@ def test_hardly_any_source(text: str) -> None:
     ids=["parentheses", "blocks", "sum", "lambdas", "chain", "else-if", "ternary", "generics", "classes", "anonymous"],
 )
 def test_deep_nesting(text: str) -> None:
+    limit = sys.getrecursionlimit()
     facts = front_end("java").extract("A.java", SourceText(text))
     pickle.dumps(facts)
     list(front_end("java").resolve({"A.java": facts}))
-    assert len(facts.definitions) >= 2
+    assert len(facts.definitions) >= 2 and not facts.problems
+    assert sys.getrecursionlimit() == limit
 
 
 def test_mutated_programs_never_raise() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from codefuse_hf.graph import build_code_graph
 from codefuse_hf.graph.languages.python.reading import deep
-from codefuse_hf.graph.languages.python.reading.extract import extract_python
+from codefuse_hf.graph.languages.python.reading.file import extract_python
 from codefuse_hf.graph.languages.source_text import SourceText
 from helpers.graph_checks import check_graph
 
@@ -99,16 +99,8 @@ def test_tabs_and_form_feeds_in_wide_indentation(tmp_path):
 
 
 def test_deeper_than_threads_go_is_left_out_and_said(monkeypatch):
-    monkeypatch.setattr(deep, "_MOST_SEGMENTS", 3)
+    monkeypatch.setattr(deep.DeepExtractor, "most_segments", 3)
     source = "def f(): pass\nx = " + "[" * DEPTH + "f()" + "]" * DEPTH + "\nf()\n"
     facts = extract_python("a.py", SourceText(source))
     assert [problem.kind for problem in facts.problems] == ["nesting"]
     assert len(facts.facts.calls) == 1
-
-
-def test_an_error_on_a_further_stack_is_raised_to_the_caller(monkeypatch):
-    monkeypatch.setattr(deep.DeepExtractor, "identifier", lambda self, node: 1 / 0)
-    extractor = deep.DeepExtractor(SourceText("x"))
-    with pytest.raises(ZeroDivisionError):
-        extractor.go_on(deep.DeepExtractor.identifier, (None,))
-    assert extractor.segments == 0

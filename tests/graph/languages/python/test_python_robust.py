@@ -7,7 +7,8 @@ import pytest
 
 from codefuse_hf.graph import build_code_graph
 from codefuse_hf.graph.languages import tree_sitter
-from codefuse_hf.graph.languages.python.reading.extract import Extractor, extract_python
+from codefuse_hf.graph.languages.python.reading.extract import Extractor
+from codefuse_hf.graph.languages.python.reading.file import extract_python
 from codefuse_hf.graph.languages.source_text import SourceText
 from helpers.graph_checks import check_graph
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.deep import DeepCalls, counted
 from codefuse_hf.graph.languages.java.calls.calls import Calls
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, VALUE, Value
@@ -41,8 +42,10 @@ class Frame:
         self.values: list[Value] = []
 
 
-class Bodies(Calls):
+class Bodies(DeepCalls, Calls):
     """Follows every body of a project once; `edges` is the outcome."""
+
+    frames_per_step = 60  # from one body to that of a lambda in it
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
@@ -53,6 +56,7 @@ class Bodies(Calls):
             self.return_value, self.make_lambda, self.make_reference, self.class_literal, self.case, self.match,
         ]  # fmt: skip
 
+    @counted
     def run(self) -> None:
         for unit in self.project.units:
             methods = {m.facts.body: m for m in unit.methods if m.facts.body >= 0}
@@ -69,6 +73,7 @@ class Bodies(Calls):
             function = self.postponed.pop()
             self.settle_function(function, function.expected)
 
+    @counted
     def follow(self, unit: Unit, index: int, method: Any, function: FunctionValue | None, expected: Any = None) -> None:
         body = op.BodyFacts._make(unit.bodies[index])
         frame = Frame(unit, body, method, function)

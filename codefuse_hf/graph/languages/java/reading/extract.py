@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from typing import Any
 
 from codefuse_hf.graph.languages import tree_sitter
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
+from codefuse_hf.graph.languages.deep import DeepCalls, counted
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.reading.code import CodeReader
 from codefuse_hf.graph.languages.java.reading.scopes import COMMENTS, TYPES, without_comments
@@ -22,21 +23,17 @@ _CLASS_KINDS = {
 }
 _FLAGS = {"static": op.STATIC, "abstract": op.ABSTRACT, "final": op.FINAL, "private": op.PRIVATE, "default": op.DEFAULT}
 _SPACES = re.compile(r"\s+")
-_DEPTH = 150_000
-"""Python frames that reading may use: far more than the deepest nesting that is followed (`reading/scopes.py`'s `DEEPEST`)."""
 
 
 def extract(path: str, source: SourceText) -> FileFacts:
     """The facts of one file; what is broken in it is skipped and reported."""
     tree = tree_sitter.parse("java", source)
-    limit = sys.getrecursionlimit()
-    # Calls between Python functions do not use the C stack (CPython >= 3.11), so a high limit is safe.
-    sys.setrecursionlimit(max(limit, _DEPTH))
+    reader = FileReader(path, source)
     try:
-        reader = FileReader(path, source)
         reader.read(tree.root_node)
-    finally:
-        sys.setrecursionlimit(limit)
+    except RecursionError:
+        reader = DeepFileReader(path, source)
+        reader.read(tree.root_node)
     error = tree_sitter.first_error(tree)
     if error is not None:
         line = source.line(source.char(error[0]))
@@ -527,3 +524,21 @@ class FileReader(CodeReader):
         values = self.arguments(arguments) if arguments is not None else ()
         anonymous = self.anonymous_class(body, name_node.start_byte, kind, definition) if body is not None else -1
         self.emit(op.NEW, kind, values, anonymous, -1)
+
+
+class DeepFileReader(DeepCalls, FileReader):
+    """A reader for any depth of nesting up to `DEEPEST`: all its methods may go on on a fresh call stack."""
+
+    frames_per_step = 4
+    most_segments = 1000
+    without_answer = {"expression": -1, "statement": None}
+
+    def finish(self) -> FileFacts:
+        self.too_deep = self.too_deep or bool(self.left_out)
+        return super().finish()
+
+
+for _class in FileReader.__mro__[:-1]:
+    for _name, _member in vars(_class).items():
+        if inspect.isfunction(_member) and not _name.startswith("__") and _name not in vars(DeepFileReader):
+            setattr(DeepFileReader, _name, counted(_member))

@@ -1,6 +1,6 @@
 """Reads one Python file: a single walk over its syntax tree that yields its definitions and its data-flow program.
 
-The walk recurses; a file nested deeper than Python's recursion limit is read again by python/reading/deep.py.
+The walk recurses; what is nested deeper than Python's recursion limit is read by `DeepExtractor` (deep.py).
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.graph.languages import tree_sitter
-from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
+from codefuse_hf.graph.languages.base import Definition
 from codefuse_hf.graph.languages.python.reading.definitions import Definitions
 from codefuse_hf.graph.languages.python.reading.dotted import LONGEST, DottedNames
 from codefuse_hf.graph.languages.python.reading.expressions import Expressions
@@ -30,37 +29,7 @@ from codefuse_hf.graph.languages.python.reading.facts import (
 )
 from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 from codefuse_hf.graph.languages.python.reading.statements import Statements
-from codefuse_hf.graph.languages.python.reading.type_defaults import bounds_for_defaults
 from codefuse_hf.graph.languages.source_text import SourceText
-
-
-def extract_python(path: str, source: SourceText) -> FileFacts:
-    """The definitions and the data-flow program of one file."""
-    data = source.parser_input
-    tree = tree_sitter.parse("python", data)
-    if tree.root_node.has_error and (readable := bounds_for_defaults(data)) is not data:
-        tree = tree_sitter.parse("python", readable)
-    problems = []
-    error = tree_sitter.first_error(tree)
-    if error is not None:
-        line = source.line(source.char(error[0]))
-        problems.append(Problem("syntax", f"syntax {error[1]}: the parts around it are in the graph", line))
-    clean = not tree.root_node.has_error
-    extractor = Extractor(source, clean)
-    try:
-        extractor.visit(tree.root_node)
-    except RecursionError:
-        from codefuse_hf.graph.languages.python.reading.deep import DeepExtractor
-
-        extractor = DeepExtractor(source, clean)
-        extractor.visit(tree.root_node)
-        problems += extractor.problems()
-    del tree
-    extractor.leading, extractor.following = [], None  # these hold the tree, which is larger than what is made of it
-    tree_sitter.give_back_memory(source)
-    found = FileFacts(path, "python", extractor.definitions, extractor.finish(), problems)
-    extractor.__dict__.clear()  # scopes know their extractor: without the circle they and the tree go at once
-    return found
 
 
 class Extractor(Expressions, Definitions, Statements):
