@@ -30,6 +30,7 @@ from tqdm.auto import tqdm
 from transformers import Mamba2Config, Mamba2ForCausalLM, PreTrainedModel
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, __version__, measure
+from codefuse_hf.files import readable_size
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention_chunk, gated_linear_attention_reference
 
 RESULTS = Path(__file__).parent / "results"
@@ -342,7 +343,7 @@ def _write(report: dict[str, Any], records: list[measure.DecodeRecord], folder: 
     print(f"\n{'':10}{'prefill tok/s':>16}{'training tok/s':>16}{'prefill peak':>16}{'training peak':>16}")
     for name in NAMES:
         speeds = "".join(f"{report[task][name]['median']:>16.0f}" for task in ("prefill", "training"))
-        peaks = "".join(f"{measure.human_bytes(memory[task][name]):>16}" for task in ("prefill", "training"))
+        peaks = "".join(f"{readable_size(memory[task][name]):>16}" for task in ("prefill", "training"))
         print(f"{name:10}{speeds}{peaks}")
     print("\ntargets:")
     for row in report["targets"]:

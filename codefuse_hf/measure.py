@@ -17,6 +17,8 @@ import torch
 from tqdm.auto import tqdm
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from .files import readable_size
+
 
 @dataclass
 class DecodeRecord:
@@ -235,18 +237,10 @@ def table(records: Sequence[DecodeRecord]) -> str:
     for context in dict.fromkeys(record.context for record in records):
         row = [cells[name, context] for name in names]
         lines.append(
-            f"{context:>8}" + "".join(f"{f'{r.median * 1e3:.1f}, {human_bytes(r.cache_bytes)}':>{width}}" for r in row)
+            f"{context:>8}"
+            + "".join(f"{f'{r.median * 1e3:.1f}, {readable_size(r.cache_bytes)}':>{width}}" for r in row)
         )
     return "\n".join(lines)
-
-
-def human_bytes(number: float) -> str:
-    """A number of bytes with a fitting binary unit: `12.3 MiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError("unreachable")
 
 
 def plot_decoding(records: Sequence[DecodeRecord], path: Path, title: str) -> None:

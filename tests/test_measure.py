@@ -101,10 +101,5 @@ def test_records_of_interleaved_models(tmp_path):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 40, "5120.0 GiB")])
-def test_sizes_for_people(number, text):
-    assert measure.human_bytes(number) == text
-
-
 def test_read_bandwidth_is_plausible():
     assert 1e7 < measure.read_bandwidth(size=1 << 22, repeats=2) < 1e13

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
-from codefuse_hf import quickstart
 from codefuse_hf.cli import build_parser, main
+from codefuse_hf.cli import quickstart as command
+from codefuse_hf.hub.isolation import isolated_command
+from codefuse_hf.quickstart.corpus import read_corpus
+from codefuse_hf.quickstart.output import MARKER, check_output
 
 CONTEXTS = ["--contexts", "32", "64"]
 
@@ -57,74 +59,74 @@ def test_report_holds_training_samples_and_measurements(finished):
 
 
 def test_generate_script_continues_a_prompt_from_the_command_line(finished):
-    command = [sys.executable, "-c", quickstart._ISOLATED, str(finished / "generate.py"), "class Stack"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=finished.parent).stdout
+    script = isolated_command(finished / "generate.py", "class Stack", "--new-tokens", 8)
+    output = subprocess.run(script, capture_output=True, text=True, check=True, cwd=finished.parent).stdout
     assert json.loads(output.splitlines()[0])["text"].startswith("class Stack")
 
 
 def test_earlier_results_are_replaced_only_with_force(finished, capsys):
     assert main(["quickstart", "--output", str(finished)]) == 1
     assert "--force" in capsys.readouterr().err
-    quickstart._check_output(finished, force=True)
+    check_output(finished, force=True)
 
 
 def test_foreign_files_are_never_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileExistsError, match=r"thesis\.txt"):
-        quickstart.run(parse("--output", str(tmp_path), "--force"))
+        command.run(parse("--output", str(tmp_path), "--force"))
 
 
 def test_foreign_files_beside_earlier_results_are_never_replaced(tmp_path):
-    (tmp_path / quickstart.MARKER).write_text("{}")
+    (tmp_path / MARKER).write_text("{}")
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileExistsError, match=r"thesis\.txt"):
-        quickstart.run(parse("--output", str(tmp_path), "--force"))
+        command.run(parse("--output", str(tmp_path), "--force"))
 
 
 def test_output_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="--output"):
-        quickstart.run(parse("--output", str(tmp_path / "file")))
+        command.run(parse("--output", str(tmp_path / "file")))
 
 
 def test_output_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot be written"):
-        quickstart.run(parse("--output", str(tmp_path / "file" / "out")))
+        command.run(parse("--output", str(tmp_path / "file" / "out")))
 
 
 def test_empty_corpus_is_refused_and_leaves_nothing(tmp_path):
     (tmp_path / "corpus").mkdir()
     with pytest.raises(ValueError, match="no text to train on"):
-        quickstart.run(parse("--corpus", str(tmp_path / "corpus"), "--output", str(tmp_path / "out")))
+        command.run(parse("--corpus", str(tmp_path / "corpus"), "--output", str(tmp_path / "out")))
     assert [entry.name for entry in tmp_path.iterdir()] == ["corpus"]
 
 
 def test_missing_corpus_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        quickstart.run(parse("--corpus", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")))
+        command.run(parse("--corpus", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")))
 
 
 def test_corpus_with_too_little_text_is_refused(tmp_path):
     (tmp_path / "short.txt").write_text("x = 1\n")
     with pytest.raises(ValueError, match="give more text"):
-        quickstart.run(parse("--corpus", str(tmp_path / "short.txt"), "--output", str(tmp_path / "out")))
+        command.run(parse("--corpus", str(tmp_path / "short.txt"), "--output", str(tmp_path / "out")))
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "0.01", "inf"])
 def test_impossible_budget_is_refused(minutes, tmp_path):
     with pytest.raises(ValueError, match="--minutes"):
-        quickstart.run(parse("--minutes", minutes, "--output", str(tmp_path / "out")))
+        command.run(parse("--minutes", minutes, "--output", str(tmp_path / "out")))
 
 
 @pytest.mark.parametrize("contexts", [["64", "32"], ["0", "512"], ["64", "66"]])
 def test_contexts_that_do_not_rise_are_refused(contexts, tmp_path):
     with pytest.raises(ValueError, match="contexts"):
-        quickstart.run(parse("--contexts", *contexts, "--output", str(tmp_path / "out")))
+        command.run(parse("--contexts", *contexts, "--output", str(tmp_path / "out")))
 
 
 def test_default_corpus_is_the_standard_library():
-    corpus = quickstart.read_corpus(None, seed=0)
+    corpus = read_corpus(None, seed=0)
     assert "standard library" in corpus.origin
     assert len(corpus.texts) > 100
     assert any("def " in text for text in corpus.texts)

@@ -25,7 +25,7 @@ questions; `formats/` carries graphs to and from JSON, networkx and Hugging Face
 A language is added by adding a folder to `languages/`: see `languages/base.py`.
 """
 
-import importlib
+from ..lazy_names import lazy_names
 
 _PUBLIC_NAMES = {
     "CodeGraph": "code_graph",
@@ -47,16 +47,4 @@ _PUBLIC_NAMES = {
     "save_page": "formats.page.render",
 }
 
-__all__ = sorted(_PUBLIC_NAMES)
-
-
-def __getattr__(name: str):
-    if name not in _PUBLIC_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PUBLIC_NAMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC_NAMES})
+__getattr__, __dir__, __all__ = lazy_names(__name__, _PUBLIC_NAMES)

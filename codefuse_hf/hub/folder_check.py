@@ -9,51 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES
+from .isolation import isolated_command
 from .remote_code import collect_sources
 from .weights import find_tensors
 
-# Builds the model without memory for its weights, and compares names and shapes with those on disk: with the folder's own
-# code, where `codefuse_hf` cannot be imported, or with the installed classes.
-_LOADING = """
-import json, sys
-folder, trust = sys.argv[1], sys.argv[2] == "own code"
-if trust:
-    sys.modules["codefuse_hf"] = None
-else:
-    import codefuse_hf
-import torch
-import transformers
-from transformers import AutoConfig, AutoTokenizer
-
-shapes = json.load(sys.stdin)
-config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
-problems = []
-architecture = (config.architectures or [None])[0]
-auto_map = getattr(config, "auto_map", None) or {}
-auto = sorted(name for name, target in auto_map.items() if isinstance(target, str) and target.endswith(f".{architecture}"))
-model = None
-with torch.device("meta"):
-    if auto:
-        # A class that serves several Auto classes is most itself under the most special one.
-        model = getattr(transformers, max(auto, key=len)).from_config(config, trust_remote_code=trust)
-    elif not auto_map and hasattr(transformers, architecture or ""):
-        model = getattr(transformers, architecture)(config)
-if model is not None:
-    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    tied = set(model.all_tied_weights_keys) | set(model.all_tied_weights_keys.values())
-    problems += [f"weights: {name} is missing" for name in expected if name not in shapes and name not in tied]
-    problems += [f"weights: {name} is not the model's" for name in shapes if name not in expected]
-    problems += [
-        f"weights: {name} has shape {shapes[name]}, the model asks for {expected[name]}"
-        for name in expected if name in shapes and shapes[name] != expected[name]
-    ]
-if len(sys.argv) > 3:
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust)
-    size = getattr(config, "vocab_size", None)
-    if size is not None and len(tokenizer) > size:
-        problems.append(f"tokenizer: {len(tokenizer)} tokens, but the model has only {size}")
-print("RESULT" + json.dumps(problems))
-"""
+_LOADING_PROGRAM = Path(__file__).with_name("loading_program.py")
 
 
 def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: bool = False) -> None:
@@ -191,25 +151,29 @@ def _try_loading(
     folder: Path, config: dict[str, Any], modules: set[str], shapes: dict[str, list[int]], trust: bool
 ) -> list[str]:
     if trust or _is_own_code(folder, modules):
-        return _loading_problems(folder, shapes, "own code")
+        return _loading_problems(folder, shapes, own_code=True)
     print(
         f"note: {folder} carries code that is not this project's own; it was not run (--trust-remote-code runs it)",
         file=sys.stderr,
     )
     if config.get("model_type") in FAMILIES:
-        return _loading_problems(folder, shapes, "installed classes")
+        return _loading_problems(folder, shapes, own_code=False)
     return []
 
 
-def _loading_problems(folder: Path, shapes: dict[str, list[int]], code: str) -> list[str]:
-    command = [sys.executable, "-c", _LOADING, str(folder.resolve()), code]
+def _loading_problems(folder: Path, shapes: dict[str, list[int]], own_code: bool) -> list[str]:
+    arguments = [str(folder.resolve())]
     if (folder / "tokenizer_config.json").is_file():
-        command.append("with tokenizer")
+        arguments.append("--tokenizer")
+    if own_code:
+        command = isolated_command(_LOADING_PROGRAM, *arguments, "--own-code")
+    else:
+        command = [sys.executable, "-P", str(_LOADING_PROGRAM), *arguments]
     environment = {name: value for name, value in os.environ.items() if "TOKEN" not in name}
     environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, input=json.dumps(shapes), capture_output=True, text=True, env=environment)
     result = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
     if result is None:
         reason = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-        return [f"it cannot be loaded with its {code}: {reason}"]
+        return [f"it cannot be loaded with {'its own code' if own_code else 'the installed classes'}: {reason}"]
     return json.loads(result.removeprefix("RESULT"))

@@ -13,12 +13,12 @@ import ast
 import functools
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES, Family, file_and_class
+from ..files import replacing
 
 PACKAGE = "codefuse_hf"
 
@@ -100,15 +100,8 @@ def write_sources(modules: Iterable[str], folder: str | os.PathLike) -> list[str
     folder.mkdir(parents=True, exist_ok=True)
     sources = collect_sources(modules)
     for file_name, source in sources.items():
-        descriptor, partial = tempfile.mkstemp(dir=folder, prefix=f".{file_name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(source)
-            os.chmod(partial, 0o644)
-            os.replace(partial, folder / file_name)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
+        with replacing(folder / file_name, "w", encoding="utf-8") as file:
+            file.write(source)
     return list(sources)
 
 

@@ -8,7 +8,7 @@ Each class is also a script of its own, so `evaluate.load("…/codefuse_hf/metri
 functions are in `codefuse_hf.metrics.ranking`. Importing this package is quick; `evaluate` is imported with a class.
 """
 
-import importlib
+from ..lazy_names import lazy_names
 
 _CLASSES = {
     "MRR": "mrr",
@@ -16,10 +16,4 @@ _CLASSES = {
     "NDCGAtK": "ndcg_at_k",
 }
 
-__all__ = list(_CLASSES)
-
-
-def __getattr__(name: str):
-    if name not in _CLASSES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_CLASSES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_names(__name__, _CLASSES)

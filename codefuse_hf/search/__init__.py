@@ -9,7 +9,7 @@ NumPy arrays without pickle, safetensors.
     >>> index.search("where is the retry logic")[0]
 """
 
-import importlib
+from ..lazy_names import lazy_names
 
 _NAMES = {
     "CodeIndex": "code_index",
@@ -20,10 +20,4 @@ _NAMES = {
     "load_default_model": "default_model",
 }
 
-__all__ = list(_NAMES)
-
-
-def __getattr__(name: str):
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

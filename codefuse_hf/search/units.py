@@ -13,7 +13,7 @@ from codefuse_hf.graph.languages import front_end, language_of_path, languages
 from codefuse_hf.graph.languages.base import Definition, FileFacts
 from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.schema import FIELDS, NodeType
-from codefuse_hf.search.units_kinds import KINDS
+from codefuse_hf.search.kinds import KINDS
 
 # A file or a class is known by its beginning; its functions are units of their own.
 MAX_CHARACTERS = 4000

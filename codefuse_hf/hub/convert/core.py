@@ -19,6 +19,7 @@ from huggingface_hub import StateDictSplit, split_state_dict_into_shards_factory
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from ...files import readable_size
 from ..model_card import write_model_card
 from ..weights import StoredTensor, read_tensors, write_shard
 from .reader import Reader, reader_of
@@ -188,7 +189,7 @@ def _check_room(destination: Path, nbytes: int) -> None:
     parent = next(folder for folder in destination.absolute().parents if folder.exists())
     needed, free = nbytes + _CODE_AND_TOKENIZER, shutil.disk_usage(parent).free
     if free < needed:
-        raise OSError(f"not enough room in {parent}: {needed / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free")
+        raise OSError(f"not enough room in {parent}: {readable_size(needed)} needed, {readable_size(free)} free")
 
 
 def _fingerprint(plan: Plan, split: StateDictSplit) -> str:

@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from codefuse_hf.files import readable_size
 from codefuse_hf.graph.code_graph import DIRECTIONS, CodeGraph
 from codefuse_hf.graph.formats import tables
 from codefuse_hf.graph.formats.page.render import MAX_NODES, save_page
 from codefuse_hf.graph.node import Node
 from codefuse_hf.graph.schema import EDGE_TYPES, NODE_CODES, NODE_TYPES, EdgeType, Language, NodeType
 
-_SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+from .arguments import positive, size
+
 _SOURCE_HELP = "a repository's folder, a source file, or a graph that was built (.json, .json.gz or a folder of rows)"
 _LIST_LIMIT = 20
 _INVERSE = {
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--path", help="only the files with this path, below this folder, or matching this pattern")
     show.add_argument("--title", help="the heading; default the repository's name")
     show.add_argument(
-        "--max-nodes", type=_positive, default=MAX_NODES, help=f"leave out detail above; default {MAX_NODES}"
+        "--max-nodes", type=positive, default=MAX_NODES, help=f"leave out detail above; default {MAX_NODES}"
     )
     show.add_argument("--open", action="store_true", help="open the page in the browser")
     show.set_defaults(action_function=_show)
@@ -78,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--edge", action="append", choices=[t.value for t in EdgeType], help="only relations of this type"
     )
     query.add_argument("--direction", choices=DIRECTIONS, default="both", help="of the relations; default both")
-    query.add_argument("--hops", type=_positive, help="instead of the relations, all nodes within so many of them")
+    query.add_argument("--hops", type=positive, help="instead of the relations, all nodes within so many of them")
     query.add_argument("--source", action="store_true", dest="show_source", help="print the source too")
     query.set_defaults(action_function=_query)
 
@@ -95,12 +97,12 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         "--language", action="append", choices=[each.value for each in Language], help="only this language"
     )
     building.add_argument("--cache", type=Path, help="keep what was read of each file here, and read only what changed")
-    building.add_argument("--workers", type=_positive, help="processes; default one per core")
-    building.add_argument("--max-file-size", type=_size, help="skip larger files, such as 5M")
-    building.add_argument("--max-files", type=_positive, help="stop after so many files")
+    building.add_argument("--workers", type=positive, help="processes; default one per core")
+    building.add_argument("--max-file-size", type=size, help="skip larger files, such as 5M")
+    building.add_argument("--max-files", type=positive, help="stop after so many files")
     building.add_argument(
         "--memory",
-        type=_size,
+        type=size,
         help="for intermediate results, such as 1G (default 160M): more is faster in large projects",
     )
 
@@ -242,7 +244,9 @@ def _print_summary(graph: CodeGraph, result: dict[str, Any]) -> None:
     print(f"{'nodes':<12}{result['num_nodes']:>12,}{'text':>14}")
     for node_type in NODE_TYPES:
         if node_type in result["nodes"]:
-            print(f"  {node_type:<10}{result['nodes'][node_type]:>12,}{_readable(result['text_bytes'][node_type]):>14}")
+            print(
+                f"  {node_type:<10}{result['nodes'][node_type]:>12,}{readable_size(result['text_bytes'][node_type]):>14}"
+            )
     print(f"{'edges':<12}{result['num_edges']:>12,}")
     for edge_type in EDGE_TYPES:
         if edge_type in result["edges"]:
@@ -323,24 +327,3 @@ def _print_json(value: Any) -> None:
 def _remark(args: argparse.Namespace, text: str) -> None:
     if not args.quiet:
         print(text, file=sys.stderr)
-
-
-def _positive(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
-    return value
-
-
-def _size(text: str) -> int:
-    """Bytes, from a number with an optional K, M or G."""
-    unit = text[-1:].upper() if text[-1:].upper() in _SIZE_UNITS else ""
-    return _positive(text[: len(text) - len(unit)]) * _SIZE_UNITS[unit]
-
-
-def _readable(size: int) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024 or unit == "MiB":
-            return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-        size /= 1024
-    raise AssertionError

@@ -4,11 +4,12 @@ import argparse
 import json
 import time
 
-from .default_model import DEFAULT_MODEL
-from .units_kinds import add_kinds_argument
+from ..search.default_model import DEFAULT_MODEL
+from .arguments import add_kinds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("path", help="the repository")
     parser.add_argument(
         "--model",
@@ -20,11 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--index", help="folder of the index (default: one in your cache, in HF_HOME)")
     parser.add_argument("--batch-size", type=int, default=32, help="units embedded at once")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
-    add_kinds_argument(parser)
+    add_kinds(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    from .code_index import CodeIndex
+def run(args: argparse.Namespace) -> None:
+    """Build or refresh the index, and say what was done."""
+    from ..search.code_index import CodeIndex
 
     start = time.perf_counter()
     index = CodeIndex.build(
@@ -48,4 +50,3 @@ def run(args: argparse.Namespace) -> int:
     else:
         vectors = f"{summary['embedded']} embedded anew with {summary['model']}" if summary["model"] else "words only"
         print(f"{summary['units']} units ({vectors}) in {summary['seconds']} s: {summary['index']}")
-    return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("source", metavar="SRC", help="a local folder, or a repo id such as codefuse-ai/…")
     parser.add_argument("destination", metavar="DST", type=Path, help="the folder to make; it must not exist yet")
     parser.add_argument(
@@ -28,8 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ..download import fetch_repository
-    from .core import check_destination, convert_folder
+    """Fetch the repository if need be, convert it, and say how to load it."""
+    from ..hub.convert.core import check_destination, convert_folder
+    from ..hub.download import fetch_repository
 
     # Asked to end, end as for Ctrl-C: what is half written goes.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -5,10 +5,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from .units_kinds import add_kinds_argument
+from .arguments import add_kinds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("query", nargs="+", help="what to look for, in plain words")
     parser.add_argument("--path", default=".", help="the indexed repository (default: this folder)")
     parser.add_argument("--index", help="folder of the index (default: the one in your cache)")
@@ -19,12 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode", choices=("hybrid", "vectors", "words"), help="default: hybrid where there are vectors"
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON, for tools")
-    add_kinds_argument(parser)
+    add_kinds(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    from .code_index import CodeIndex
-    from .places import CARRIED_FOLDER, default_folder
+def run(args: argparse.Namespace) -> None:
+    """Print what fits the query."""
+    from ..search.code_index import CodeIndex
+    from ..search.places import CARRIED_FOLDER, default_folder
 
     if args.trust_remote_code and args.model is None:
         raise ValueError("--trust-remote-code is for a model that you name: add --model")
@@ -41,10 +43,9 @@ def run(args: argparse.Namespace) -> int:
     results = index.search(" ".join(args.query), args.k, mode=args.mode, kinds=tuple(args.kinds))
     if args.json:
         print(json.dumps([asdict(result) for result in results], indent=1))
-        return 0
+        return
     for result in results:
         print(f"{result.path}:{result.line}  {result.kind} {result.name}  ({result.score:.4f})")
         print("\n".join(f"    {line}" for line in result.snippet.splitlines()) + "\n")
     if not results:
         print("nothing found")
-    return 0

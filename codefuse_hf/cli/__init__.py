@@ -1,0 +1,86 @@
+"""The `codefuse-hf` command: a thin, lazy front over the package.
+
+Each subcommand is a module of this folder, of the command's name, with two functions: `add_arguments(parser)` and
+`run(args) -> int | None`, which returns the exit status. Only the chosen module is imported, and it imports what it runs
+when it runs, so that `--help` is quick for every command.
+"""
+
+import argparse
+import dis
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "quickstart": "train, load, run and measure a small Rodimus+ on this machine",
+    "convert": "turn a published CodeFuse repository into a self-contained folder",
+    "push": "upload a self-contained folder, with its model card, to the Hub",
+    "graph": "build, measure, show and query the code graph of a repository",
+    "index": "index a repository's functions, classes and files for code search",
+    "search": "search an indexed repository in plain words",
+}
+
+
+def build_parser(command: str | None) -> argparse.ArgumentParser:
+    """Make the argument parser, with the options of `command` only (its module is the only one imported)."""
+    parser = argparse.ArgumentParser(
+        prog="codefuse-hf", description="Rodimus, CGE and code graphs on the Hugging Face stack."
+    )
+    parser.add_argument("--traceback", action="store_true", help="show the whole traceback when a command fails")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, help_text in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        if name == command:
+            _module(name).add_arguments(subparser)
+    return parser
+
+
+def _module(command: str):
+    return importlib.import_module(f"{__name__}.{command}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 0, 1 for an error that is explained, 2 for wrong usage, 130 for Ctrl-C.
+
+    Raises:
+        Exception: a bug, with its traceback (see `is_for_the_user`).
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    command = next((word for word in argv if word in COMMANDS), None)
+    try:
+        args = build_parser(command).parse_args(argv)
+        return _module(args.command).run(args) or 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if "--traceback" in argv or not is_for_the_user(error):
+            raise
+        print(f"codefuse-hf {command or ''}: {error}".replace(" :", ":"), file=sys.stderr)
+        return 1
+
+
+def is_for_the_user(error: Exception) -> bool:
+    """Tell an error that its message explains to the user from a bug, whose traceback must not be hidden.
+
+    The user's are: what the system or another library says of files, networks and missing packages (`OSError`,
+    `ImportError`), and a `ValueError` that a `raise` statement of this package made, which is how it refuses input. A
+    `ValueError` out of anything else, and every `TypeError`, is a bug.
+    """
+    if isinstance(error, ImportError):
+        return error.name is None or not error.name.startswith("codefuse_hf")
+    if isinstance(error, ValueError):
+        return _raised_by_this_package(error)
+    return isinstance(error, OSError)
+
+
+def _raised_by_this_package(error: Exception) -> bool:
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code.co_code
+    of_this_package = trace.tb_frame.f_globals.get("__name__", "").startswith("codefuse_hf.")
+    return of_this_package and code[trace.tb_lasti] == dis.opmap["RAISE_VARARGS"]

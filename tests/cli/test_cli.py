@@ -1,0 +1,107 @@
+"""The command line as a whole: which errors are explained, and which are bugs that show where they come from."""
+
+import importlib
+import importlib.resources
+import subprocess
+import sys
+
+import pytest
+
+import codefuse_hf.cli
+from codefuse_hf.cli import COMMANDS, main
+
+
+@pytest.fixture
+def running(monkeypatch):
+    """`running(error)` makes `codefuse-hf push` run a function that fails."""
+
+    def replace(function):
+        monkeypatch.setattr(importlib.import_module("codefuse_hf.cli.push"), "run", lambda args: function())
+        return ["push", "folder", "me/model"]
+
+    return replace
+
+
+def refuse():
+    raise ValueError("no folder")
+
+
+def in_this_package(source: str):
+    """Define a function as if it stood in a module of the package."""
+    namespace = {"__name__": "codefuse_hf.some_module"}
+    exec(source, namespace)
+    return namespace["fail"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'raise ValueError("what was found")',
+        'raise FileNotFoundError("what was found")',
+        'open("/what was found")',
+        "try:\n        int('x')\n    except ValueError as error:\n        raise ValueError('what was found') from error",
+        'raise ModuleNotFoundError("what was found", name="faiss")',
+    ],
+)
+def test_errors_for_the_user_are_one_line(body, running, capsys):
+    assert main(running(in_this_package(f"def fail():\n    {body}"))) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("codefuse-hf push: ") and "what was found" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ('raise TypeError("a bug")', TypeError),
+        ("len(3)", TypeError),
+        ('int("x")', ValueError),
+        ("[].index(3)", ValueError),
+        ('raise ImportError("cannot import name", name="codefuse_hf.hub")', ImportError),
+        ("{}[3]", KeyError),
+    ],
+)
+def test_bugs_are_not_hidden(body, kind, running):
+    with pytest.raises(kind):
+        main(running(in_this_package(f"def fail():\n    {body}")))
+
+
+def test_a_value_error_of_another_library_is_a_bug(running):
+    with pytest.raises(ValueError):
+        main(running(refuse))  # its module is this test's
+
+
+def test_traceback_can_be_asked_for(running):
+    command = running(in_this_package("def fail():\n    raise ValueError('refused')"))
+    with pytest.raises(ValueError, match="refused"):
+        main(["--traceback", *command])
+
+
+def test_interruption_has_a_status_of_its_own(running):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    assert main(running(interrupt)) == 130
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_follows_one_pattern_and_its_help_is_quick(command):
+    code = f"""
+import sys
+from codefuse_hf.cli import main
+try:
+    main(["{command}", "--help"])
+finally:
+    print("LOADED", [name for name in ("torch", "transformers", "tree_sitter") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert "--help" in done.stdout and "LOADED []" in done.stdout
+    module = importlib.import_module(f"codefuse_hf.cli.{command}")
+    assert module.__doc__.startswith(f"`codefuse-hf {command}")
+    assert callable(module.add_arguments) and callable(module.run)
+
+
+def test_no_command_is_forgotten():
+    folder = importlib.resources.files(codefuse_hf.cli)
+    modules = {path.stem for path in folder.iterdir() if path.suffix == ".py"}
+    assert modules - {"__init__", "__main__", "arguments"} == set(COMMANDS)
