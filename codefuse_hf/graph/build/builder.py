@@ -19,7 +19,7 @@ from codefuse_hf.graph.build.nodes import clean_path
 from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages import front_end, select_languages, tree_sitter
-from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, Resolution
+from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, UpdatableResolution
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.graph.spill import Spill
@@ -74,7 +74,7 @@ class GraphBuilder:
         self._extracted: dict[str, ExtractedFile] = {}
         self._parts: dict[str, FilePart] = {}
         self._resolved: dict[str, EdgeTable] = {}
-        self._resolutions: dict[str, Resolution] = {}
+        self._resolutions: dict[str, UpdatableResolution] = {}
         self._changed: set[str] = set()
         self._is_sorted = True
         self._spill: Spill | None = None

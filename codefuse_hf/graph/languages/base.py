@@ -149,7 +149,7 @@ class LanguageFrontEnd(ABC):
     def resolution(
         self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
     ) -> Resolution | None:
-        """The same edges as something that can be updated (if `keep`); None where every change has the whole language resolved anew.
+        """Finds the same edges as numbers, and if `keep` as an `UpdatableResolution`; None where every change has the whole language resolved anew.
 
         `memory`: about how many bytes of intermediate results may be in memory at a time; it changes nothing but the time.
         """
@@ -157,6 +157,15 @@ class LanguageFrontEnd(ABC):
 
 
 class Resolution(ABC):
+    """A resolved language."""
+
+    @abstractmethod
+    def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Gives every edge but `contains`: the files' paths; edge codes, uint8 [n]; int32 [n, 4] of file, definition, file, definition, where a file is
+        a place among the paths. In any order, and repeatedly, as in `LanguageFrontEnd.resolve`."""
+
+
+class UpdatableResolution(Resolution):
     """A resolved language that takes in changes."""
 
     @abstractmethod
@@ -167,11 +176,6 @@ class Resolution(ABC):
             project: all files of the language now, sorted by path.
             changed: paths of the files whose facts are others than before; new and removed files need not be among them.
         """
-
-    @abstractmethod
-    def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
-        """Every edge but `contains`: the files' paths; edge codes, uint8 [n]; int32 [n, 4] of file, definition, file, definition, where a file is a
-        place among the paths. In any order, and repeatedly, as in `LanguageFrontEnd.resolve`."""
 
 
 class Project(dict[str, FileFacts]):

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph
 from codefuse_hf.graph.build import extraction
-from codefuse_hf.graph.languages.python.flow.declarations import MAX_BY_NAME, MAX_SUBCLASSES, Structure
+from codefuse_hf.graph.languages.python.flow.declarations import MAX_BY_NAME, MAX_SUBCLASSES
 from codefuse_hf.graph.languages.python.flow.solver import Solver
-from codefuse_hf.graph.languages.python.resolution import PythonResolution
+from codefuse_hf.graph.languages.python.update.declarations import KeptStructure
+from codefuse_hf.graph.languages.python.update.resolution import KeptResolution
 
 VERSIONS = {
     "main.py": [
@@ -368,8 +369,8 @@ def work_of(root, size, edit, monkeypatch):
         return call
 
     with monkeypatch.context() as patch:
-        patch.setattr(Structure, "_answer", counted("answers", Structure._answer))
-        patch.setattr(PythonResolution, "_name_edges", counted("names", PythonResolution._name_edges))
+        patch.setattr(KeptStructure, "_answer", counted("answers", KeptStructure._answer))
+        patch.setattr(KeptResolution, "_name_edges", counted("names", KeptResolution._name_edges))
         patch.setattr(Solver, "start", counted("runs", Solver.start))
         graph = builder.update([name])
     assert graph.to_json() == fresh(root)
@@ -416,10 +417,10 @@ def counted(tmp_path, monkeypatch):
     builder = GraphBuilder(tmp_path, progress=False, workers=0)
     builder.build()
     read, resolved = [], []
-    real_extract, real_update = extraction.extract_file, PythonResolution.update
+    real_extract, real_update = extraction.extract_file, KeptResolution.update
     monkeypatch.setattr(extraction, "extract_file", lambda path, *rest: read.append(path) or real_extract(path, *rest))
     monkeypatch.setattr(
-        PythonResolution,
+        KeptResolution,
         "update",
         lambda self, files, changed: resolved.extend(changed) or real_update(self, files, changed),
     )

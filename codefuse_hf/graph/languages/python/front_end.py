@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Project, Ref
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, LanguageFrontEnd, Project, Ref, Resolution
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
 from codefuse_hf.graph.languages.python.reading.file import extract_python
 from codefuse_hf.graph.languages.python.reading.program import pack
 from codefuse_hf.graph.languages.python.resolution import PythonResolution
+from codefuse_hf.graph.languages.python.update.resolution import KeptResolution
 from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.schema import EDGE_TYPES
 
@@ -37,8 +38,8 @@ class PythonFrontEnd(LanguageFrontEnd):
 
     def resolution(
         self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
-    ) -> PythonResolution:
-        return PythonResolution(project, keep, progress, memory)
+    ) -> Resolution:
+        return (KeptResolution if keep else PythonResolution)(project, progress, memory)
 
 
 def _packed_copy(facts: PythonFacts) -> PythonFacts:
