@@ -63,11 +63,14 @@ class CGMNodeEncoder(nn.Module):
             lengths = (rows >= 0).sum(1)
             order = lengths.argsort(descending=True, stable=True)
             order = order[: int((lengths > 0).sum())]  # the empty one, if any, is the last
+            batches = list(self._batches(order, lengths[order].tolist(), batch_tokens))
+            idle = self._idle_calls(len(batches), rows.device)
             vectors = [
                 self.encode(rows[batch, :longest].clamp(min=0), rows[batch, :longest] >= 0)
-                for batch, longest in self._batches(order, lengths[order].tolist(), batch_tokens)
+                for batch, longest in batches
             ]
-            vectors += self._idle_calls(len(vectors), rows)
+            token = rows.new_zeros(1, 1)
+            vectors += [self.encode(token, token == 0) for _ in range(idle)]
             encoded = torch.cat(vectors) if vectors else rows.new_zeros(0, self.embedding_dim, dtype=self._dtype())
             distinct = encoded.new_zeros(len(rows), self.embedding_dim).index_copy(0, order, encoded[: len(order)])
             return distinct[inverse] + encoded[len(order) :].sum() * 0
@@ -95,19 +98,18 @@ class CGMNodeEncoder(nn.Module):
             yield order[start : start + size], lengths[start]
             start += size
 
-    def _idle_calls(self, calls: int, rows: torch.Tensor) -> list[torch.Tensor]:
-        """Calls on one token, for processes that share parameters: each must make as many calls as the others.
+    def _idle_calls(self, calls: int, device: torch.device) -> int:
+        """How many calls on one token make this process call the backbone as often as the others with its weights.
 
         Sharded weights are gathered in each call, and a parameter that a process does not use stalls the reduction of
-        gradients.
+        gradients. The processes agree before the first call: in between, it would get mixed up with that gathering.
         """
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         if not distributed or torch.distributed.get_world_size() == 1 or not (self.training or self._is_sharded()):
-            return []
-        most = torch.tensor(calls, device=rows.device)
+            return 0
+        most = torch.tensor(max(calls, 1), device=device)
         torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
-        token = rows.new_zeros(1, 1)
-        return [self.encode(token, token == 0) for _ in range(max(int(most), 1) - calls)]
+        return int(most) - calls
 
     def _is_sharded(self) -> bool:
         return any(hasattr(p, "device_mesh") for p in self.parameters()) or any(
