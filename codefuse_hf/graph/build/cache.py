@@ -5,15 +5,14 @@ Two plain files in one folder, both data only: `manifest.json` (what was read, a
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from codefuse_hf.files import replacing
 from codefuse_hf.graph.build.sources import SourceReader, SourceTree
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.schema import Diagnostic
@@ -72,12 +71,5 @@ class BuildCache:
         graph.save(self._folder / _GRAPH)
         diagnostics = [[d.path, d.kind, d.message, d.line] for d in graph.diagnostics]
         manifest = {"format": _FORMAT, "options": self._options, "files": dict(fingerprint), "diagnostics": diagnostics}
-        handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(manifest, file)
-            os.replace(temporary, self._folder / _MANIFEST)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with replacing(self._folder / _MANIFEST, "w", encoding="utf-8") as file:
+            json.dump(manifest, file)

@@ -11,12 +11,12 @@ import io
 import json
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from codefuse_hf.files import replacing
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.formats.records import GraphAssembler
 
@@ -27,7 +27,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def save(graph: CodeGraph, path: str | os.PathLike) -> None:
     """Writes a graph to `path`, gzipped where it ends in `.gz`: the same bytes for the same graph, all or nothing."""
     path = Path(path)
-    with _replacing(path) as raw, contextlib.ExitStack() as stack:
+    with replacing(path) as raw, contextlib.ExitStack() as stack:
         if path.suffix == ".gz":
             # no name and no time in the gzip header: they would make the bytes depend on more than the graph
             packed = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0))
@@ -109,22 +109,6 @@ def _is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[io.BufferedIOBase]:
-    """A binary file that takes the place of `path` when all has been written, and vanishes when something fails."""
-    handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp makes it private, an ordinary file is not
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 class _Reader:

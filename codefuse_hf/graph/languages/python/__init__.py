@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.base import LanguageDescription, LanguageFrontEnd
+from codefuse_hf.graph.languages.python.names.modules import SUFFIXES
 
 _OWN_NAME = {"File": "fileName", "Class": "className"}
 
@@ -25,7 +26,7 @@ def _speaks(node_type: str, record: Mapping[str, Any]) -> bool:
 
 LANGUAGE = LanguageDescription(
     name="python",
-    suffixes=(".py", ".pyi", ".pyw"),
+    suffixes=SUFFIXES,
     front_end=_front_end,
     grammar="python",
     spelling={"File": {"name": "fileName", "path": "filePath"}, "Class": {"name": "className"}},

@@ -6,9 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from codefuse_hf.graph.languages.python import LANGUAGE
-
-SUFFIXES = LANGUAGE.suffixes
+SUFFIXES = (".py", ".pyi", ".pyw")
 
 
 class Entity(NamedTuple):
