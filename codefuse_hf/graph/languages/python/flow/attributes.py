@@ -64,17 +64,17 @@ class Attributes(Flows):
         """`module.name`: what the file binds to the name, and what others store there."""
         if name in self.facts.exports:
             self.flow(self.facts.exports[name], variable)
-        stored = self.existing((self.slot, "global", name))
+        stored = self.named.get((self.slot, "global", name))
         if stored is not None:
             self.flow(stored, variable)
 
     def _follow_global(self, variable: int, name: str) -> None:
-        seen = self.existing((self.slot, "attribute", name))
+        seen = self.named.get((self.slot, "attribute", name))
         if seen is not None:
             self.flow(variable, seen)
 
     def _follow_instance(self, variable: int, index: int, name: str) -> None:
-        view = self.existing((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
+        view = self.named.get((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
         if view is not None:
             self.flow(variable, view)
 
@@ -92,7 +92,7 @@ class Attributes(Flows):
         state = self.state
         state.views_by_name.setdefault(name, []).append((receiver, variable))
         if self.kinds[receiver] == Kind.INSTANCE:
-            stored = self.existing((self.slot, "instance", index, name))
+            stored = self.named.get((self.slot, "instance", index, name))
             if stored is not None:
                 self.flow(stored, variable)
         order = self.ask(Structure.mro, self.slot, index)

@@ -9,7 +9,6 @@ Files run one by one and send each other what concerns the other; python/flow/ro
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -155,7 +154,7 @@ class Solver(Builtins):
     def _run(self) -> None:
         work, queued = self.work, self.queued
         add, copies, steps, methods, subscribers = self.add, self.copies, self.steps, _METHODS, self.subscribers
-        static, variables, steps_of = _OPERATIONS, self.facts.variables, self.state.steps_of
+        static, variables = _OPERATIONS, self.facts.variables
         starts, operations = self.program.starts, self.program.operations
         while work or queued:
             while queued:
@@ -176,17 +175,17 @@ class Solver(Builtins):
                 if targets.__class__ is int:
                     add(targets, value)
                 else:
-                    for target in array("q", targets) if targets.__class__ is bytes else targets:
+                    for target in targets:
                         add(target, value)
             later = steps.get(variable)
             if later is not None:
                 if later.__class__ is tuple:
                     queued.append((later, value))
                 else:
-                    queued.extend([(step, value) for step in steps_of(variable)])
+                    queued.extend([(step, value) for step in later])
             listeners = subscribers.get(variable)
             if listeners:
-                pairs = iter(array("q", listeners) if listeners.__class__ is bytes else listeners)
+                pairs = iter(listeners)
                 for receiver, number in zip(pairs, pairs, strict=True):
                     self.send(receiver, number, value)
 

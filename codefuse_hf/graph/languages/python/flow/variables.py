@@ -91,35 +91,24 @@ class Flows:
         """The variable of this file that its run knows by `key`; made when it is first asked for."""
         variable = self.extra.get(key)
         if variable is None:
-            if self.state.recall("extra"):
-                return self.new(key)
             self.points.append(())
             variable = self.extra[key] = len(self.points) - 1
         return variable
 
     def first_time(self, mark: tuple) -> bool:
         """Whether this file has not asked this before; for what is done once and for all."""
-        if mark in self.bound or (self.state.recall("bound") and mark in self.bound):
+        if mark in self.bound:
             return False
-        self.bound[mark] = None
+        self.bound.add(mark)
         return True
 
     def shared(self, *name: Any) -> int:
         """The variable of file `name[0]` that all files know by this name."""
         if name[0] == self.slot:
             variable = self.named.get(name)
-            if variable is None:
-                variable = self.existing(name)
             return self.open(name) if variable is None else variable
         number = self.numbers.get(name)
         return -(self.number(name) if number is None else number)
-
-    def existing(self, name: tuple) -> int | None:
-        """The variable of this file that is known by `name`, if it is in use."""
-        variable = self.named.get(name)
-        if variable is None and self.state.recall("named"):
-            variable = self.named.get(name)
-        return variable
 
     def number(self, name: tuple) -> int:
         """The number by which files speak of a variable to each other."""
@@ -205,12 +194,9 @@ class Flows:
                 return
             copies[source] = array("q", (targets, target))
         else:
-            if targets.__class__ is bytes:
-                targets = array("q", targets)
             if len(targets) < 8 and target in targets:
                 return
             targets.append(target)
-            copies[source] = targets
         for value in self.points[source] if source >= 0 else self.far.get(source, ()):
             self.add(target, value)
 
@@ -219,8 +205,11 @@ class Flows:
         if variable < 0:
             self.subscribe(variable)
         if variable in self.steps:
-            self.steps[variable] = steps = self.state.steps_of(variable)
-            steps.append(step)
+            steps = self.steps[variable]
+            if steps.__class__ is tuple:
+                self.steps[variable] = [steps, step]
+            else:
+                steps.append(step)
         else:
             self.steps[variable] = step
         known = self.points[variable] if variable >= 0 else self.far.get(variable)
@@ -276,9 +265,9 @@ class Flows:
             self.watch_stores(sender, name[2])
         else:
             variable = self.local(number)
-            others = self.subscribers.get(variable, b"")
-            if others.__class__ is bytes:
-                others = self.subscribers[variable] = array("q", others)
+            others = self.subscribers.get(variable)
+            if others is None:
+                others = self.subscribers[variable] = array("q")
             others.extend((sender, number))
             for value in self.points[variable]:
                 self.send(sender, number, value)
