@@ -36,7 +36,7 @@ class Adjacency:
         return cls(pointers, ends, types)
 
     def of(self, nodes: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
-        """The neighbours of all `nodes`, repeats included; `wanted` is bool [len(EDGE_TYPES)], None for every type."""
+        """Finds the neighbours of all `nodes`, repeats included; `wanted` is bool [len(EDGE_TYPES)], None for every type."""
         starts = self.pointers[nodes]
         counts = self.pointers[nodes + 1] - starts
         before = np.cumsum(counts) - counts
@@ -46,7 +46,7 @@ class Adjacency:
 
 
 def edge_type_mask(edge_types: str | Iterable[str] | None) -> np.ndarray | None:
-    """bool [len(EDGE_TYPES)], True for the named types; None (every type) stays None."""
+    """Makes a mask, bool [len(EDGE_TYPES)], True for the named types; None (every type) stays None."""
     if edge_types is None:
         return None
     mask = np.zeros(len(EDGE_TYPES), bool)
@@ -56,7 +56,7 @@ def edge_type_mask(edge_types: str | Iterable[str] | None) -> np.ndarray | None:
 
 
 def containment_parents(sources: np.ndarray, targets: np.ndarray, types: np.ndarray, num_nodes: int) -> np.ndarray:
-    """int32 [num_nodes]: the container of each node, -1 for none; of several containers the first in node order."""
+    """Finds the container of each node, int32 [num_nodes], -1 for none; of several containers the first in node order."""
     parents = np.full(num_nodes, -1, np.int32)
     edges = (types == EDGE_CODES[EdgeType.CONTAINS]) & (sources != targets)
     parents[targets[edges][::-1]] = sources[edges][::-1]  # written backwards, so that the first edge stays
@@ -64,7 +64,7 @@ def containment_parents(sources: np.ndarray, targets: np.ndarray, types: np.ndar
 
 
 def nearest_container(parents: np.ndarray, accepted: np.ndarray) -> np.ndarray:
-    """int64 [num_nodes]: the node itself or its nearest container with `accepted` True, -1 where there is none.
+    """Finds the node itself or its nearest container with `accepted` True, int64 [num_nodes], -1 where there is none.
 
     By pointer doubling: as many passes as the logarithm of the depth, also where faulty data closes a cycle.
     """
@@ -83,7 +83,7 @@ def nearest_container(parents: np.ndarray, accepted: np.ndarray) -> np.ndarray:
 
 
 def reach(nodes: np.ndarray, adjacencies: Iterable[Adjacency], num_nodes: int, wanted: np.ndarray | None) -> np.ndarray:
-    """bool [num_nodes]: `nodes` and everything that can be reached from them, however far."""
+    """Marks `nodes` and everything that can be reached from them, however far: bool [num_nodes]."""
     adjacencies = list(adjacencies)
     seen = np.zeros(num_nodes, bool)
     seen[nodes] = True

@@ -43,7 +43,7 @@ class GraphArrays:
 
 
 def as_json(value: Any) -> str:
-    """A field's value as compact JSON; ValueError for what is none."""
+    """Writes a field's value as compact JSON; ValueError for what is none."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -51,7 +51,7 @@ def as_json(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value and its type for an error's message, cut to 60 characters."""
+    """Describes a value and its type for an error's message, in at most 60 characters."""
     text = repr(value)
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
@@ -67,7 +67,7 @@ class IdIndex:
             self._ids = ids[self._order]
 
     def positions(self, wanted: np.ndarray) -> np.ndarray:
-        """int64: the position of each of `wanted`, the first where an id repeats; -1 where there is none."""
+        """Finds the position of each of `wanted`, int64: the first where an id repeats; -1 where there is none."""
         size = len(self._ids)
         if self._order is None:
             return np.where((wanted >= 0) & (wanted < size), wanted, -1)
@@ -78,7 +78,7 @@ class IdIndex:
 def unique_edges(
     sources: np.ndarray, targets: np.ndarray, types: np.ndarray, num_nodes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges sorted by (source, type, target), each once: int32 sources, int32 targets, uint8 types."""
+    """Sorts edges by (source, type, target) and keeps each once: int32 sources, int32 targets, uint8 types."""
     if num_nodes >= 2**30:  # the sort key below would pass 63 bits
         raise ValueError(f"a graph of {num_nodes} nodes is too large: at most 2**30")
     # 30 bits of source, 3 of type, 30 of target. Sorted here, because np.unique makes a hash table first, which takes ten times as long.

@@ -68,7 +68,7 @@ class CodeGraph:
         edges: Iterable[tuple[str, int, int] | Mapping[str, Any]] = (),
         diagnostics: Iterable[Diagnostic] = (),
     ) -> "CodeGraph":
-        """A graph from JSON-like node records and edges `(edgeType, source, target)` or records with these keys.
+        """Makes a graph from JSON-like node records and edges `(edgeType, source, target)` or records with these keys.
 
         Records are read one by one and not kept, so generators keep memory low. Nodes in pre-order (a file directly
         before what it contains) are stored most compactly. Edges without both ends are dropped and counted in
@@ -95,7 +95,7 @@ class CodeGraph:
         json.save(self, path)
 
     def to_json(self) -> str:
-        """The graph in the JSON form of the schema, one node or edge a line."""
+        """Writes the graph in the JSON form of the schema, one node or edge a line."""
         from codefuse_hf.graph.formats import json
 
         return json.dumps(self)
@@ -108,13 +108,13 @@ class CodeGraph:
         return json.loads(text)
 
     def to_networkx(self, *, text: bool = True) -> "networkx.MultiDiGraph":
-        """The graph as a `networkx.MultiDiGraph`, see `formats.networkx.to_networkx`."""
+        """Makes the graph as a `networkx.MultiDiGraph`, see `formats.networkx.to_networkx`."""
         from codefuse_hf.graph.formats import networkx
 
         return networkx.to_networkx(self, text=text)
 
     def to_dataset(self) -> "datasets.DatasetDict":
-        """The graph as a Hugging Face data set with the splits `nodes` and `edges`, see `formats.tables.to_dataset`."""
+        """Makes the graph as a Hugging Face data set with the splits `nodes` and `edges`, see `formats.tables.to_dataset`."""
         from codefuse_hf.graph.formats import tables
 
         return tables.to_dataset(self)
@@ -163,13 +163,13 @@ class CodeGraph:
         return self.arrays.ids
 
     def edge_index(self, edge_types: str | Iterable[str] | None = None) -> np.ndarray:
-        """int64 [2, num_edges]: the positions (not ids) of sources and targets, of all or the named edge types."""
+        """Gives the positions (not ids) of sources and targets, int64 [2, num_edges], of all or the named edge types."""
         edges = np.stack([self.arrays.sources, self.arrays.targets]).astype(np.int64)
         mask = edge_type_mask(edge_types)
         return edges if mask is None else edges[:, mask[self.arrays.edge_types]]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """`{"nodes": {type: count}, "edges": {type: count}}`, types that occur only, in schema order."""
+        """Counts nodes and edges by type: `{"nodes": {type: count}, "edges": {type: count}}`, types that occur only, in schema order."""
         nodes, edges = Counter(self.arrays.types.tolist()), Counter(self.arrays.edge_types.tolist())
         return {
             "nodes": {str(t): nodes[code] for code, t in enumerate(NODE_TYPES) if nodes[code]},
@@ -201,12 +201,12 @@ class CodeGraph:
         return all(self._record(index) == other._record(index) for index in range(self.num_nodes))
 
     def nodes(self, *types: str) -> Iterator[Node]:
-        """The nodes, or those of the given types, in node order."""
+        """Lists the nodes, or those of the given types, in node order."""
         for index in self._of_types(types).tolist():
             yield Node(self, index)
 
     def edges(self, *types: str) -> Iterator[tuple[EdgeType, int, int]]:
-        """`(type, source id, target id)` of the edges, or of those of the given types, sorted by source, type, target."""
+        """Lists edges, or those of the given types, as `(type, source id, target id)`, sorted by source, type, target."""
         arrays = self.arrays
         mask = edge_type_mask(types or None)
         chosen = slice(None) if mask is None else mask[arrays.edge_types]
@@ -216,11 +216,11 @@ class CodeGraph:
             yield EDGE_TYPES[code], source, target
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The nodes as JSON records, in node order."""
+        """Lists the nodes as JSON records, in node order."""
         return map(self._record, range(self.num_nodes))
 
     def sentences(self, repo_name: str | None = None) -> Iterator[str]:
-        """The texts of the nodes that CGM reads, in node order, see `cgm.sentences.node_sentences`."""
+        """Writes the texts of the nodes that CGM reads, in node order, see `cgm.sentences.node_sentences`."""
         from codefuse_hf.graph.cgm.sentences import node_sentences
 
         return node_sentences(self, repo_name=repo_name)
@@ -228,7 +228,7 @@ class CodeGraph:
     def find(
         self, name: str | None = None, *, path: str | None = None, types: str | Iterable[str] | None = None
     ) -> list[int]:
-        """The nodes with a name, in the files with a path, of the given types: each condition may be left out.
+        """Finds the nodes with a name, in the files with a path, of the given types: each condition may be left out.
 
         `name` is a simple name (`run`), the end of a dotted name (`Engine.run`, `src.core.engine`), a method's signature
         (`Engine#run(int)`) or a pattern with `*`, `?`, `[…]`. `path` is the path of a file, a folder (for all the files
@@ -246,7 +246,7 @@ class CodeGraph:
         return self.arrays.ids[chosen].tolist()
 
     def qualified_name(self, node: "int | Node") -> str:
-        """The dotted name: the file's path as a module's or the package's name, as the language has it, then the containers' names.
+        """Spells the dotted name: the file's path as a module's or the package's name, as the language has it, then the containers' names.
 
         A lambda is `<lambda>`; a text file is its path; a repository, package or module is its name.
         """
@@ -278,7 +278,7 @@ class CodeGraph:
     def neighbors(
         self, node: "int | Node", edge_types: str | Iterable[str] | None = None, direction: str = "out"
     ) -> list[int]:
-        """The nodes at the other end of a node's edges, each once. `direction`: "out", "in" or "both"."""
+        """Finds the nodes at the other end of a node's edges, each once. `direction`: "out", "in" or "both"."""
         position = self._positions(node)
         mask = edge_type_mask(edge_types)
         found = [adjacency.of(position, mask) for adjacency in self._adjacencies(direction)]
@@ -287,7 +287,7 @@ class CodeGraph:
     def incident_edges(
         self, node: "int | Node", edge_types: str | Iterable[str] | None = None, direction: str = "both"
     ) -> list[tuple[EdgeType, int, int]]:
-        """`(type, source id, target id)` of a node's edges; a loop comes once."""
+        """Lists a node's edges as `(type, source id, target id)`; a loop comes once."""
         index = int(self._positions(node)[0])
         mask = edge_type_mask(edge_types)
         ids, own = self.arrays.ids, int(self.arrays.ids[index])
@@ -309,7 +309,7 @@ class CodeGraph:
         node_types: str | Iterable[str] | None = None,
         through: str | Iterable[str] | None = None,
     ) -> list[int]:
-        """The anchors and the nodes within `hops` edges of them.
+        """Finds the anchors and the nodes within `hops` edges of them.
 
         Args:
             edge_types, direction: the edges that are followed; all, both ways, by default.
@@ -334,20 +334,20 @@ class CodeGraph:
         return self.arrays.ids[seen].tolist()
 
     def containers(self, node: "int | Node") -> list[int]:
-        """The containers of a node, from the nearest up to the repository."""
+        """Lists the containers of a node, from the nearest up to the repository."""
         return self.arrays.ids[self._container_positions(int(self._positions(node)[0]))].tolist()
 
     def children(self, node: "int | Node") -> list[int]:
-        """The nodes that a node contains directly."""
+        """Lists the nodes that a node contains directly."""
         return self.neighbors(node, EdgeType.CONTAINS)
 
     def file_of(self, node: "int | Node") -> int | None:
-        """The File or Textfile that a node lies in (or is); None for a repository, package or module."""
+        """Finds the File or Textfile that a node lies in (or is); None for a repository, package or module."""
         index = self._nearest_file[self._positions(node)[0]]
         return None if index < 0 else int(self.arrays.ids[index])
 
     def with_containers(self, nodes: "int | Node | Iterable[int | Node]") -> list[int]:
-        """The nodes and all their containers up to the repository, so that containment connects them."""
+        """Finds the nodes and all their containers up to the repository, so that containment connects them."""
         chosen = np.zeros(self.num_nodes, bool)
         frontier = np.unique(self._positions(nodes))
         while len(frontier):
@@ -358,7 +358,7 @@ class CodeGraph:
         return self.arrays.ids[chosen].tolist()
 
     def file_closure(self, nodes: "int | Node | Iterable[int | Node]") -> list[int]:
-        """The nodes, and everything that lies inside the files among them."""
+        """Finds the nodes, and everything that lies inside the files among them."""
         positions = self._positions(nodes)
         chosen = np.zeros(self.num_nodes, bool)
         chosen[positions] = True
@@ -367,18 +367,18 @@ class CodeGraph:
         return self.arrays.ids[chosen | inside].tolist()
 
     def cgm_nodes(self, anchors: "int | Node | Iterable[int | Node]", hops: int = 2) -> list[int]:
-        """The nodes that CGM reads for some anchors: `hops` hops passing only through files, the containers of what was
+        """Chooses the nodes that CGM reads for some anchors: `hops` hops passing only through files, the containers of what was
         reached up to the repository, and everything inside the files among all these (arXiv 2505.16901)."""
         return self.file_closure(self.with_containers(self.expand(anchors, hops, through=NodeType.FILE)))
 
     # ------------------------------------------------------------------ deriving
 
     def subgraph(self, nodes: "int | Node | Iterable[int | Node]") -> "CodeGraph":
-        """The graph of some nodes and the edges between them, in the same order with the same ids; texts are copied."""
+        """Cuts out the graph of some nodes and the edges between them, in the same order with the same ids; texts are copied."""
         return self._taken(np.unique(self._positions(nodes)))
 
     def merge(self, *others: "CodeGraph", renumber: bool = False) -> "CodeGraph":
-        """One graph of the nodes and edges of several.
+        """Makes one graph of the nodes and edges of several.
 
         Nodes with the same id must be the same node, as in subgraphs of one graph, and become one. Graphs of different
         repositories number their nodes independently: with `renumber`, all ids are made new, 0 … n - 1 in order.

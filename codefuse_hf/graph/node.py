@@ -45,7 +45,7 @@ class Node:
         return self._graph._text(column, self._index)
 
     def record(self) -> dict[str, Any]:
-        """The node as in JSON: `nodeType`, `id`, then the fields it has, spelled as its language spells them."""
+        """Writes the node as in JSON: `nodeType`, `id`, then the fields it has, spelled as its language spells them."""
         return self._graph._record(self._index)
 
     def __eq__(self, other: object) -> bool:

@@ -33,7 +33,7 @@ class NodeType(enum.StrEnum):
 
     @classmethod
     def parse(cls, value: Any) -> "NodeType":
-        """The node type that `value` names (`TextFile` is `Textfile`); ValueError for one that is not of the schema."""
+        """Reads the node type that `value` names (`TextFile` is `Textfile`); ValueError for one that is not of the schema."""
         try:
             return _NODE_TYPE_BY_NAME[value]
         except (KeyError, TypeError):
@@ -53,7 +53,7 @@ class EdgeType(enum.StrEnum):
 
     @classmethod
     def parse(cls, value: Any) -> "EdgeType":
-        """The edge type that `value` names, in any case; ValueError for one that is not of the schema."""
+        """Reads the edge type that `value` names, in any case; ValueError for one that is not of the schema."""
         try:
             return _EDGE_TYPE_BY_NAME[value]
         except (KeyError, TypeError):
@@ -70,7 +70,7 @@ class _LanguageName(enum.StrEnum):
 
     @classmethod
     def parse(cls, value: Any) -> "Language":
-        """The language that `value` names, in any case; ValueError for one that there is not."""
+        """Reads the language that `value` names, in any case; ValueError for one that there is not."""
         try:
             return cls(value.lower())
         except (ValueError, AttributeError):
@@ -121,7 +121,7 @@ class Field:
     kind: FieldKind
 
     def key(self, language: str | None) -> str:
-        """The key that a node of `language` has for this field."""
+        """Gives the key that a node of `language` has for this field."""
         return self.spellings.get(language, self.default_key)
 
 

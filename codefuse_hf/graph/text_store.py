@@ -30,16 +30,16 @@ class TextColumn:
 
     @classmethod
     def absent(cls, size: int) -> "TextColumn":
-        """A column of `size` absent values."""
+        """Makes a column of `size` absent values."""
         return cls(np.zeros(size, np.int64), np.full(size, ABSENT, np.int32))
 
     def take(self, indices: np.ndarray) -> "TextColumn":
-        """The column of the nodes at `indices`."""
+        """Takes the column of the nodes at `indices`."""
         return TextColumn(self.starts[indices], self.lengths[indices])
 
 
 def read_text(buffer: bytes | bytearray, column: TextColumn, index: int) -> str | None:
-    """The value of node `index`, or None where it is absent."""
+    """Reads the value of node `index`, or None where it is absent."""
     length = column.lengths[index]
     if length < 0:
         return None
@@ -140,7 +140,7 @@ class TextWriter:
         self._put(index, name, start, len(data))
 
     def finish(self, size: int) -> dict[str, TextColumn]:
-        """The columns of `size` nodes. The writer is spent afterwards."""
+        """Makes the columns of `size` nodes. The writer is spent afterwards."""
         self._interned.clear()
         columns = {}
         for name, (indices, starts, lengths) in self._columns.items():

@@ -33,7 +33,7 @@ class BuildCache:
         self._options = dict(options)
 
     def fingerprint(self, tree: SourceTree, limit: int) -> dict[str, str]:
-        """A digest of the contents of every listed file."""
+        """Makes a digest of the contents of every listed file."""
         found = {}
         with SourceReader(tree.root, tree.blobs) as reader:
             for path in tree.paths:
@@ -48,7 +48,7 @@ class BuildCache:
         return found
 
     def load(self, fingerprint: Mapping[str, str]) -> CodeGraph | None:
-        """The kept graph, if it was made from exactly these files with these options."""
+        """Reads the kept graph, if it was made from exactly these files with these options."""
         try:
             manifest = json.loads((self._folder / _MANIFEST).read_text(encoding="utf-8"))
             same = (

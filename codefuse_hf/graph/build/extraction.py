@@ -123,7 +123,7 @@ def _extract_chunk(files: list[tuple[str, bytes | None]]) -> list[ExtractedFile]
 
 
 def default_workers() -> int:
-    """The processors this process may use."""
+    """Counts the processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

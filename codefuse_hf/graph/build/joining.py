@@ -40,7 +40,7 @@ class FilePart:
     ranks: np.ndarray | None
 
     def same_shape(self, other: FilePart) -> bool:
-        """Whether the definitions are of the same types in the same places of the tree, whatever their texts."""
+        """Tells whether the definitions are of the same types in the same places of the tree, whatever their texts."""
         mine, theirs = self.nodes.types, other.nodes.types
         if (self.ranks is None) != (other.ranks is None):
             return False
@@ -49,7 +49,7 @@ class FilePart:
 
 
 def file_part(facts: FileFacts, source: SourceText) -> FilePart:
-    """The part of one file with its text; the facts' definitions are not needed after this."""
+    """Makes the part of one file with its text; the facts' definitions are not needed after this."""
     definitions = facts.definitions
     order = preorder(definitions)
     nodes = write_nodes(facts.path, facts.language, source, definitions, order)
@@ -78,7 +78,7 @@ class EdgeTable:
 
     @classmethod
     def of_numbers(cls, paths: Iterable[str], codes: np.ndarray, ends: np.ndarray) -> EdgeTable:
-        """From arrays: edge codes, uint8 [n]; int32 [n, 4] with file, definition, file, definition, files by their places in `paths`."""
+        """Makes a table of arrays: edge codes, uint8 [n]; int32 [n, 4] with file, definition, file, definition, files by their places in `paths`."""
         table = cls((), paths)
         table.codes, table.ends = codes, ends
         return table
@@ -133,7 +133,7 @@ def join_parts(
     tables: Iterable[EdgeTable],
     diagnostics: Iterable[Diagnostic] = (),
 ) -> CodeGraph:
-    """The graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges."""
+    """Makes the graph of a repository called `name`: its files' parts, in order of their paths' parts, under folders, with edges."""
     layout = _Layout(parts)
     codes, sources, targets = (np.concatenate(c) for c in zip(*_edges(parts, layout, tables), strict=True))
     sources, targets, codes = unique_edges(sources, targets, codes, layout.size)

@@ -43,7 +43,7 @@ class NodeTable:
         return len(self.buffer)
 
     def load(self) -> NodeTable:
-        """The nodes themselves: see `StoredNodes`."""
+        """Reads the nodes themselves: see `StoredNodes`."""
         return self
 
     def put_away(self, spill: Spill, key: int) -> StoredNodes:
@@ -65,7 +65,7 @@ class StoredNodes:
     key: int
 
     def load(self) -> NodeTable:
-        """The nodes as they were."""
+        """Reads the nodes as they were."""
         blob = self.spill[self.key]
         columns = np.frombuffer(blob, np.uint8, offset=self.text_size).view(np.int32).reshape(-1, len(self.types))
         return NodeTable(self.types, self.languages, blob[: self.text_size], self.texts, self.numbers, columns)
@@ -93,7 +93,7 @@ _PLANS = {str(node_type): _plan(node_type) for node_type in NodeType}
 def write_nodes(
     path: str, language: str, source: SourceText, definitions: list[Definition], order: list[int] | None
 ) -> NodeTable:
-    """The nodes of one file in pre-order; `order` is that of `preorder`."""
+    """Writes the nodes of one file in pre-order; `order` is that of `preorder`."""
     if order is not None:
         indices = sorted(range(len(definitions)), key=order.__getitem__)
     else:
@@ -162,7 +162,7 @@ class _Writer:
         found[0][index], found[1][index] = place
 
     def place(self, index: int, value: str) -> tuple[int, int]:
-        """Start and length of a value in the buffer: inside the node's text, as written before, or at the end."""
+        """Finds the start and length of a value in the buffer: inside the node's text, as written before, or at the end."""
         short = len(value) <= _INTERN_LIMIT
         if short and (known := self.interned.get(value)) is not None:
             return known
@@ -179,7 +179,7 @@ class _Writer:
         return start, len(data)
 
     def finish(self, located: bool) -> NodeTable:
-        """The table; with the places of all nodes but the first if `located`."""
+        """Makes the table; with the places of all nodes but the first if `located`."""
         rows = [self.offsets[:, 0], self.offsets[:, 1] - self.offsets[:, 0]]
         for pair in self.texts.values():
             rows += pair
@@ -217,12 +217,12 @@ def _bytes_and_offsets(source: SourceText, spans: np.ndarray) -> tuple[bytes, np
 
 
 def clean_path(path: str) -> str:
-    """A path as text that can be written as UTF-8 (file names on disk may hold any bytes)."""
+    """Turns a path into text that can be written as UTF-8 (file names on disk may hold any bytes)."""
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def preorder(definitions: list[Definition]) -> list[int] | None:
-    """Rank of each definition when the tree is walked in pre-order; None when the list is in that order already."""
+    """Finds the rank of each definition when the tree is walked in pre-order; None when the list is in that order already."""
     stack: list[int] = []
     for index, definition in enumerate(definitions):
         while stack and stack[-1] != definition.parent:
@@ -245,7 +245,7 @@ def preorder(definitions: list[Definition]) -> list[int] | None:
 
 
 def spans_cut(definitions: list[Definition]) -> dict[int, list[tuple[int, int]]]:
-    """Per container: the spans that its `clean_text` leaves out. What lies inside a function goes with the function's own span."""
+    """Finds, per container, the spans that its `clean_text` leaves out. What lies inside a function goes with the function's own span."""
     cuts: dict[int, list[tuple[int, int]]] = {}
     for definition in definitions[1:]:
         if definition.cut_start >= 0:
@@ -254,7 +254,7 @@ def spans_cut(definitions: list[Definition]) -> dict[int, list[tuple[int, int]]]
 
 
 def clean_text(text: str, definition: Definition, cuts: list[tuple[int, int]]) -> str:
-    """The text of a node without the contained nodes in `cuts`: their lines go, with the blank lines before them."""
+    """Writes the text of a node without the contained nodes in `cuts`: their lines go, with the blank lines before them."""
     pieces, position = [], definition.start
     for start, end in sorted(cuts):
         if start < position:

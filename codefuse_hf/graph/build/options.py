@@ -52,7 +52,7 @@ class BuildOptions:
         object.__setattr__(self, "files", None if self.files is None else tuple(self.files))
 
     def decisive(self) -> dict[str, object]:
-        """Those that decide what a graph of the same files holds."""
+        """Lists the options that decide what a graph of the same files holds."""
         return {
             "languages": list(self.languages),
             "max_file_size": self.max_file_size,

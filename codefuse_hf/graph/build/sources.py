@@ -370,7 +370,7 @@ class SourceReader:
             self._process = None
 
     def read(self, path: str, limit: int) -> tuple[bytes | None, int]:
-        """The file's bytes and size; None instead of bytes when it is larger than `limit`. Raises OSError when it cannot be read."""
+        """Reads the file's bytes and size; None instead of bytes when it is larger than `limit`. Raises OSError when it cannot be read."""
         if self._blobs is None:
             place = os.path.join(self._base, path)
             if problem := _leads_out(self._base, place):  # it may have become a link since it was listed
@@ -393,12 +393,12 @@ class SourceReader:
 
 
 def has_binary_suffix(path: str) -> bool:
-    """Whether a file's ending says that it is no text."""
+    """Tells whether a file's ending says that it is no text."""
     return os.path.splitext(path)[1].lower() in _BINARY_SUFFIXES
 
 
 def decode_text(data: bytes) -> str | None:
-    """The text of a file that is not source code: UTF-8, UTF-16/32 with a byte order mark or Latin-1; None for binary data."""
+    """Decodes the text of a file that is not source code: UTF-8, UTF-16/32 with a byte order mark or Latin-1; None for binary data."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             try:
@@ -415,7 +415,7 @@ def decode_text(data: bytes) -> str | None:
 
 
 def decode_source(data: bytes) -> tuple[str, str | None]:
-    """The text of a source file and, where its encoding had to be guessed or broken bytes replaced, what was done about it.
+    """Decodes the text of a source file and, where its encoding had to be guessed or broken bytes replaced, what was done about it.
 
     A byte order mark decides, then a coding cookie in one of the first two lines (PEP 263), then UTF-8 (the default), then UTF-16 without a mark (half of
     the bytes null), then Latin-1, which decodes anything.

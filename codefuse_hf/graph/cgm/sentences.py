@@ -24,7 +24,7 @@ def node_sentence(
     null_text: str = "",
     max_length: int | None = None,
 ) -> str:
-    """The sentence of one node, given as a node of a graph or as a JSON record in any spelling that can be read.
+    """Writes the sentence of one node, given as a node of a graph or as a JSON record in any spelling that can be read.
 
     Args:
         repo_name: the sentence of a Repo; its own name (or path) by default.
@@ -43,7 +43,7 @@ def node_sentence(
 
 
 def node_sentences(graph: "CodeGraph", *, repo_name: str | None = None, max_length: int | None = None) -> Iterator[str]:
-    """The sentences of all nodes of a graph, in node order, each in the form of its own language."""
+    """Writes the sentences of all nodes of a graph, in node order, each in the form of its own language."""
     arrays = graph.arrays
     for index in range(graph.num_nodes):
         language = LANGUAGES[arrays.languages[index]]

@@ -56,7 +56,7 @@ def load(path: str | os.PathLike) -> CodeGraph:
 
 
 def dumps(graph: CodeGraph) -> str:
-    """The graph as JSON text."""
+    """Writes the graph as JSON text."""
     return "".join(_lines(graph))
 
 

@@ -11,7 +11,7 @@ _TEXT_KEYS = ("text", "clean_text")
 
 
 def to_networkx(graph: CodeGraph, *, text: bool = True) -> "networkx.MultiDiGraph":
-    """The graph for networkx: nodes by id with the fields of the JSON schema, edges keyed by their type.
+    """Makes the graph for networkx: nodes by id with the fields of the JSON schema, edges keyed by their type.
 
     Args:
         text: whether nodes carry `text` and `clean_text`; without them a large graph takes much less memory.
@@ -28,7 +28,7 @@ def to_networkx(graph: CodeGraph, *, text: bool = True) -> "networkx.MultiDiGrap
 
 
 def from_networkx(graph: "networkx.DiGraph | networkx.MultiDiGraph") -> CodeGraph:
-    """A code graph from a directed networkx graph whose nodes are whole numbers and carry `nodeType` and other fields.
+    """Makes a code graph from a directed networkx graph whose nodes are whole numbers and carry `nodeType` and other fields.
 
     An edge's type is its attribute `edgeType`, or else its key. ValueError for what the schema does not allow.
     """

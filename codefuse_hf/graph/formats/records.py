@@ -70,7 +70,7 @@ _PLANS: dict[NodeType, _Plan] = {node_type: _plan(node_type) for node_type in No
 
 
 def read_id(value: Any, what: str) -> int:
-    """A node id: a whole number of 64 bits, or its decimal digits. ValueError naming `what` for anything else."""
+    """Reads a node id: a whole number of 64 bits, or its decimal digits. ValueError naming `what` for anything else."""
     if type(value) is int and value in _ID_RANGE:
         return value
     if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and int(value) in _ID_RANGE:
@@ -203,7 +203,7 @@ class GraphAssembler:
                 raise ValueError(f"edges[{len(self._edges[0])}] must be {expected}, found {shown(edge)}")
 
     def finish(self) -> GraphArrays:
-        """The arrays of the graph. Edges without both ends are dropped and counted; the assembler is spent."""
+        """Makes the arrays of the graph. Edges without both ends are dropped and counted; the assembler is spent."""
         size = len(self._ids)
         numbers = {}
         for name, (indices, values) in self._numbers.items():

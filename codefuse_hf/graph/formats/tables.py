@@ -34,14 +34,14 @@ _BATCH = 10_000  # rows turned into Arrow at a time
 
 
 def to_dataset(graph: CodeGraph) -> "dict[str, datasets.Dataset]":
-    """The graph as two data sets, `{"nodes": …, "edges": …}`, held in memory; each can be saved and pushed as usual."""
+    """Makes the graph as two data sets, `{"nodes": …, "edges": …}`, held in memory; each can be saved and pushed as usual."""
     import datasets
 
     return {name: datasets.Dataset(table) for name, table in _tables(graph).items()}
 
 
 def from_dataset(tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> CodeGraph:
-    """The graph of two data sets (or any iterables of rows) under the names `nodes` and `edges`, see `to_dataset`.
+    """Makes the graph of two data sets (or any iterables of rows) under the names `nodes` and `edges`, see `to_dataset`.
 
     Columns may be missing or in any order, and spelled as any reader of the schema accepts; null means absent.
     """

@@ -135,7 +135,7 @@ class LanguageFrontEnd(ABC):
         """Reads one file; never raises for bad source (broken parts are skipped and reported in `problems`)."""
 
     def shrink(self, facts: Any) -> Any:
-        """`FileFacts.facts` in a form that takes less memory, if there is one; called once per file, before `resolve`."""
+        """Turns `FileFacts.facts` into a form that takes less memory, if there is one; called once per file, before `resolve`."""
         return facts
 
     @abstractmethod

@@ -49,14 +49,14 @@ class SourceText:
         return ends, ahead
 
     def char(self, byte_offset: int) -> int:
-        """Character offset of a UTF-8 byte offset that lies on a character border."""
+        """Finds the character offset of a UTF-8 byte offset that lies on a character border."""
         if self.is_ascii:
             return byte_offset
         ends, ahead = self._wide
         return byte_offset - ahead[bisect_right(ends, byte_offset)]
 
     def slice(self, start_byte: int, end_byte: int) -> str:
-        """The text between two byte offsets."""
+        """Reads the text between two byte offsets."""
         if self.is_ascii:
             return self.text[start_byte:end_byte]
         return self.utf8[start_byte:end_byte].decode("utf-8", "replace")
@@ -73,9 +73,9 @@ class SourceText:
         return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
 
     def line(self, offset: int) -> int:
-        """1-based line of a character offset."""
+        """Finds the 1-based line of a character offset."""
         return bisect_right(self.line_starts, offset)
 
     def column(self, offset: int) -> int:
-        """0-based column of a character offset, in characters."""
+        """Finds the 0-based column of a character offset, in characters."""
         return offset - self.line_starts[self.line(offset) - 1]

@@ -64,13 +64,13 @@ def _bundled(name: str) -> Any:
 
 
 def grammar_version(name: str) -> str:
-    """The package that language `name`'s grammar comes from, with its version."""
+    """Names the package that language `name`'s grammar comes from, with its version."""
     wheel = _wheel(name)
     return f"{wheel} {importlib.metadata.version(wheel)}"
 
 
 def has_grammar(name: str) -> bool:
-    """Whether sources in language `name` can be parsed here."""
+    """Tells whether sources in language `name` can be parsed here."""
     try:
         _language(name)
     except ImportError:
@@ -79,7 +79,7 @@ def has_grammar(name: str) -> bool:
 
 
 def new_parser(name: str) -> Any:
-    """A parser for language `name` (a grammar's name: `python`, `c_sharp`), to be used once: scanners may keep state from one file to the next."""
+    """Makes a parser for language `name` (a grammar's name: `python`, `c_sharp`), to be used once: scanners may keep state from one file to the next."""
     language = _language(name)
     from tree_sitter import Parser
 
@@ -87,13 +87,13 @@ def new_parser(name: str) -> Any:
 
 
 def parse(name: str, source: SourceText | bytes) -> Any:
-    """The tree-sitter tree of `source`; byte offsets in it fit `source.utf8`."""
+    """Parses `source` into a tree-sitter tree; byte offsets in it fit `source.utf8`."""
     data = source.parser_input if isinstance(source, SourceText) else source
     return new_parser(name).parse(data)
 
 
 def passing_children(node: Any) -> Iterator[Any]:
-    """The children of a node, one by one: what `node.children` gives, but the node does not keep them (and theirs) as long as it lives."""
+    """Walks through the children of a node, one by one: what `node.children` gives, but the node does not keep them (and theirs) as long as it lives."""
     cursor = node.walk()
     more = cursor.goto_first_child()
     while more:
@@ -112,7 +112,7 @@ def give_back_memory(source: SourceText) -> None:
 
 
 def first_error(tree: Any) -> tuple[int, str] | None:
-    """Byte offset and kind (`error` or `missing …`) of a tree's first syntax error, None for a clean tree."""
+    """Finds the byte offset and kind (`error` or `missing …`) of a tree's first syntax error, None for a clean tree."""
     if not tree.root_node.has_error:
         return None
     cursor = tree.walk()

@@ -50,7 +50,7 @@ def save_page(
 def render_page(
     graph: CodeGraph, *, title: str | None = None, max_nodes: int = MAX_NODES
 ) -> tuple[str, dict[str, int]]:
-    """The HTML of the page, and how many nodes of each type had to be left out to keep to `max_nodes`.
+    """Renders the HTML of the page, and how many nodes of each type had to be left out to keep to `max_nodes`.
 
     Left out are first lambdas, attributes and fields, then functions, text files, classes: always whole levels of
     detail. Their edges are drawn at what contains them. ValueError when the files alone are too many.

@@ -22,9 +22,6 @@ from typing import Any
 from codefuse_hf.graph.languages.python.names.modules import Entity, Modules, Record
 from codefuse_hf.graph.languages.python.reading.facts import ClassFacts, ImportFacts, PythonFacts
 
-_MAX_CLASSES = 5000
-"""Classes at hand."""
-
 
 class Names:
     """Follows names to definitions over the facts of all files.
@@ -48,7 +45,6 @@ class Names:
         self.base_reads: dict[str, dict[int, tuple[tuple, ...]]] = {}
         self.star_reads: dict[str, list[tuple]] = {}
         self.attributes: dict[str, AttributeNumbers] = {}
-        self.classes: dict[tuple[str, int], ClassFacts] = {}
         self.memo: dict[str, dict[int, tuple[Entity, ...]]] = {path: {} for path in facts}
         self._open: set[tuple] = set()
         self._cut = self._circular_reads = 0
@@ -352,14 +348,8 @@ class Names:
     # -- classes -----------------------------------------------------------------------------------------------------------------
 
     def class_(self, path: str, index: int) -> ClassFacts:
-        """The facts of a class that there is; some of them are at hand in `classes`."""
-        key = path, index
-        known = self.classes.get(key)
-        if known is None:
-            if len(self.classes) >= _MAX_CLASSES:
-                self.classes.clear()
-            known = self.classes[key] = self.facts[path].classes[index]
-        return known
+        """The facts of a class that there is."""
+        return self.facts[path].classes[index]
 
     def bases(self, path: str, index: int) -> list[Entity]:
         """What a class's bases stand for: classes of the project and external names, in order."""

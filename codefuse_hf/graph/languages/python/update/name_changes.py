@@ -88,7 +88,6 @@ class _Update:
         memo, reads = names.memo.pop(path, {}), names.variable_reads.pop(path, {})
         circular = names.circular.pop(path, set())
         names.free.pop(path, None)
-        names.classes.clear()
         if change.now is None:
             for table in (names.facts, names.attributes):
                 table.pop(path, None)
