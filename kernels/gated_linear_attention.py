@@ -5,16 +5,17 @@ r"""Gated linear attention with a decay for every key channel: the recurrence of
 
 (Rodimus, arXiv 2410.06577, eq. 8 to 12; the general form is gated linear attention, arXiv 2312.06635, eq. 3.)
 
-Three implementations of the same function of the same inputs:
+Four implementations of the same function of the same inputs:
 
 * `gated_linear_attention_reference`: the formula, one step after another. The specification.
 * `gated_linear_attention_chunk`: chunks of `CHUNK_SIZE` steps in parallel, forward and backward, memory linear in the
   sequence length. Works for every decay: see `_intra_chunk` for how no exponent ever becomes positive.
 * `gated_linear_attention_step`: one decoding step, on the state in place.
 
-`gated_linear_attention` chooses among them and is the place where kernels for other devices plug in
-(`register_backend`). For `torch.compile` it is one opaque operator, so that a graph serves every length; exporters get
-the chunks in plain operators without a loop or a branch (`_forward_traced`).
+* the Triton kernels in `gated_linear_attention_triton`, for GPUs.
+
+`gated_linear_attention` chooses among them. For `torch.compile` it is one opaque operator, so that a graph serves every
+length; exporters get the chunks in plain operators without a loop or a branch (`_forward_traced`).
 """
 
 import contextlib
@@ -24,19 +25,10 @@ from collections.abc import Callable
 import torch
 from torch.autograd.function import once_differentiable
 
+from .kernel_dispatch import use_kernels
+
 # Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
 CHUNK_SIZE = 64
-
-_BACKENDS: dict[str, Callable] = {}
-
-
-def register_backend(device_type: str, function: Callable) -> None:
-    """Use `function` for sequences on devices of type `device_type` ("cuda", "xpu", …).
-
-    `function` takes the arguments of `gated_linear_attention_chunk` and returns the same; it may return
-    `NotImplemented` for inputs that it does not take, and the PyTorch implementation then runs.
-    """
-    _BACKENDS[device_type] = function
 
 
 def _without_autocast(function: Callable) -> Callable:
@@ -63,6 +55,7 @@ def gated_linear_attention(
     initial_state: torch.Tensor | None = None,
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
+    output_dtype: torch.dtype | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     r"""Gated linear attention over a sequence, by the fastest implementation for these inputs.
 
@@ -75,27 +68,30 @@ def gated_linear_attention(
         output_final_state: also return the state after the last step.
         seq_idx: number of the sequence that each step belongs to, `[batch, seq_len]`, non-decreasing along a row. The
             state is dropped wherever it changes; the initial state belongs to the row's first sequence.
+        output_dtype: dtype of the outputs; float32 if None (float64 if any input is).
 
     Returns:
-        Outputs `[batch, seq_len, d_value]` in float32 (float64 if any input is), and the final state
-        `[batch, d_key, d_value]` in the same precision, or None.
+        Outputs `[batch, seq_len, d_value]`, and the final state `[batch, d_key, d_value]` in float32 (float64 if any input
+        is), or None.
 
     Raises:
         ValueError: shapes that do not fit together.
     """
     _check_shapes(q, k, v, g, initial_state, seq_idx)
     arguments = {"scale": scale, "initial_state": initial_state, "seq_idx": seq_idx}
+    if use_kernels(q, k, v, g, initial_state):
+        from .gated_linear_attention_triton import gated_linear_attention_triton, supported
+
+        if supported(q, v):
+            arguments |= {"scale": _scale(q, scale), "output_dtype": output_dtype or torch.float32}
+            return gated_linear_attention_triton(q, k, v, g, output_final_state=output_final_state, **arguments)
     if isinstance(q.shape[1], int) and q.shape[1] == 1:
-        return gated_linear_attention_reference(q, k, v, g, output_final_state=output_final_state, **arguments)
-    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+        output, state = gated_linear_attention_reference(q, k, v, g, output_final_state=True, **arguments)
+    elif torch.compiler.is_compiling() and not torch.compiler.is_exporting():
         output, state = _compiled(q, k, v, g, _scale(q, scale), initial_state, seq_idx)
-        return output, state if output_final_state else None
-    backend = _BACKENDS.get(q.device.type)
-    if backend is not None:
-        result = backend(q, k, v, g, output_final_state=output_final_state, **arguments)
-        if result is not NotImplemented:
-            return result
-    return gated_linear_attention_chunk(q, k, v, g, output_final_state=output_final_state, **arguments)
+    else:
+        output, state = gated_linear_attention_chunk(q, k, v, g, output_final_state=True, **arguments)
+    return output if output_dtype is None else output.to(output_dtype), state if output_final_state else None
 
 
 @_without_autocast

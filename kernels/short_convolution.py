@@ -1,8 +1,52 @@
-"""The short causal depthwise convolution in front of the recurrence (d_conv taps, each channel by itself)."""
+r"""The short causal depthwise convolution in front of the recurrence (d_conv taps, each channel by itself).
+
+    s_t = silu(bias + Σ_k weight_k x_{t − d_conv + 1 + k})        u_t = sigmoid(c_t) ⊙ x_t
+
+(arXiv 2410.06577, §3.1: "ShortConv", and the channel gate, which reads the same x.) `CausalConv1d` is the PyTorch version of the
+convolution, `short_convolution_triton` holds the kernels that compute all of it in one pass.
+"""
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+
+def short_convolution_reference(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    history: torch.Tensor | None = None,
+    seq_idx: torch.Tensor | None = None,
+    channel_gate: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The formula, one step and one tap after another.
+
+    Args:
+        x: `[batch, seq_len, channels]`.
+        weight, bias: `[channels, 1, taps]` and `[channels]`, as in `nn.Conv1d`.
+        history: the inputs before the first step, at least `taps − 1` of them, `[batch, steps, channels]`; zeros if None.
+        seq_idx: number of the sequence of each step, `[batch, seq_len]`; a tap does not reach into another sequence, and the
+            history belongs to a row's first one.
+        channel_gate: c, of the shape of `x`.
+
+    Returns:
+        s and u, each of the shape of `x`; None for u if there is no channel gate.
+    """
+    taps, rows = weight.shape[2], []
+    before = x.new_zeros(x.shape[0], taps, x.shape[2]) if history is None else history.to(x.dtype)
+    steps = torch.cat([before, x], 1)
+    numbers = None if seq_idx is None else F.pad(seq_idx, (before.shape[1], 0), value=-1)
+    for t in range(x.shape[1]):
+        now, total = t + before.shape[1], bias.to(x.dtype).expand(x.shape[0], -1)
+        for lag in range(taps):
+            term = weight[:, 0, taps - 1 - lag].to(x.dtype) * steps[:, now - lag]
+            if numbers is not None:
+                of_row = torch.where(numbers[:, now - lag] < 0, seq_idx[:, 0], numbers[:, now - lag])
+                term = term * (of_row == seq_idx[:, t])[:, None]
+            total = total + term
+        rows.append(total * torch.sigmoid(total))
+    gated = None if channel_gate is None else torch.sigmoid(channel_gate) * x
+    return torch.stack(rows, 1), gated
 
 
 class CausalConv1d(nn.Conv1d):

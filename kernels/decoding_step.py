@@ -1,0 +1,42 @@
+r"""A few decoding steps of Rodimus between its projections: gates, state update and output in one.
+
+    u = sigmoid(c) ⊙ x,   (r, k̂, log decay) = tempered_selection(…),   S ← diag(exp(log decay)) S + k̂ uᵀ,   o = Sᵀ r · M^−½
+
+The state `[batch, mem_size, d_inner]` is read once, written once, and stays where it is.
+"""
+
+import torch
+
+from .gated_linear_attention import gated_linear_attention_step
+from .kernel_dispatch import use_kernels
+from .tempered_selection import tempered_selection
+
+
+def decoding_step(
+    query_key: torch.Tensor,
+    gates: torch.Tensor,
+    channel_gate: torch.Tensor,
+    x: torch.Tensor,
+    state: torch.Tensor,
+    eps: float,
+) -> torch.Tensor:
+    """Outputs of a few further steps; **`state` is updated in place**.
+
+    Args:
+        query_key, gates: as in `tempered_selection`, `[batch, steps, 2 · mem_size]`.
+        channel_gate, x: c and x, `[batch, steps, d_inner]`.
+        state: `[batch, mem_size, d_inner]`, float32 or float64.
+        eps: the least norm that a key is divided by.
+
+    Returns:
+        `[batch, steps, d_inner]`, in the precision of the state.
+    """
+    if use_kernels(query_key, gates, channel_gate, x, state) and state.is_contiguous():
+        from .decoding_step_triton import decoding_step_triton, supported
+
+        if supported(query_key, state):
+            return decoding_step_triton(query_key, gates, channel_gate, x, state, eps)
+    query, key, log_decay = tempered_selection(query_key, gates, eps)
+    value = torch.sigmoid(channel_gate.to(state.dtype)) * x
+    steps = zip(*(tensor.unbind(1) for tensor in (query, key, value, log_decay)), strict=True)
+    return torch.stack([gated_linear_attention_step(*step, state) for step in steps], 1)

@@ -1,0 +1,567 @@
+r"""Triton kernels of gated linear attention; the formula is `gated_linear_attention_reference`.
+
+One head, few key channels (M), very many value channels (V): what counts is how often a `[seq_len, I]` tensor passes
+through memory. So all that does not involve values is computed once per chunk (`_intra_chunk`) and
+then shared by all blocks of value channels:
+
+    scores[i, j] = scale · Σ_m q_i k_j exp(Σ_{j<l≤i} g_l)   q_in_i = scale · q_i exp(Σ_{l≤i} g_l)
+    k_out_j = k_j exp(Σ_{l>j} g_l)                           decay = exp(Σ_l g_l)
+
+Forward (`_outputs`): one program for a block of value channels walks along the chunks with its part of the state in
+registers, reads `v` once and writes `o` once. If rows and blocks are too few to fill the device, the sequence is cut into
+segments, whose first states come from a pass over `v` alone (`_states`).
+
+Backward: the gradient of the state comes from a pass over `d_o` from the end (`_states` again), then one program per
+chunk (`_chunk_gradients`) sums over all value channels what `_intra_chunk` returned, and writes `d_v`. One state in
+`KEPT_EVERY` steps is all that is kept; those in between are computed again. `_intra_chunk_backward` ends at q, k and g.
+
+No exponent is ever positive: each is a sum of log decays between a step and a border (start of a sub-chunk of `SUB` steps,
+start or end of a chunk), computed as a sum and not as a difference of sums. Within a sub-chunk decays are multiplied step by
+step, which is exact for any mixture of them. State and sums are float32; see `_state_dtype` for the products with states.
+"""
+
+import itertools
+
+import torch
+
+from .kernel_dispatch import dot_precision, on_device_of, operator_name, processors
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError as error:
+    raise ImportError("the kernels in this file need Triton (pip install triton)") from error
+
+SUB = 16
+# Steps between two states that are kept for backward.
+KEPT_EVERY = 256
+MIN_SEGMENT = 8  # chunks
+KEY_SIZES = (16, 32, 64, 128)
+
+
+# In Triton's interpreter a product of bfloat16 numbers would multiply their bits.
+_INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
+
+
+@triton.jit
+def _product(a, b, addend, PRECISION: tl.constexpr):
+    """a @ b + addend in float32 (`addend` may be None); PRECISION is that of float32 operands."""
+    if _INTERPRETED:
+        a, b = a.to(tl.float32), b.to(tl.float32)
+    return tl.dot(a, b, addend, input_precision=PRECISION)
+
+
+@triton.jit
+def _intra_chunk(
+    q, k, g, seq_idx, scores, q_in, k_out, decay,
+    scale, T, NC,
+    M: tl.constexpr, C: tl.constexpr, SUB: tl.constexpr, HAS_SEQ: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    n, b = tl.program_id(0), tl.program_id(1).to(tl.int64)
+    rows, sub, chans = tl.arange(0, C), tl.arange(0, SUB), tl.arange(0, M)
+    t = n * C + rows
+    q, k, g = q + b * T * M, k + b * T * M, g + b * T * M
+    chunk = b * NC + n
+    scores, q_in, k_out = scores + chunk * C * C, q_in + chunk * C * M, k_out + chunk * C * M
+    at = t[:, None] * M + chans[None, :]
+    g_all = tl.load(g + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
+    # Row j holds the log decay of step j + 1: sums over these exclude the step itself.
+    g_next = tl.load(g + at + M, mask=((t + 1 < T) & (rows + 1 < C))[:, None], other=0.0).to(tl.float32)
+    k_all = tl.load(k + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
+    if HAS_SEQ:
+        seq_idx += b * T
+        seq = tl.load(seq_idx + tl.minimum(t, T - 1))
+        seq_before = tl.load(seq_idx + tl.maximum(n * C - 1, 0))
+        seq_end = tl.load(seq_idx + tl.minimum(n * C + C, T) - 1)
+    total = tl.exp(tl.sum(g_all, 0))
+    if HAS_SEQ:
+        total = tl.where(seq_end == seq_before, total, 0.0)
+    tl.store(decay + chunk * M + chans, total)
+
+    for s in range(0, C, SUB):
+        i = s + sub
+        own = (n * C + i < T)[:, None]
+        at_own = (n * C + i)[:, None] * M + chans[None, :]
+        q_own = tl.load(q + at_own, mask=own, other=0.0).to(tl.float32) * scale
+        k_own = tl.load(k + at_own, mask=own, other=0.0).to(tl.float32)
+        g_own = tl.load(g + at_own, mask=own, other=0.0).to(tl.float32)
+        own_next = ((n * C + i + 1 < T) & (sub + 1 < SUB))[:, None]
+        g_own_next = tl.load(g + at_own + M, mask=own_next, other=0.0).to(tl.float32)
+        before = tl.sum(tl.where((rows < s)[:, None], g_all, 0.0), 0)
+        after = tl.sum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
+        within = tl.cumsum(g_own, 0)
+        q_decayed = q_own * tl.exp(within + before[None, :])
+        k_decayed = k_own * tl.exp(tl.cumsum(g_own_next, 0, reverse=True) + after[None, :])
+        if HAS_SEQ:
+            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1))
+            q_decayed = tl.where((seq_own == seq_before)[:, None], q_decayed, 0.0)
+            k_decayed = tl.where((seq_own == seq_end)[:, None], k_decayed, 0.0)
+        at_chunk = i[:, None] * M + chans[None, :]
+        tl.store(q_in + at_chunk, q_decayed.to(q_in.dtype.element_ty))
+        tl.store(k_out + at_chunk, k_decayed.to(k_out.dtype.element_ty))
+        # Keys of earlier sub-chunks meet the queries at the border between them.
+        to_border = tl.cumsum(tl.where((rows + 1 < s)[:, None], g_next, 0.0), 0, reverse=True)
+        keys = tl.where((rows < s)[:, None], k_all * tl.exp(to_border), 0.0)
+        block = _product(q_own * tl.exp(within), tl.trans(keys), None, PRECISION)
+        if HAS_SEQ:
+            block = tl.where(seq_own[:, None] == seq[None, :], block, 0.0)
+        outside = (rows < s) | (rows >= s + SUB)
+        tl.store(
+            scores + i[:, None] * C + rows[None, :],
+            block.to(scores.dtype.element_ty),
+            mask=outside[None, :] & (sub >= 0)[:, None],
+        )
+        # Within the sub-chunk: `between[j]` is the decay from step j to step r, kept by multiplying.
+        between = tl.zeros([SUB, M], tl.float32)
+        for r in range(SUB):
+            step = n * C + s + r
+            q_r = tl.load(q + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32) * scale
+            g_r = tl.load(g + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32)
+            between = tl.where((sub == r)[:, None], 1.0, between * tl.exp(g_r)[None, :])
+            row = tl.sum(between * k_own * q_r[None, :], 1)
+            if HAS_SEQ:
+                seq_r = tl.load(seq_idx + tl.minimum(step, T - 1))
+                row = tl.where(seq_own == seq_r, row, 0.0)
+            tl.store(scores + (s + r) * C + s + sub, row.to(scores.dtype.element_ty))
+
+
+@triton.jit
+def _outputs(
+    scores, q_in, k_out, decay, v, initial, o, states, final,
+    T, V, NC, per_segment, v_batch, v_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, KEEP_STATES: tl.constexpr,
+    STORE_FINAL: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
+):  # fmt: skip
+    segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
+    cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
+    in_cols = cols < V
+    at_state = chans[:, None] * V + cols[None, :]
+    v += b * v_batch
+    o += b * T * V
+    if HAS_INITIAL:
+        first_state = initial + (b * tl.num_programs(1) + segment) * M * V
+        state = tl.load(first_state + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+    else:
+        state = tl.zeros([M, BV], tl.float32)
+    begin = segment * per_segment
+    end = tl.minimum(begin + per_segment, NC)
+    for n in range(begin, end):
+        if KEEP_STATES:
+            if n % GROUP == 0:
+                kept = states + (b * tl.cdiv(NC, GROUP) + n // GROUP) * M * V
+                tl.store(kept + at_state, state.to(states.dtype.element_ty), mask=in_cols[None, :])
+        chunk = b * NC + n
+        t = (n * C + rows).to(tl.int64)
+        inside = (t < T)[:, None] & in_cols[None, :]
+        values = tl.load(v + t[:, None] * v_step + cols[None, :], mask=inside, other=0.0)
+        weights = tl.load(scores + chunk * C * C + rows[:, None] * C + rows[None, :])
+        queries = tl.load(q_in + chunk * C * M + rows[:, None] * M + chans[None, :])
+        keys = tl.load(k_out + chunk * C * M + rows[None, :] * M + chans[:, None])
+        fade = tl.load(decay + chunk * M + chans)
+        out = _product(queries.to(STATE), state.to(STATE), None, PRECISION)
+        out = _product(weights, values, out, PRECISION)
+        tl.store(o + t[:, None] * V + cols[None, :], out.to(o.dtype.element_ty), mask=inside)
+        state = _product(keys, values, state * fade[:, None], PRECISION)
+    if STORE_FINAL:
+        if end == NC:
+            tl.store(final + b * M * V + at_state, state.to(final.dtype.element_ty), mask=in_cols[None, :])
+
+
+@triton.jit
+def _states(
+    keys, decay, x, initial, states, final,
+    T, V, NC, per_segment, first_segment, x_batch, x_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, KEEP_STATES: tl.constexpr,
+    REVERSE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
+):  # fmt: skip
+    """state ← decay ∘ state + keysᵀ x, chunk after chunk; REVERSE: from the last one. Kept: the state before the update."""
+    segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
+    cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
+    in_cols = cols < V
+    at_state = chans[:, None] * V + cols[None, :]
+    at_segment = (b * tl.num_programs(1) + segment) * M * V
+    x += b * x_batch
+    if HAS_INITIAL:
+        state = tl.load(initial + at_segment + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+    else:
+        state = tl.zeros([M, BV], tl.float32)
+    begin = (first_segment + segment) * per_segment
+    end = tl.minimum(begin + per_segment, NC)
+    for step in range(begin, end):
+        n = step
+        if REVERSE:
+            n = begin + end - 1 - step
+        if KEEP_STATES:
+            keep = n % GROUP == GROUP - 1 or n == NC - 1
+            if keep:
+                kept = states + (b * tl.cdiv(NC, GROUP) + n // GROUP) * M * V
+                tl.store(kept + at_state, state.to(states.dtype.element_ty), mask=in_cols[None, :])
+        chunk = b * NC + n
+        t = (n * C + rows).to(tl.int64)
+        inside = (t < T)[:, None] & in_cols[None, :]
+        values = tl.load(x + t[:, None] * x_step + cols[None, :], mask=inside, other=0.0)
+        key = tl.load(keys + chunk * C * M + rows[None, :] * M + chans[:, None])
+        fade = tl.load(decay + chunk * M + chans)
+        state = _product(key, values.to(key.dtype), state * fade[:, None], PRECISION)
+    tl.store(final + at_segment + at_state, state, mask=in_cols[None, :])
+
+
+@triton.jit
+def _chunk_gradients(
+    scores, q_in, k_out, decay, v, d_o, states, d_states, d_v, d_scores, d_q_in, d_k_out, d_decay,
+    T, V, NC, per_split, v_batch, v_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr,
+    BV: tl.constexpr,
+):  # fmt: skip
+    n, split, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
+    rows, chans, block_cols = tl.arange(0, C), tl.arange(0, M), tl.arange(0, BV)
+    group = n // GROUP
+    group_begin = group * GROUP
+    group_end = tl.minimum(group_begin + GROUP, NC)
+    chunk = b * NC + n
+    v += b * v_batch
+    d_o += b * T * V
+    d_v += b * T * V
+    at_group = (b * tl.cdiv(NC, GROUP) + group) * M * V
+    by_step, by_channel = rows[:, None] * M + chans[None, :], rows[None, :] * M + chans[:, None]
+    weights = tl.load(scores + chunk * C * C + rows[None, :] * C + rows[:, None])  # transposed
+    keys = tl.load(k_out + chunk * C * M + by_step)
+    sum_scores, sum_q = tl.zeros([C, C], tl.float32), tl.zeros([C, M], tl.float32)
+    sum_k, sum_decay = tl.zeros([C, M], tl.float32), tl.zeros([M], tl.float32)
+    for first_col in range(split * per_split, tl.minimum((split + 1) * per_split, V), BV):
+        cols = first_col + block_cols
+        in_cols = cols < V
+        at_state = at_group + chans[:, None] * V + cols[None, :]
+        state = tl.load(states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+        for e in range(group_begin, n):
+            t_e = (e * C + rows).to(tl.int64)
+            values_e = tl.load(v + t_e[:, None] * v_step + cols[None, :], mask=in_cols[None, :], other=0.0)
+            key_e = tl.load(k_out + (b * NC + e) * C * M + by_channel)
+            fade_e = tl.load(decay + (b * NC + e) * M + chans)
+            state = _product(key_e, values_e, state * fade_e[:, None], PRECISION)
+        d_state = tl.load(d_states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+        for back in range(n + 1, group_end):
+            e = group_end + n - back
+            t_e = (e * C + rows).to(tl.int64)
+            inside_e = (t_e < T)[:, None] & in_cols[None, :]
+            d_out_e = tl.load(d_o + t_e[:, None] * V + cols[None, :], mask=inside_e, other=0.0)
+            query_e = tl.load(q_in + (b * NC + e) * C * M + by_channel)
+            fade_e = tl.load(decay + (b * NC + e) * M + chans)
+            d_state = _product(query_e, d_out_e.to(query_e.dtype), d_state * fade_e[:, None], PRECISION)
+        t = (n * C + rows).to(tl.int64)
+        inside = (t < T)[:, None] & in_cols[None, :]
+        values = tl.load(v + t[:, None] * v_step + cols[None, :], mask=inside, other=0.0)
+        d_out = tl.load(d_o + t[:, None] * V + cols[None, :], mask=inside, other=0.0).to(values.dtype)
+        sum_decay += tl.sum(state * d_state, 1)
+        d_state = d_state.to(STATE)
+        sum_scores = _product(d_out, tl.trans(values), sum_scores, PRECISION)
+        sum_q = _product(d_out.to(STATE), tl.trans(state.to(STATE)), sum_q, PRECISION)
+        sum_k = _product(values.to(STATE), tl.trans(d_state), sum_k, PRECISION)
+        d_values = _product(keys.to(STATE), d_state, None, PRECISION)
+        d_values = _product(weights, d_out, d_values, PRECISION)
+        tl.store(d_v + t[:, None] * V + cols[None, :], d_values.to(d_v.dtype.element_ty), mask=inside)
+    part = split * tl.num_programs(2) * NC + chunk
+    tl.store(d_scores + part * C * C + rows[:, None] * C + rows[None, :], sum_scores)
+    tl.store(d_q_in + part * C * M + by_step, sum_q)
+    tl.store(d_k_out + part * C * M + by_step, sum_k)
+    tl.store(d_decay + part * M + chans, sum_decay)
+
+
+@triton.jit
+def _intra_chunk_backward(
+    q, k, g, seq_idx, d_scores, d_q_in, d_k_out, d_decay, d_q, d_k, d_g,
+    scale, T, NC,
+    M: tl.constexpr, C: tl.constexpr, SUB: tl.constexpr, HAS_SEQ: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """The log decay at step l acts on every pair j < l ≤ i. With e_i = q_i d_q_i (what comes in at i) and f_j = k_j d_k_j
+    (what goes out at j), restricted to the chunk, d_g_l = Σ_{i≥l} e_i − f_i for pairs inside, Σ_{i≥l} e_i for what comes
+    from before the chunk, Σ_{j<l} f_j for what leaves it, and a constant for what passes through."""
+    n, b = tl.program_id(0), tl.program_id(1).to(tl.int64)
+    rows, sub, chans = tl.arange(0, C), tl.arange(0, SUB), tl.arange(0, M)
+    t = n * C + rows
+    row_offset = b * T * M
+    q, k, g = q + row_offset, k + row_offset, g + row_offset
+    d_q, d_k, d_g = d_q + row_offset, d_k + row_offset, d_g + row_offset
+    chunk = b * NC + n
+    d_scores, d_q_in, d_k_out = d_scores + chunk * C * C, d_q_in + chunk * C * M, d_k_out + chunk * C * M
+    at = t[:, None] * M + chans[None, :]
+    q_all = tl.load(q + at, mask=(t < T)[:, None], other=0.0).to(tl.float32) * scale
+    k_all = tl.load(k + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
+    g_all = tl.load(g + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
+    g_next = tl.load(g + at + M, mask=((t + 1 < T) & (rows + 1 < C))[:, None], other=0.0).to(tl.float32)
+    passing = tl.load(d_decay + chunk * M + chans) * tl.exp(tl.sum(g_all, 0))
+    leaving = tl.load(d_k_out + rows[:, None] * M + chans[None, :])
+    leaving *= k_all * tl.exp(tl.cumsum(g_next, 0, reverse=True))
+    if HAS_SEQ:
+        seq_idx += b * T
+        seq = tl.load(seq_idx + tl.minimum(t, T - 1))
+        seq_before = tl.load(seq_idx + tl.maximum(n * C - 1, 0))
+        seq_end = tl.load(seq_idx + tl.minimum(n * C + C, T) - 1)
+        passing = tl.where(seq_end == seq_before, passing, 0.0)
+        leaving = tl.where((seq == seq_end)[:, None], leaving, 0.0)
+    later = tl.zeros([M], tl.float32)  # Σ e − f over the sub-chunks after this one
+    for back in range(0, C, SUB):
+        s = C - SUB - back
+        i = s + sub
+        own = (n * C + i < T)[:, None]
+        at_own = (n * C + i)[:, None] * M + chans[None, :]
+        at_chunk = i[:, None] * M + chans[None, :]
+        q_own = tl.load(q + at_own, mask=own, other=0.0).to(tl.float32) * scale
+        k_own = tl.load(k + at_own, mask=own, other=0.0).to(tl.float32)
+        g_own = tl.load(g + at_own, mask=own, other=0.0).to(tl.float32)
+        own_next = ((n * C + i + 1 < T) & (sub + 1 < SUB))[:, None]
+        g_own_next = tl.load(g + at_own + M, mask=own_next, other=0.0).to(tl.float32)
+        before = tl.sum(tl.where((rows < s)[:, None], g_all, 0.0), 0)
+        after = tl.sum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
+        from_start = tl.exp(tl.cumsum(g_own, 0))
+        log_to_end = tl.cumsum(g_own_next, 0, reverse=True)
+        # What comes from before the chunk, and what leaves it.
+        grad_q = tl.load(d_q_in + at_chunk) * from_start * tl.exp(before)[None, :]
+        grad_k = tl.load(d_k_out + at_chunk) * tl.exp(log_to_end + after[None, :])
+        if HAS_SEQ:
+            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1))
+            grad_q = tl.where((seq_own == seq_before)[:, None], grad_q, 0.0)
+            grad_k = tl.where((seq_own == seq_end)[:, None], grad_k, 0.0)
+        coming = q_own * grad_q
+        left_own = k_own * grad_k
+        # Pairs with other sub-chunks, which meet at the border of this one.
+        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :])
+        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None])  # transposed
+        if HAS_SEQ:
+            same = seq_own[:, None] == seq[None, :]
+            d_rows, d_cols = tl.where(same, d_rows, 0.0), tl.where(same, d_cols, 0.0)
+        to_border = tl.cumsum(tl.where((rows + 1 < s)[:, None], g_next, 0.0), 0, reverse=True)
+        keys = tl.where((rows < s)[:, None], k_all * tl.exp(to_border), 0.0)
+        from_border = tl.cumsum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
+        queries = tl.where((rows >= s + SUB)[:, None], q_all * tl.exp(from_border), 0.0)
+        pair_q = _product(d_rows, keys, None, PRECISION) * from_start
+        pair_k = _product(d_cols, queries, None, PRECISION) * tl.exp(log_to_end)
+        # Pairs within.
+        between = tl.zeros([SUB, M], tl.float32)
+        for r in range(SUB):
+            step = n * C + s + r
+            q_r = tl.load(q + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32) * scale
+            g_r = tl.load(g + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32)
+            between = tl.where((sub == r)[:, None], 1.0, between * tl.exp(g_r)[None, :])
+            d_row = tl.load(d_scores + (s + r) * C + s + sub)
+            if HAS_SEQ:
+                seq_r = tl.load(seq_idx + tl.minimum(step, T - 1))
+                d_row = tl.where(seq_own == seq_r, d_row, 0.0)
+            weighted = d_row[:, None] * between
+            pair_q += tl.where((sub == r)[:, None], tl.sum(weighted * k_own, 0)[None, :], 0.0)
+            pair_k += weighted * q_r[None, :]
+        coming += q_own * pair_q - k_own * pair_k
+        grad_g = tl.cumsum(coming, 0, reverse=True) + later[None, :] + passing[None, :]
+        left_before = tl.sum(tl.where((rows < s)[:, None], leaving, 0.0), 0)
+        grad_g += tl.cumsum(left_own, 0) - left_own + left_before[None, :]
+        later += tl.sum(coming, 0)
+        tl.store(d_q + at_own, ((grad_q + pair_q) * scale).to(d_q.dtype.element_ty), mask=own)
+        tl.store(d_k + at_own, (grad_k + pair_k).to(d_k.dtype.element_ty), mask=own)
+        tl.store(d_g + at_own, grad_g.to(d_g.dtype.element_ty), mask=own)
+
+
+def _configs(*options: tuple[int, int, int]) -> list[triton.Config]:
+    """Block of value channels, warps, pipeline stages. The interpreter can only take one."""
+    configs = [triton.Config({"BV": bv}, num_warps=warps, num_stages=stages) for bv, warps, stages in options]
+    return configs[:1] if triton.knobs.runtime.interpret else configs
+
+
+def _fitting(configs, named_args, **kwargs):
+    """Configurations whose state fits into registers."""
+    return [config for config in configs if config.kwargs["BV"] * kwargs["M"] <= 64 * 128] or configs[:1]
+
+
+WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (128, 4, 2))
+GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2))
+_prune = {"early_config_prune": _fitting}
+_tuned_outputs = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_outputs)
+_tuned_states = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_states)
+_tuned_gradients = triton.autotune(GRADIENT_CONFIGS, key=["M", "V"], prune_configs_by=_prune)(_chunk_gradients)
+
+
+def supported(q: torch.Tensor, v: torch.Tensor) -> bool:
+    """Whether the kernels take these sizes."""
+    return q.shape[2] in KEY_SIZES and v.shape[2] % 8 == 0 and q.shape[1] > 0 and q.shape[0] > 0
+
+
+def chunk_size(v: torch.Tensor, d_key: int) -> int:
+    """Steps per chunk: what fits into registers."""
+    return 32 if v.dtype == torch.float32 or d_key > 64 else 64
+
+
+def _state_dtype(v: torch.Tensor) -> tuple[torch.dtype, tl.dtype]:
+    """Operands of products with a state, which may leave the range of float16; and what kept states are stored in."""
+    return (torch.bfloat16, tl.bfloat16) if v.dtype == torch.bfloat16 else (torch.float32, tl.float32)
+
+
+def _run_intra_chunk(q, k, g, seq_idx, steps, dtype, scale, precision):
+    batch, seq_len, d_key = q.shape
+    chunks = triton.cdiv(seq_len, steps)
+    scores = q.new_empty(batch, chunks, steps, steps, dtype=dtype)
+    q_in, k_out = (q.new_empty(batch, chunks, steps, d_key, dtype=dtype) for _ in range(2))
+    decay = q.new_empty(batch, chunks, d_key, dtype=torch.float32)
+    _intra_chunk[(chunks, batch)](
+        q, k, g, seq_idx, scores, q_in, k_out, decay, scale, seq_len, chunks,
+        M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision, num_warps=4,
+    )  # fmt: skip
+    return scores, q_in, k_out, decay
+
+
+def _cut(batch: int, chunks: int, d_value: int, device: torch.device) -> tuple[int, int]:
+    """Number of segments, and of chunks in each, so that all multiprocessors work even for few rows."""
+    programs = batch * triton.cdiv(d_value, 64)
+    segments = max(min(processors(device) // programs, chunks // MIN_SEGMENT), 1)
+    length = triton.cdiv(chunks, segments)
+    return triton.cdiv(chunks, length), length
+
+
+def _segment_states(keys, decay, x, boundary, segments, length, precision, reverse=False):
+    """State at the entrance of each segment `[batch, segments, d_key, d_value]`; `boundary`: that of the first, or None."""
+    batch, chunks, steps, d_key = keys.shape
+    seq_len, d_value = x.shape[1:]
+    entrance = x.new_zeros(batch, segments, d_key, d_value, dtype=torch.float32)
+    order = range(segments - 1, -1, -1) if reverse else range(segments)
+    if boundary is not None:
+        entrance[:, order[0]] = boundary
+    if segments == 1:
+        return entrance
+    local = x.new_empty(batch, segments - 1, d_key, d_value, dtype=torch.float32)
+    _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments - 1, batch)](
+        keys, decay, x, None, None, local, seq_len, d_value, chunks, length, int(reverse), x.stride(0), x.stride(1),
+        M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=False, KEEP_STATES=False, REVERSE=reverse, PRECISION=precision,
+    )  # fmt: skip
+    fade = torch.nn.functional.pad(decay, (0, 0, 0, segments * length - chunks), value=1.0)
+    fade = fade.unflatten(1, (segments, length)).prod(2)
+    for here, there in itertools.pairwise(order):
+        entrance[:, there] = fade[:, here, :, None] * entrance[:, here] + local[:, here - int(reverse)]
+    return entrance
+
+
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
+def _forward_op(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, initial_state: torch.Tensor | None,
+    seq_idx: torch.Tensor | None, scale: float, output_final_state: bool, keep_states: bool, output_dtype: torch.dtype,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Outputs, final state and states kept for backward; empty tensors for what is not wanted."""
+    batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
+    v = v if v.stride(2) == 1 else v.contiguous()
+    _, state = _state_dtype(v)
+    precision, steps = dot_precision(v), chunk_size(v, d_key)
+    output, final, states = _empty_results(q, v, output_final_state, keep_states, output_dtype)
+    with on_device_of(v):
+        intra = _run_intra_chunk(
+            q.contiguous(), k.contiguous(), g.contiguous(), seq_idx, steps, v.dtype, scale, precision
+        )
+        chunks = intra[0].shape[1]
+        segments, length = _cut(batch, chunks, d_value, v.device)
+        initial = None if initial_state is None else initial_state.float()[:, None].contiguous()
+        if segments > 1:
+            initial = _segment_states(intra[2], intra[3], v, initial_state, segments, length, precision)
+        _tuned_outputs[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
+            *intra, v, initial, output, states, final, seq_len, d_value, chunks, length, v.stride(0), v.stride(1),
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=initial is not None, KEEP_STATES=keep_states,
+            STORE_FINAL=output_final_state, STATE=state, PRECISION=precision,
+        )  # fmt: skip
+    return output, final, states
+
+
+@_forward_op.register_fake
+def _(q, k, v, g, initial_state, seq_idx, scale, output_final_state, keep_states, output_dtype):
+    return _empty_results(q, v, output_final_state, keep_states, output_dtype)
+
+
+def _empty_results(q, v, output_final_state, keep_states, output_dtype):
+    batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
+    groups = (seq_len + KEPT_EVERY - 1) // KEPT_EVERY
+    final = (batch, d_key, d_value) if output_final_state else (0,)
+    states = (batch, groups, d_key, d_value) if keep_states else (0,)
+    return (
+        v.new_empty((batch, seq_len, d_value), dtype=output_dtype),
+        v.new_empty(final, dtype=torch.float32),
+        v.new_empty(states, dtype=_state_dtype(v)[0]),
+    )
+
+
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward"), mutates_args=())
+def _backward_op(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, seq_idx: torch.Tensor | None,
+    states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None, scale: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Gradients of q, k, v, g and of the initial state."""
+    batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
+    q, k, g, d_output = (x.contiguous() for x in (q, k, g, d_output))
+    v = v if v.stride(2) == 1 else v.contiguous()
+    precision, steps = dot_precision(v), chunk_size(v, d_key)
+    d_v = v.new_empty(v.shape)
+    d_q, d_k, d_g = (torch.empty_like(x) for x in (q, k, g))
+    with on_device_of(v):
+        scores, q_in, k_out, decay = _run_intra_chunk(q, k, g, seq_idx, steps, v.dtype, scale, precision)
+        chunks = scores.shape[1]
+        segments, length = _cut(batch, chunks, d_value, v.device)
+        entrance = _segment_states(q_in, decay, d_output, d_final, segments, length, precision, reverse=True)
+        d_states, d_first = torch.empty_like(states), torch.empty_like(entrance)
+        _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
+            q_in, decay, d_output, entrance, d_states, d_first, seq_len, d_value, chunks, length, 0, *d_output.stride()[:2],
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=True, KEEP_STATES=True, REVERSE=True, PRECISION=precision,
+        )  # fmt: skip
+        blocks = triton.cdiv(d_value, 64)
+        splits = max(min(2 * processors(v.device) // (chunks * batch), blocks), 1)
+        parts = [
+            q.new_empty((splits, batch, chunks, *shape), dtype=torch.float32)
+            for shape in ((steps, steps), (steps, d_key), (steps, d_key), (d_key,))
+        ]
+        _tuned_gradients[(chunks, splits, batch)](
+            scores, q_in, k_out, decay, v, d_output, states, d_states, d_v, *parts,
+            seq_len, d_value, chunks, triton.cdiv(blocks, splits) * 64, v.stride(0), v.stride(1),
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, STATE=_state_dtype(v)[1], PRECISION=precision,
+        )  # fmt: skip
+        parts = [part[0] if splits == 1 else part.sum(0) for part in parts]
+        _intra_chunk_backward[(chunks, batch)](
+            q, k, g, seq_idx, *parts, d_q, d_k, d_g, scale, seq_len, chunks,
+            M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision, num_warps=8,
+        )  # fmt: skip
+    return d_q, d_k, d_v, d_g, d_first[:, 0].clone()
+
+
+@_backward_op.register_fake
+def _(q, k, v, g, seq_idx, states, d_output, d_final, scale):
+    d_initial = v.new_empty((v.shape[0], q.shape[2], v.shape[2]), dtype=torch.float32)
+    return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), g.new_empty(g.shape), d_initial
+
+
+def _keep_for_backward(ctx, inputs, output):
+    q, k, v, g, initial_state, seq_idx, ctx.scale, ctx.output_final_state = inputs[:8]
+    ctx.initial_dtype = None if initial_state is None else initial_state.dtype
+    ctx.save_for_backward(q, k, v, g, seq_idx, output[2])
+    ctx.set_materialize_grads(False)
+
+
+def _gradients(ctx, d_output, d_final, _):
+    q, k, v, g, seq_idx, states = ctx.saved_tensors
+    if d_output is None:
+        d_output = v.new_zeros(v.shape)
+    d_final = d_final if ctx.output_final_state else None
+    *gradients, d_initial = _backward_op(q, k, v, g, seq_idx, states, d_output, d_final, ctx.scale)
+    d_initial = None if ctx.initial_dtype is None else d_initial.to(ctx.initial_dtype)
+    return *gradients, d_initial, None, None, None, None, None
+
+
+_forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
+
+
+def gated_linear_attention_triton(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    g: torch.Tensor,
+    *,
+    scale: float,
+    initial_state: torch.Tensor | None = None,
+    output_final_state: bool = False,
+    seq_idx: torch.Tensor | None = None,
+    output_dtype: torch.dtype = torch.float32,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Arguments and results as in `gated_linear_attention`, for sizes that are `supported`."""
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in (q, k, v, g, initial_state))
+    output, final, _ = _forward_op(q, k, v, g, initial_state, seq_idx, scale, output_final_state, keep, output_dtype)
+    return output, final if output_final_state else None

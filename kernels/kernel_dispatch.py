@@ -1,0 +1,77 @@
+"""Which operators run by their Triton kernels: those on a GPU, where Triton is installed.
+
+Every operator has a PyTorch version that runs anywhere, so this only ever chooses the faster way. While a model is being
+exported the PyTorch versions run, since an exported program must not depend on Triton. `USE_HUB_KERNELS=NO`, the switch
+by which transformers is told to leave kernels alone, turns ours off as well. With Triton's own `TRITON_INTERPRET=1` the
+kernels also run on a CPU, slowly, in Triton's interpreter: that is how they are tested.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import os
+import zlib
+
+import torch
+
+DEVICES = ("cuda", "xpu")  # ROCm calls itself "cuda"
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+_INTERPRETER = os.environ.get("TRITON_INTERPRET") == "1"
+_ENABLED = (
+    os.environ.get("USE_HUB_KERNELS", "YES").upper() in ("1", "ON", "YES", "TRUE")
+    and importlib.util.find_spec("triton") is not None
+)
+
+
+def use_kernels(*tensors: torch.Tensor | None) -> bool:
+    """Whether an operator on these tensors (None where there is none) should run by its Triton kernel."""
+    if not _ENABLED or torch.compiler.is_exporting():
+        return False
+    given = [x for x in tensors if x is not None]
+    return _device_fits(given[0].device) and all(x.dtype in DTYPES for x in given)
+
+
+def _device_fits(device: torch.device) -> bool:
+    if device.type == "cpu":
+        return _INTERPRETER
+    return device.type in DEVICES and (device.type == "xpu" or _is_recent(device.index))
+
+
+@functools.cache
+def _is_recent(index: int | None) -> bool:
+    """Tensor cores for bfloat16 and TF32 came with compute capability 8.0; every ROCm device that Triton takes has a higher one."""
+    return torch.cuda.get_device_capability(index) >= (8, 0)
+
+
+def on_device_of(x: torch.Tensor) -> contextlib.AbstractContextManager:
+    """Kernels are launched on the current device: make it the one where `x` lies."""
+    return contextlib.nullcontext() if x.device.type == "cpu" else torch.accelerator.device_index(x.device.index)
+
+
+@functools.cache
+def processors(device: torch.device) -> int:
+    """Number of programs that a device runs at the same time, one a multiprocessor."""
+    if device.type == "cpu":
+        return 1
+    properties = torch.get_device_module(device).get_device_properties(device)
+    return getattr(properties, "multi_processor_count", None) or getattr(properties, "gpu_subslice_count", 64)
+
+
+def dot_precision(x: torch.Tensor) -> str:
+    """How products of float32 numbers are computed for inputs like `x`: to float32's digits for float32, else TF32.
+
+    ROCm's matrix units multiply float32 as it is.
+    """
+    if x.device.type == "cuda" and torch.version.hip:
+        return "ieee"
+    return "tf32x3" if x.dtype == torch.float32 else "tf32"
+
+
+def operator_name(module: str, name: str) -> str:
+    """The name under which `torch.library` knows an operator of a module: one namespace for each copy of our source.
+
+    Source that travels with weights may stand in a process several times, in several versions.
+    """
+    installed = module.startswith("codefuse_hf.")
+    return f"codefuse_hf{'' if installed else f'_{zlib.crc32(module.encode()):08x}'}::{name}"
