@@ -11,6 +11,8 @@ from .gated_linear_attention import gated_linear_attention_step
 from .kernel_dispatch import use_kernels
 from .tempered_selection import tempered_selection
 
+MAX_STEPS = 16  # from here on the chunks of the parallel form are cheaper
+
 
 def decoding_step(
     query_key: torch.Tensor,

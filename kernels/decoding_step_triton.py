@@ -11,7 +11,6 @@ try:
 except ImportError as error:
     raise ImportError("the kernels in this file need Triton (pip install triton)") from error
 
-MAX_STEPS = 16  # from here on the chunks of the parallel form are cheaper
 VALUES = 32  # value channels a program: 128 bytes of the state's rows
 
 
@@ -42,13 +41,12 @@ def _step(
 
 
 def supported(query_key: torch.Tensor, state: torch.Tensor) -> bool:
-    """Whether the kernel takes these sizes: a power of two of key channels, a state in float32, few steps."""
+    """Whether the kernel takes these sizes: a power of two of key channels and a state in float32."""
     mem_size, steps = state.shape[1], query_key.shape[1]
-    fits = mem_size in (16, 32, 64, 128) and 0 < steps <= MAX_STEPS
-    return fits and state.dtype == torch.float32
+    return mem_size in (16, 32, 64, 128) and steps > 0 and state.dtype == torch.float32
 
 
-@torch.library.custom_op(operator_name(__name__, "decoding_step"), mutates_args=("state",))
+@torch.library.custom_op(operator_name(__name__, "decoding_step_triton"), mutates_args=("state",))
 def _step_op(
     query_key: torch.Tensor, gates: torch.Tensor, channel_gate: torch.Tensor, x: torch.Tensor, state: torch.Tensor,
     eps: float,

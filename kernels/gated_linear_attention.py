@@ -25,7 +25,7 @@ from collections.abc import Callable
 import torch
 from torch.autograd.function import once_differentiable
 
-from .kernel_dispatch import use_kernels
+from .kernel_dispatch import operator_name, use_kernels
 
 # Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
 CHUNK_SIZE = 64
@@ -208,7 +208,7 @@ class _ChunkFunction(torch.autograd.Function):
         return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
 
 
-@torch.library.custom_op("codefuse_hf::gated_linear_attention", mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
 def _compiled(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -232,7 +232,7 @@ def _(q, k, v, g, scale, initial_state, seq_idx):
     return torch.empty_like(v, dtype=dtype).contiguous(), v.new_empty(q.shape[0], q.shape[2], v.shape[2], dtype=dtype)
 
 
-@torch.library.custom_op("codefuse_hf::gated_linear_attention_backward", mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward"), mutates_args=())
 def _compiled_backward(
     q: torch.Tensor,
     k: torch.Tensor,

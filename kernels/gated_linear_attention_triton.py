@@ -437,7 +437,7 @@ def _segment_states(keys, decay, x, boundary, segments, length, precision, rever
     return entrance
 
 
-@torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention_triton"), mutates_args=())
 def _forward_op(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, initial_state: torch.Tensor | None,
     seq_idx: torch.Tensor | None, scale: float, output_final_state: bool, keep_states: bool, output_dtype: torch.dtype,
@@ -482,7 +482,7 @@ def _empty_results(q, v, output_final_state, keep_states, output_dtype):
     )
 
 
-@torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward_triton"), mutates_args=())
 def _backward_op(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, seq_idx: torch.Tensor | None,
     states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None, scale: float,

@@ -42,8 +42,8 @@ def _backward(
     w_res = tl.load(residual_weight + chan, mask=inside, other=0.0).to(tl.float32)
     w = tl.load(weight + chan, mask=inside, other=0.0).to(tl.float32)
     sum_res, sum_w = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
-    for r in range(program, rows, tl.num_programs(0)):
-        row = r.to(tl.int64)
+    for step in range(tl.cdiv(rows - program, tl.num_programs(0))):
+        row = program.to(tl.int64) + step * tl.num_programs(0)
         o = tl.load(out + row * out_row + chan, mask=inside, other=0.0).to(tl.float32)
         s = tl.load(residual + row * residual_row + chan, mask=inside, other=0.0).to(tl.float32)
         g = tl.load(gate + row * gate_row + chan, mask=inside, other=0.0).to(tl.float32)
@@ -77,7 +77,7 @@ def options(channels: int) -> dict[str, int]:
     return {"BLOCK": block, "num_warps": min(max(block // 512, 1), 32)}
 
 
-@torch.library.custom_op(operator_name(__name__, "gated_norm"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_norm_triton"), mutates_args=())
 def _forward_op(
     out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor,
     weight: torch.Tensor, eps: float,
@@ -97,7 +97,7 @@ def _(out, residual, residual_weight, gate, weight, eps):
     return weight.new_empty(out.shape)
 
 
-@torch.library.custom_op(operator_name(__name__, "gated_norm_backward"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "gated_norm_backward_triton"), mutates_args=())
 def _backward_op(
     out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor,
     weight: torch.Tensor, d_y: torch.Tensor, eps: float,

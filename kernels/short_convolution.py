@@ -56,16 +56,30 @@ class CausalConv1d(nn.Conv1d):
     `[batch, channels, seq_len]` in the same memory order. Parameters and results are those of `nn.Conv1d(groups=channels)`.
     """
 
+    # Layers in the place of this one (adapters, other number formats) have no kernels.
+    has_kernels = True
+
     def __init__(self, channels: int, kernel_size: int):
         super().__init__(channels, channels, kernel_size, groups=channels)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:
+        if fused:
+            return self._by_kernel(x, **fused)
         decoding = x.shape[2] == self.kernel_size[0] and not torch.is_grad_enabled()
         if decoding and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
             # One output: setting up a convolution takes six times as long as the sum itself.
             return (torch.linalg.vecdot(x, self.weight.squeeze(1)) + self.bias).unsqueeze(-1)
         # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
         return F.conv2d(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=self.groups).squeeze(2)
+
+    def _by_kernel(self, x: torch.Tensor, state: torch.Tensor | None = None, **fused):
+        """Convolution and SiLU, of `x` `[batch, seq_len, channels]`: see `short_convolution_triton`, and with a `state`
+        `short_convolution_step_triton`."""
+        from .short_convolution_triton import short_convolution_step_triton, short_convolution_triton
+
+        if state is not None:
+            return short_convolution_step_triton(x, state, self.weight, self.bias), None
+        return short_convolution_triton(x, self.weight, self.bias, **fused)
 
 
 def insert_gaps(x: torch.Tensor, seq_idx: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:

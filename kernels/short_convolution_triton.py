@@ -191,7 +191,7 @@ def _launch(kernel, x, weight, bias, history, seq_idx, channel_gate, results, **
         )  # fmt: skip
 
 
-@torch.library.custom_op(operator_name(__name__, "short_convolution"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "short_convolution_triton"), mutates_args=())
 def _forward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
     seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None,
@@ -207,7 +207,7 @@ def _empty_results(x, weight, bias, history, seq_idx, channel_gate):
     return x.new_empty(x.shape), x.new_empty(x.shape if channel_gate is not None else (0,))
 
 
-@torch.library.custom_op(operator_name(__name__, "short_convolution_backward"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "short_convolution_backward_triton"), mutates_args=())
 def _backward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
     seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None, d_s: torch.Tensor, d_u: torch.Tensor,
@@ -243,7 +243,7 @@ def _gradients(ctx, d_s, d_u):
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
 
 
-@torch.library.custom_op(operator_name(__name__, "short_convolution_step"), mutates_args=("state",))
+@torch.library.custom_op(operator_name(__name__, "short_convolution_step_triton"), mutates_args=("state",))
 def _step_op(x: torch.Tensor, state: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     (batch, steps, channels), taps = x.shape, weight.shape[2]
     s, x = x.new_empty(x.shape), _dense(x)

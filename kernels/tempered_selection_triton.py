@@ -89,7 +89,7 @@ def _launch(kernel, query_key, gates, results, eps):
     return results
 
 
-@torch.library.custom_op(operator_name(__name__, "tempered_selection"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "tempered_selection_triton"), mutates_args=())
 def _forward_op(
     query_key: torch.Tensor, gates: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -103,7 +103,7 @@ def _empty_results(query_key, gates, eps):
     return tuple(query_key.new_empty(shape, dtype=torch.float32) for _ in range(3))
 
 
-@torch.library.custom_op(operator_name(__name__, "tempered_selection_backward"), mutates_args=())
+@torch.library.custom_op(operator_name(__name__, "tempered_selection_backward_triton"), mutates_args=())
 def _backward_op(
     query_key: torch.Tensor, gates: torch.Tensor, d_query: torch.Tensor, d_key: torch.Tensor,
     d_log_decay: torch.Tensor, eps: float,

@@ -24,9 +24,13 @@ from transformers.utils import TransformersKwargs, can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
+from codefuse_hf.kernels.decoding_step import MAX_STEPS, decoding_step
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
+from codefuse_hf.kernels.gated_norm import gated_norm
+from codefuse_hf.kernels.kernel_dispatch import use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
+from codefuse_hf.kernels.tempered_selection import tempered_selection
 
 from .cache_rodimus import GenerationStateMixin, check_cache, count_tokens, past_length
 from .configuration_rodimus import RodimusConfig
@@ -48,6 +52,15 @@ class RodimusRMSNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, eps={self.eps}"
+
+
+class RodimusGatedRMSNorm(RodimusRMSNorm):
+    """RMSNorm of what leaves the recurrence, with its residual and its output gate (§3.1, figure 3)."""
+
+    def forward(
+        self, out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor
+    ) -> torch.Tensor:
+        return gated_norm(out, residual, residual_weight, gate, self.weight, self.eps)
 
 
 class RodimusShortConv(nn.Module):
@@ -89,6 +102,34 @@ class RodimusShortConv(nn.Module):
             out = take_steps(out, positions[:, self.taps :] - self.taps)
         return out if padding is None else padding.unpack(out)
 
+    def by_kernel(
+        self,
+        x: torch.Tensor,
+        channel_gate: torch.Tensor,
+        past_key_values: Cache | None,
+        has_past: bool,
+        padding: Padding | None,
+        seq_idx: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same as `forward` in one pass, and the gated value of the inner mixer, which reads the same input."""
+        history = None
+        if has_past:
+            history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
+        if padding is not None:
+            value = torch.sigmoid(channel_gate) * x
+            history = x.new_zeros(x.shape[0], self.taps, x.shape[2]) if history is None else history
+            history, x = padding.pack_with_past(history, x * padding.mask[..., None])
+            out, _ = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=None)
+        else:
+            out, value = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=channel_gate)
+        if past_key_values is not None:
+            last = x[:, -self.taps :]
+            if seq_idx is not None:
+                last = last * (seq_idx[:, -self.taps :] == seq_idx[:, -1:])[..., None]
+            last = F.pad(last, (0, 0, self.taps, 0)) if history is None else torch.cat([history, last], 1)
+            self._update_cache(past_key_values, last[:, -self.taps :].transpose(1, 2))
+        return (out if padding is None else padding.unpack(out)), value
+
     def _update_cache(self, past_key_values: Cache, window: torch.Tensor) -> torch.Tensor:
         window = window if window.dtype == torch.float64 else window.float()
         return past_key_values.update_conv_state(window, self.layer_idx, conv_kernel_size=self.taps)
@@ -124,13 +165,22 @@ class RodimusInnerMixer(nn.Module):
         past_key_values: Cache | None = None,
         padding: Padding | None = None,
         seq_idx: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """`x`: `[batch, seq_len, d_inner]`. Returns float32 (float64 for a float64 model) of the same shape."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`x`: `[batch, seq_len, d_inner]`. Returns what the recurrence gives, the residual and its weights: the arguments of
+        `RodimusGatedRMSNorm`, which adds them up."""
         layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
         has_past = layer is not None and layer.has_previous_state[0]
-        conv = self.short_conv(x, past_key_values, has_past, padding, seq_idx)
-        query, key, log_decay = self._query_key_decay(conv)
-        value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
+        by_kernels = use_kernels(x) and getattr(self.short_conv.conv1d, "has_kernels", False)
+        if by_kernels and has_past and padding is None and x.shape[1] <= MAX_STEPS and _can_step(layer):
+            out, conv = self._steps_by_kernel(x, layer)
+            return out, conv, self.residual_weight
+        if by_kernels:
+            gate = self.ch_gate_proj(x)
+            conv, value = self.short_conv.by_kernel(x, gate, past_key_values, has_past, padding, seq_idx)
+        else:
+            conv = self.short_conv(x, past_key_values, has_past, padding, seq_idx)
+            value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
+        query, key, log_decay = tempered_selection(self.in_proj(conv), self.mem_gate_proj(conv), self.key_eps)
         if padding is not None:
             # A padding token writes nothing and lets nothing fade.
             key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
@@ -139,21 +189,25 @@ class RodimusInnerMixer(nn.Module):
             out = gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
         else:
             out, state = gated_linear_attention(
-                query, key, value, log_decay, initial_state=state, output_final_state=layer is not None, seq_idx=seq_idx
+                query,
+                key,
+                value,
+                log_decay,
+                initial_state=state,
+                output_final_state=layer is not None,
+                seq_idx=seq_idx,
+                output_dtype=x.dtype if by_kernels else None,
             )
             if layer is not None:
                 past_key_values.update_recurrent_state(state, self.layer_idx)
-        return torch.addcmul(out, conv.to(out.dtype), self.residual_weight.to(out.dtype))
+        return out, conv, self.residual_weight
 
-    def _query_key_decay(self, conv: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query r, gated key k̂ and log decay −γτ, each `[batch, seq_len, mem_size]` (eq. 9 to 12)."""
-        query, key = _wide(self.in_proj(conv)).split(self.mem_size, -1)
-        selection, temperature = _wide(self.mem_gate_proj(conv)).split(self.mem_size, -1)
-        gamma, tau = F.softplus(selection), torch.sigmoid(temperature)
-        # γ ** τ through its logarithm, which far to the left is the argument itself; a power would have no gradient there.
-        log_gamma = torch.where(selection < -60, selection, F.softplus(selection.clamp(min=-60)).log())
-        key = F.normalize(key, dim=-1, eps=self.key_eps) * torch.exp(tau * log_gamma)
-        return query, key, -gamma * tau
+    def _steps_by_kernel(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
+        """A few decoding steps; the cache's tensors are updated where they lie."""
+        conv, _ = self.short_conv.conv1d(x, state=layer.conv_states[0])
+        gates = self.mem_gate_proj(conv)
+        state = layer.recurrent_states[0]
+        return decoding_step(self.in_proj(conv), gates, self.ch_gate_proj(x), x, state, self.key_eps), conv
 
 
 class RodimusMixer(nn.Module):
@@ -163,14 +217,13 @@ class RodimusMixer(nn.Module):
         super().__init__()
         self.fc = nn.Linear(config.hidden_size, 2 * config.d_inner, bias=False)
         self.inner_mixer = RodimusInnerMixer(config, layer_idx)
-        self.act_norm = RodimusRMSNorm(config.d_inner, config.norm_epsilon)
+        self.act_norm = RodimusGatedRMSNorm(config.d_inner, config.norm_epsilon)
         self.out_proj = nn.Linear(config.d_inner, config.hidden_size, bias=False)
         self.out_proj.role = "branch output"
 
     def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
         x, gate = self.fc(hidden_states).chunk(2, -1)
-        out = self.inner_mixer(x, **kwargs)
-        return self.out_proj(self.act_norm(out * F.silu(gate.to(out.dtype))))
+        return self.out_proj(self.act_norm(*self.inner_mixer(x, **kwargs), gate))
 
 
 def eager_attention_forward(
@@ -703,6 +756,11 @@ def _own_memory(layer: CacheLayerMixin) -> None:
     if torch.compiler.is_compiling() or layer.keys.untyped_storage().nbytes() == layer.keys.nbytes:
         return
     layer.keys, layer.values = layer.keys.clone(), layer.values.clone()
+
+
+def _can_step(layer: CacheLayerMixin) -> bool:
+    """Whether a cache layer's states may be updated in place: no gradients, no past kept for taking steps back."""
+    return not torch.is_grad_enabled() and not getattr(layer, "record_past", False)
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

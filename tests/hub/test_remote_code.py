@@ -17,9 +17,18 @@ SOURCES = {
     "modeling_rodimus.py",
     "cache_rodimus.py",
     "padding_rodimus.py",
+    "kernel_dispatch.py",
+    "decoding_step.py",
+    "decoding_step_triton.py",
     "gated_linear_attention.py",
+    "gated_linear_attention_triton.py",
+    "gated_norm.py",
+    "gated_norm_triton.py",
     "short_convolution.py",
+    "short_convolution_triton.py",
     "sliding_window_attention.py",
+    "tempered_selection.py",
+    "tempered_selection_triton.py",
 }
 
 # Loads every way, generates, saves all of it again beside the folder, and loads that.

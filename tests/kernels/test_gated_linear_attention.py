@@ -5,7 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codefuse_hf.kernels import gated_linear_attention as gla
 from codefuse_hf.kernels.gated_linear_attention import (
     gated_linear_attention,
     gated_linear_attention_chunk,
@@ -270,14 +269,10 @@ def test_memory_is_linear_in_the_sequence_length(measure):
     assert long <= 8.5 * short
 
 
-def test_backend_is_used_and_may_decline(monkeypatch):
-    x, calls = inputs("typical"), []
-    expected = gated_linear_attention(**x)[0]
-    monkeypatch.setattr(gla, "_BACKENDS", {})
-    gla.register_backend("cpu", lambda *args, **kwargs: (calls.append(kwargs), None))
-    assert gated_linear_attention(**x)[1] is None and len(calls) == 1
-    gla.register_backend("cpu", lambda *args, **kwargs: NotImplemented)
-    assert torch.equal(gated_linear_attention(**x)[0], expected)
+def test_outputs_in_the_wanted_precision():
+    x = inputs("typical")
+    output, state = gated_linear_attention(**x, output_dtype=torch.bfloat16, output_final_state=True)
+    assert output.dtype == torch.bfloat16 and state.dtype == torch.float32
 
 
 @pytest.mark.parametrize(
