@@ -1,0 +1,102 @@
+"""The kernels around the recurrence against their formulas in float64: gates, convolution, norm and decoding step."""
+
+import functools
+
+import pytest
+import torch
+
+from codefuse_hf.kernels.decoding_step import decoding_step
+from codefuse_hf.kernels.gated_norm import gated_norm, gated_norm_reference
+from codefuse_hf.kernels.short_convolution import short_convolution_reference
+from codefuse_hf.kernels.short_convolution_triton import short_convolution_step_triton, short_convolution_triton
+from codefuse_hf.kernels.tempered_selection import tempered_selection, tempered_selection_reference
+from helpers.operators import compare
+
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 2e-2}
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mem_size", [16, 24])
+def test_gates(launches, mem_size, dtype):
+    query_key, gates = torch.randn(2, 19, 2 * mem_size), torch.randn(2, 19, 2 * mem_size)
+    gates *= 10 ** (torch.rand_like(gates) * 3 - 1)  # from −100 to 100
+    query_key[0, 0] = 0
+    x = {"query_key": query_key.to(dtype), "gates": gates.to(dtype)}
+    compare(tempered_selection, tempered_selection_reference, x, TOLERANCE[dtype], eps=1e-3)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "channels"), [(1, 8), (9, 104)])
+def test_gated_norm(launches, rows, channels, dtype):
+    out, residual, gate = torch.randn(2, rows, 3, channels).to(dtype).unbind(2)  # not contiguous
+    weights = {"residual_weight": torch.randn(channels), "weight": torch.randn(channels).to(dtype)}
+    x = {"out": out, "residual": residual, "gate": gate} | weights
+    compare(gated_norm, gated_norm_reference, x, TOLERANCE[dtype], eps=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "taps", "channels", "packed", "history", "gated", "dtype"),
+    [
+        (37, 4, 136, False, True, True, torch.float32),
+        (1, 4, 8, False, True, False, torch.float32),
+        (2, 4, 24, True, False, True, torch.float32),
+        (150, 4, 24, True, True, True, torch.float32),
+        (7, 3, 24, False, False, True, torch.bfloat16),
+        (3, 1, 24, False, False, False, torch.float16),
+    ],
+)
+def test_short_convolution(launches, steps, taps, channels, packed, history, gated, dtype):
+    x = {"x": torch.randn(2, steps, channels).to(dtype), "weight": torch.randn(channels, 1, taps)}
+    x["bias"] = torch.randn(channels)
+    if gated:
+        x["channel_gate"] = torch.randn(2, steps, channels).to(dtype)
+    numbers = (torch.arange(steps) // torch.tensor([[3], [61]])).long() if packed else None
+    past = torch.randn(2, channels, taps).transpose(1, 2) if history else None
+    kwargs = {"history": past, "seq_idx": numbers}
+    compare(short_convolution_triton, short_convolution_reference, x, TOLERANCE[dtype], **kwargs)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("taps", [1, 3, 4])
+def test_convolution_of_decoding_steps(launches, steps, taps):
+    wide, weight, bias = torch.randn(3, steps, 48), torch.randn(24, 1, taps), torch.randn(24)
+    state, x = torch.randn(3, 24, taps), wide[..., :24]
+    past, address = state.clone().transpose(1, 2), state.data_ptr()
+    actual = short_convolution_step_triton(x, state, weight, bias)
+    torch.testing.assert_close(actual, short_convolution_reference(x, weight, bias, past)[0])
+    torch.testing.assert_close(state, torch.cat([past, x], 1)[:, -taps:].transpose(1, 2))
+    assert state.data_ptr() == address
+
+
+@pytest.mark.parametrize(("batch", "steps", "mem_size", "channels"), [(1, 1, 64, 40), (3, 5, 16, 72), (2, 16, 16, 8)])
+def test_decoding_steps(launches, batch, steps, mem_size, channels):
+    query_key, gates = torch.randn(2, batch, steps, 2 * mem_size)
+    gates = gates * 10 ** (torch.rand_like(gates) * 2 - 1)
+    channel_gate, x = torch.randn(batch, steps, 2, channels).unbind(2)
+    state = torch.randn(batch, mem_size, channels)
+    inputs = (query_key, gates, channel_gate, x)
+    expected_state = state.double()
+    expected = decoding_step(*(y.double() for y in inputs), expected_state, 1e-6)
+    actual = decoding_step(*inputs, state, 1e-6)
+    torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(state.double(), expected_state, rtol=1e-5, atol=1e-5)
+
+
+def test_operators_are_registered_as_pytorch_wants():
+    from codefuse_hf.kernels import decoding_step_triton, gated_norm_triton, short_convolution_triton
+    from codefuse_hf.kernels import tempered_selection_triton as gates
+
+    leaf = functools.partial(torch.randn, requires_grad=True)
+    conv = (leaf(1, 5, 16), leaf(16, 1, 4), leaf(16), None, None, leaf(1, 5, 16))
+    norm = (leaf(3, 16), leaf(3, 16), leaf(16), leaf(3, 16), leaf(16), 1e-5)
+    step = (*(torch.randn(1, 1, n) for n in (32, 32, 8, 8)), torch.randn(1, 16, 8), 1e-6)
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
+    for operator, arguments in (
+        (short_convolution_triton._forward_op, conv),
+        (short_convolution_triton._step_op, (torch.randn(1, 1, 8), torch.randn(1, 8, 4), *torch.randn(2, 8, 1, 4)[:1], torch.randn(8))),
+        (gated_norm_triton._forward_op, norm),
+        (gates._forward_op, (leaf(3, 32), leaf(3, 32), 1e-6)),
+        (decoding_step_triton._step_op, step),
+    ):  # fmt: skip
+        torch.library.opcheck(operator, arguments, test_utils=checks, atol=1e-4, rtol=1e-4)
