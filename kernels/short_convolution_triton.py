@@ -236,8 +236,9 @@ def _keep_for_backward(ctx, inputs, output):
 
 
 def _gradients(ctx, d_s, d_u):
-    d_x, d_weight, d_bias, d_gate = _backward_op(*ctx.saved_tensors, d_s, d_u)
-    return d_x, d_weight, d_bias, None, None, None if ctx.saved_tensors[5] is None else d_gate
+    inputs = ctx.saved_tensors  # to be asked for only once under gradient checkpointing
+    d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, d_s, d_u)
+    return d_x, d_weight, d_bias, None, None, None if inputs[5] is None else d_gate
 
 
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
