@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-if os.environ.get("TRITON_INTERPRET") != "1":
-    raise pytest.UsageError("TRITON_INTERPRET=1 must be set: run tests/kernels/test_triton_kernels.py instead")
-
 spec = importlib.util.spec_from_file_location(
     "kernel_traffic", Path(__file__).parents[3] / "benchmarks" / "kernel_traffic.py"
 )
@@ -21,6 +18,7 @@ spec.loader.exec_module(kernel_traffic)
 @pytest.fixture(autouse=True)
 def uninitialized_memory_is_nan():
     """What a kernel fails to write shows as NaN."""
+    assert os.environ.get("TRITON_INTERPRET") == "1", "run tests/kernels/test_triton_kernels.py instead"
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = True
