@@ -104,6 +104,8 @@ class LanguageDescription:
         sentences: how CGM reads a node, by node type, where it is not as in `modeling/cgm/sentences_cgm.py`.
         unit_kinds: which node types are units of search, and of which kind (`function` or `class`).
         named_by_path: whether dotted names begin with the file's path (`src.core`); otherwise with the package's name.
+        keywords: words that a page shows as such.
+        comment: what begins a comment to the end of the line, `#` or `//`; strings and block comments are taken to be those of Python or of C.
         package_files: names, without suffix, of files that stand for their folder in such a path (`__init__`).
     """
 
@@ -119,6 +121,8 @@ class LanguageDescription:
     )
     named_by_path: bool = True
     package_files: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    comment: str = "//"
 
     def module_path(self, path: str) -> str:
         """Turns a file's path into a dotted name: `src/core/__init__.py` is `src.core`."""

@@ -340,21 +340,17 @@
   const link = (row, text) => element("button", { class: "link", type: "button", onclick: () => select(row, true), onmouseenter: () => { hovered = row; draw(); }, onmouseleave: () => { hovered = -1; draw(); } }, text);
 
   // ------------------------------------------------------------------ the panel
-  const KEYWORDS = {
-    python: "False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda match nonlocal not or pass raise return try while with yield self cls",
-    java: "abstract assert boolean break byte case catch char class continue default do double else enum extends final finally float for if implements import instanceof int interface long native new null package private protected public record return short static super switch synchronized this throw throws transient true false try var void volatile while yield",
-  };
-  const keywords = Object.fromEntries(Object.entries(KEYWORDS).map(([name, words]) => [name, new Set(words.split(" "))]));
   const TOKENS = {
-    python: /(?<c>#[^\n]*)|(?<s>[rbfuRBFU]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))|(?<d>@[\w.]+)|(?<n>\b\d[\w.]*)|(?<w>[A-Za-z_]\w*)/g,
-    java: /(?<c>\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<s>"""[\s\S]*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|(?<d>@[\w.]+)|(?<n>\b\d[\w.]*)|(?<w>[A-Za-z_$][\w$]*)/g,
+    "#": /(?<c>#[^\n]*)|(?<s>[rbfuRBFU]{0,2}(?:"""[\s\S]*?(?:"""|$)|'''[\s\S]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?))|(?<d>@[\w.]+)|(?<n>\b\d[\w.]*)|(?<w>[A-Za-z_]\w*)/g,
+    "//": /(?<c>\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|(?<s>"""[\s\S]*?(?:"""|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|(?<d>@[\w.]+)|(?<n>\b\d[\w.]*)|(?<w>[A-Za-z_$][\w$]*)/g,
   };
+  const LANGUAGES = data.languages.map(({ suffixes, keywords, comment }) => ({ suffixes, keywords: new Set(keywords), tokens: TOKENS[comment] }));
   function highlighted(text, language) {
     const parts = document.createDocumentFragment();
     if (!language) { parts.append(text); return parts; }
     let last = 0;
-    for (const found of text.matchAll(TOKENS[language])) {
-      const kind = found.groups.w ? (keywords[language].has(found[0]) ? "k" : "") : ["c", "s", "d", "n"].find((name) => found.groups[name]);
+    for (const found of text.matchAll(language.tokens)) {
+      const kind = found.groups.w ? (language.keywords.has(found[0]) ? "k" : "") : ["c", "s", "d", "n"].find((name) => found.groups[name]);
       if (!kind) continue;
       parts.append(text.slice(last, found.index), element("span", { class: kind }, found[0]));
       last = found.index + found[0].length;
@@ -364,7 +360,7 @@
   }
 
   function sourceBlock(row) {
-    const all = linesOf(row), first = N.start[row] || 1, language = /\.java$/i.test(N.path[row]) ? "java" : /\.pyi?w?$/i.test(N.path[row]) ? "python" : "";
+    const all = linesOf(row), first = N.start[row] || 1, language = LANGUAGES.find(({ suffixes }) => suffixes.some((suffix) => (N.path[row] || "").endsWith(suffix)));
     const block = element("div", { class: "code" });
     const show = (limit) => {
       const lines = all.slice(0, limit);

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from codefuse_hf.graph.arrays import LANGUAGES
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.formats.page.treemap import nested_treemap
 from codefuse_hf.graph.node import Node
@@ -65,6 +66,7 @@ def render_page(
         "droppedEdges": graph.dropped_edges,
         "nodeTypes": [each.value for each in NODE_TYPES],
         "edgeTypes": [each.value for each in EDGE_TYPES],
+        "languages": _languages(graph),
         "nodes": _node_columns(graph, tree),
         "edges": _edge_columns(graph, tree),
     }
@@ -165,6 +167,12 @@ def _acyclic(parents: np.ndarray) -> np.ndarray:
             parents[walked[-1]] = -1
         state[walked] = 2
     return parents
+
+
+def _languages(graph: CodeGraph) -> list[dict[str, Any]]:
+    """How source in the graph's languages is coloured."""
+    found = [LANGUAGES[code].description for code in np.unique(graph.arrays.languages).tolist() if LANGUAGES[code]]
+    return [{"suffixes": each.suffixes, "keywords": each.keywords, "comment": each.comment} for each in found]
 
 
 def _node_columns(graph: CodeGraph, tree: _Tree) -> dict[str, list]:

@@ -12,6 +12,13 @@ def _front_end() -> LanguageFrontEnd:
     return JavaFrontEnd()
 
 
+_KEYWORDS = """
+    abstract assert boolean break byte case catch char class continue default do double else enum extends final
+    finally float for if implements import instanceof int interface long native new null package private protected
+    public record return short static super switch synchronized this throw throws transient true false try var
+    void volatile while yield
+"""
+
 LANGUAGE = LanguageDescription(
     name="java",
     suffixes=(".java",),
@@ -20,4 +27,5 @@ LANGUAGE = LanguageDescription(
     speaks=speaks_java,
     sentences=JAVA_SENTENCES,
     named_by_path=False,
+    keywords=tuple(_KEYWORDS.split()),
 )

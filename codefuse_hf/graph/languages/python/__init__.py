@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,4 +33,6 @@ LANGUAGE = LanguageDescription(
     spelling={"File": {"name": "fileName", "path": "filePath"}, "Class": {"name": "className"}},
     speaks=_speaks,
     package_files=("__init__",),
+    keywords=(*keyword.kwlist, "match", "self", "cls"),
+    comment="#",
 )
