@@ -131,6 +131,10 @@ class CGMConfig(PreTrainedConfig):
         """The language model's vocabulary size."""
         return self.text_config.vocab_size
 
+    @vocab_size.setter
+    def vocab_size(self, value: int) -> None:
+        self.text_config.vocab_size = value
+
     def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
         """The language model's configuration (what generic code of transformers asks for)."""
         return self.text_config
@@ -139,9 +143,14 @@ class CGMConfig(PreTrainedConfig):
     def get_config_dict(
         cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Read `config.json`. An encoder whose code travels in the folder (CGE) is resolved from there."""
+        """Read `config.json`, or that of a language model alone, which becomes `text_config`.
+
+        An encoder whose code travels in the folder (CGE) is resolved from there.
+        """
         hub_kwargs = {key: kwargs[key] for key in _HUB_KEYS if kwargs.get(key) is not None}
         config_dict, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        if config_dict.get("model_type") not in (None, cls.model_type) and "text_config" not in config_dict:
+            config_dict = {"text_config": config_dict}
         for key in cls.sub_configs:
             part = config_dict.get(key)
             if not isinstance(part, dict) or part.get("model_type") in CONFIG_MAPPING:
@@ -160,7 +169,7 @@ class CGMConfig(PreTrainedConfig):
         output = super().to_dict()
         for key in self.sub_configs:
             if isinstance(output.get(key), dict):
-                output[key].pop("_name_or_path", None)
+                output[key]["_name_or_path"] = ""
         return output
 
 

@@ -132,6 +132,9 @@ def pass_on_rules(wrapper: nn.Module, name: str) -> None:
     model = wrapper.get_submodule(name)
     tied = getattr(model, "all_tied_weights_keys", {})
     wrapper.all_tied_weights_keys = {f"{name}.{copy}": f"{name}.{original}" for copy, original in tied.items()}
+    for plan in ("_tp_plan", "_ep_plan", "_pp_plan", "_fsdp_plan"):
+        own = getattr(model, plan, None) or {}
+        setattr(wrapper, plan, {f"{name}.{module}": style for module, style in own.items()})
     for rule in _RULES:
         setattr(wrapper, rule, getattr(model, rule, None))
 

@@ -375,6 +375,8 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
     ```
     """
 
+    base_model_prefix = "lm"
+
     def __init__(self, config: CGMConfig, lm: PreTrainedModel | None = None, encoder: PreTrainedModel | None = None):
         """`lm`, `encoder`: a ready causal LM and a ready text encoder, to use instead of new ones."""
         super().__init__(config)
@@ -502,12 +504,12 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
             node_mask,
             graph,
         )
-        loss_kwargs = {"num_items_in_batch": kwargs.pop("num_items_in_batch", None)}
+        loss_kwargs = {name: kwargs.pop(name) for name in ("num_items_in_batch", "shift_labels") if name in kwargs}
         outputs = self.lm(
             **inputs, past_key_values=past_key_values, use_cache=use_cache, logits_to_keep=logits_to_keep, **kwargs
         )
         loss = None
-        if labels is not None:
+        if labels is not None or loss_kwargs.get("shift_labels") is not None:
             loss = self._answer_loss(outputs.logits, labels, logits_to_keep, **loss_kwargs)
         return CGMCausalLMOutputWithPast(
             loss=loss,
@@ -518,13 +520,25 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
             node_hidden_states=nodes,
         )
 
-    def _answer_loss(self, logits: torch.Tensor, labels: torch.Tensor, logits_to_keep, **kwargs) -> torch.Tensor:
+    def _answer_loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor | None,
+        logits_to_keep: int | torch.Tensor,
+        shift_labels: torch.Tensor | None = None,
+        **kwargs,
+    ) -> torch.Tensor:
         """Cross-entropy of the answer tokens: their mean, or their sum over `num_items_in_batch`."""
         if isinstance(logits_to_keep, torch.Tensor):
             raise ValueError("`labels` need logits of the last rows: pass `logits_to_keep` as a number.")
-        rows = min(labels.shape[1], logits.shape[1])
+        targets = labels if shift_labels is None else shift_labels
+        rows = min(targets.shape[1], logits.shape[1])
         return self.loss_function(
-            logits=logits[:, -rows:].contiguous(), labels=labels[:, -rows:], vocab_size=self.config.vocab_size, **kwargs
+            logits=logits[:, -rows:].contiguous(),
+            labels=None if labels is None else labels[:, -rows:],
+            shift_labels=None if shift_labels is None else shift_labels[:, -rows:].contiguous(),
+            vocab_size=self.config.vocab_size,
+            **kwargs,
         )
 
 

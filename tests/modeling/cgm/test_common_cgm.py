@@ -1,0 +1,84 @@
+"""transformers' own tests for every model, run on the CGM classes as they are, with a graph in every input.
+
+None is changed or left out; those that do not apply skip themselves, and say why. See `transformers_common_tests.py` for where
+they come from.
+"""
+
+import os
+import random
+import unittest
+from unittest import mock
+
+import pytest
+import torch
+from transformers.models.auto import modeling_auto
+
+from codefuse_hf import CGMConfig, CGMForCausalLM, CGMModel
+from helpers import transformers_common_tests
+from helpers.models_cgm import WIDTH, text_config
+
+try:
+    common = transformers_common_tests.load("test_modeling_common")
+    config_common = transformers_common_tests.load("test_configuration_common")
+    training_common = transformers_common_tests.load("test_training_mixin")
+except transformers_common_tests.Unavailable as reason:
+    if os.environ.get("CI"):
+        raise  # the gate must not pass without them
+    pytest.skip(str(reason), allow_module_level=True)
+
+TABLES = {"MODEL_MAPPING_NAMES": "CGMModel", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES": "CGMForCausalLM"}
+
+
+class CGMTester:
+    """Makes the small models and the inputs, in the form that the common tests expect."""
+
+    base_model_class = CGMModel
+    causal_lm_class = CGMForCausalLM
+    batch_size, seq_length, is_training = 3, 7, True
+    nodes = 4
+    vocab_size, hidden_size, num_hidden_layers, num_attention_heads = 90, 32, 2, 4
+
+    def __init__(self, parent: unittest.TestCase):
+        self.parent = parent
+        # Node tokens stand before the text.
+        self.encoder_seq_length = self.key_length = self.seq_length + self.nodes
+
+    def get_config(self) -> CGMConfig:
+        return CGMConfig(text_config(initializer_range=0.02), embedding_dim=WIDTH, adapter_hidden_dim=20)
+
+    def prepare_config_and_inputs_for_common(self) -> tuple[CGMConfig, dict]:
+        generator = torch.Generator().manual_seed(random.randrange(2**31))
+        ids = torch.randint(3, self.vocab_size, (self.batch_size, self.seq_length), generator=generator)
+        adjacency = torch.rand(self.batch_size, self.nodes, self.nodes, generator=generator) < 0.4
+        return self.get_config(), {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "node_embeddings": torch.randn(self.batch_size, self.nodes, WIDTH, generator=generator),
+            "adjacency": adjacency,
+        }
+
+
+class TestCGM(
+    common.ModelTesterMixin, training_common.TrainingTesterMixin, common.GenerationTesterMixin, unittest.TestCase
+):
+    all_model_classes = (CGMModel, CGMForCausalLM)
+    # Otherwise one test is for transformers' own newer models only.
+    test_can_init_all_missing_weights_before_2023 = True
+    model_tester = None
+    _is_composite = True
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        for table, class_name in TABLES.items():
+            patch = mock.patch.dict(getattr(modeling_auto, table), cgm=class_name)
+            patch.start()
+            cls.addClassCleanup(patch.stop)
+
+    def setUp(self) -> None:
+        self.model_tester = CGMTester(self)
+        self.config_tester = config_common.ConfigTester(
+            self, config_class=CGMConfig, has_text_modality=False, adapter_hidden_dim=20, embedding_dim=WIDTH
+        )
+
+    def test_config(self) -> None:
+        self.config_tester.run_common_tests()
