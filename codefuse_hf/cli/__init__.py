@@ -18,6 +18,7 @@ COMMANDS = {
     "graph": "build, measure, show and query the code graph of a repository",
     "index": "index a repository's functions, classes and files for code search",
     "search": "search an indexed repository in plain words",
+    "locate": "find the files and functions that a fix of an issue changes",
 }
 
 

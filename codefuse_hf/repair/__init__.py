@@ -1,28 +1,20 @@
-"""From an issue to a patch: find the places, read them, write the change.
+"""From an issue to the places that a fix changes.
 
-`Locator` ranks files and functions without a language model.
+`Locator` ranks the files and functions of a repository for an issue, without a language model, on a CPU. An issue is
+untrusted text and a repository untrusted data: both are read, neither is run.
 """
 
-import importlib
+from codefuse_hf.lazy_names import lazy_names
 
-_PUBLIC_NAMES = {
-    "Issue": "issue",
-    "read_issue": "issue",
-    "Places": "places",
-    "Locator": "locate",
-    "Ranking": "locate",
-}
-
-__all__ = sorted(_PUBLIC_NAMES)
-
-
-def __getattr__(name: str):
-    if name not in _PUBLIC_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PUBLIC_NAMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC_NAMES})
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "Issue": "issue",
+        "read_issue": "issue",
+        "Places": "places",
+        "Locator": "locate",
+        "Ranking": "locate",
+        "RankedFile": "locate",
+        "RankedUnit": "locate",
+    },
+)

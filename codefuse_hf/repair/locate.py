@@ -1,17 +1,22 @@
 """Ranks the files and functions of a repository by how likely a fix of an issue changes them: without a language model, on a CPU."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
+from codefuse_hf import __version__
 from codefuse_hf.graph import build_code_graph
+from codefuse_hf.graph.build.cache import BuildCache
+from codefuse_hf.graph.build.sources import DEFAULT_MAX_FILE_SIZE, list_sources
 
 from .evidence import KINDS, Evidence, query_words
 from .issue import Issue, read_issue
-from .places import Places
+from .places import FORMAT, Places
 
 # Chosen on the 36 issues of the development set and 84 commits of six other repositories (benchmarks/localisation.py).
 WEIGHTS: dict[str, float] = {
@@ -118,16 +123,26 @@ class Locator:
         workers: int | None = None,
         progress: bool = True,
     ) -> "Locator":
-        """A locator for a folder, or for a revision of a git repository.
+        """Make a locator for a folder, or for a revision of a local git repository.
 
         Args:
-            cache: a folder in which graph and places are kept; a repository that has not changed is then read from there.
-            workers, progress: see `build_code_graph`.
+            path, revision, workers, progress: see `build_code_graph`.
+            cache: a folder in which the places are kept: while the sources stay as they are, they are read from there.
+
+        Raises:
+            OSError, ValueError: as `build_code_graph` and `Places.from_graph`.
         """
-        graph = build_code_graph(
-            path, revision=revision, cache=cache, workers=workers, progress=progress, text_files=False
-        )
-        return cls(Places.from_graph(graph))
+        kept = None if cache is None else Path(cache) / f"{_fingerprint(path, revision)}.safetensors"
+        if kept is not None and kept.is_file():
+            try:
+                return cls(Places.load(kept))
+            except ValueError:
+                kept.unlink()  # damaged: made anew
+        graph = build_code_graph(path, revision=revision, workers=workers, progress=progress, text_files=False)
+        places = Places.from_graph(graph)
+        if kept is not None:
+            places.save(kept)
+        return cls(places)
 
     def locate(self, issue: str | Issue, *, files: int = 20, units: int = 20) -> Ranking:
         """Rank files and units for an issue: the `files` and `units` best."""
@@ -170,6 +185,13 @@ class Locator:
             float(scores[position]),
             unit.node_id,
         )
+
+
+def _fingerprint(path: str | os.PathLike, revision: str | None) -> str:
+    """A digest of the contents of all source files, as cheap to make as reading them."""
+    tree = list_sources(path, revision=revision)
+    files = BuildCache(os.curdir, {}).fingerprint(tree, DEFAULT_MAX_FILE_SIZE)
+    return hashlib.sha256(json.dumps([FORMAT, __version__, files]).encode()).hexdigest()[:32]
 
 
 def _best(scores: np.ndarray, count: int) -> list[int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from codefuse_hf.files import replacing
 from codefuse_hf.graph import CodeGraph, NodeType
 
 from .word_index import WordIndex
@@ -109,7 +110,7 @@ class Places:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything into one safetensors file; the file appears complete or not at all."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         buffer = [text.encode("utf-8", "surrogatepass") for text in self.texts]
         words = {"files": self.file_words, "units": self.unit_words, "tests": self.test_words}
@@ -126,13 +127,9 @@ class Places:
         tensors["unit_calls"] = np.ascontiguousarray(self.unit_calls)
         for name, index in words.items():
             tensors |= {f"{name}.{part}": array for part, array in index.tensors().items()}
-        target, partial = Path(path), Path(f"{path}.{os.getpid()}.partial")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_file(tensors, partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(save(tensors))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Places":

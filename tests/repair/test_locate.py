@@ -2,6 +2,7 @@
 
 import pytest
 
+from codefuse_hf.cli import main
 from codefuse_hf.graph import build_code_graph
 from codefuse_hf.repair import Locator, Places, Ranking, read_issue
 
@@ -111,3 +112,34 @@ def test_tracebacks_of_several_shells_are_read():
 def test_an_empty_issue_is_refused():
     with pytest.raises(ValueError, match="the issue is empty"):
         read_issue(" \n")
+
+
+def test_places_are_kept_while_the_sources_stay_as_they_are(tmp_path, monkeypatch):
+    root, cache = tmp_path / "shop", tmp_path / "cache"
+    root.mkdir()
+    (root / "money.py").write_text(FILES["shop/money.py"])
+    first = Locator.for_repository(root, cache=cache, workers=0, progress=False).locate("round_price\nis wrong")
+    with monkeypatch.context() as patched:
+        patched.setattr(Places, "from_graph", lambda graph: pytest.fail("read anew although nothing has changed"))
+        assert Locator.for_repository(root, cache=cache, progress=False).locate("round_price\nis wrong") == first
+    (root / "money.py").write_text("def other():\n    return 1\n")
+    ranking = Locator.for_repository(root, cache=cache, workers=0, progress=False).locate("other\nis wrong")
+    assert ranking.units[0].name == "other"
+
+
+def test_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("codefuse_hf.search.places.constants.HF_HOME", str(tmp_path / "home"))
+    for path, text in FILES.items():
+        (tmp_path / "shop" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "shop" / path).write_text(text)
+    (tmp_path / "issue.md").write_text("Receipts are never sent\nThe mail has no total.\n")
+    assert main(["locate", str(tmp_path / "shop"), "--issue", str(tmp_path / "issue.md")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("  1  shop/mail.py") and any("send_receipt" in line for line in lines)
+    assert main(["locate", str(tmp_path / "shop"), "--issue", str(tmp_path / "issue.md"), "--json"]) == 0
+    assert Ranking.from_json(capsys.readouterr().out).files[0].path == "shop/mail.py"
+    assert not list((tmp_path / "shop").rglob("*.safetensors"))  # nothing is left in the repository
+    assert main(["locate", str(tmp_path / "nowhere"), "--issue", str(tmp_path / "issue.md")]) == 1
+    (tmp_path / "empty.md").write_text("\n")
+    assert main(["locate", str(tmp_path / "shop"), "--issue", str(tmp_path / "empty.md")]) == 1
+    assert "the issue is empty" in capsys.readouterr().err
