@@ -181,7 +181,9 @@ def _read_site(
     oracle.sites[path, *owner].append(Site(name, start[0], kind, known, frozenset(targets)))
     for passed in (facts.get("higher_order_parameters") or {}).values():
         found, _ = report.targets(call for name in TARGET_KINDS for call in passed.get(name, ()))
-        oracle.sites[path, *owner].append(Site(None, start[0], "passed on", "unresolved" not in passed, frozenset(found)))
+        oracle.sites[path, *owner].append(
+            Site(None, start[0], "passed on", "unresolved" not in passed, frozenset(found))
+        )
 
 
 @functools.cache
@@ -372,7 +374,9 @@ def _recall(
         if (is_test_file(caller[0]) != (scope == "tests")) or caller not in definitions.nodes:
             continue
         reached = {target for node in definitions.nodes[caller] for target in static.get(node, ())}
-        for site in {(s.kind, s.targets): s for s in sites if s.targets and s.kind not in ("mentioned", "passed on")}.values():
+        for site in {
+            (s.kind, s.targets): s for s in sites if s.targets and s.kind not in ("mentioned", "passed on")
+        }.values():
             nodes = {node for target in site.targets for node in definitions.nodes.get(target, ())}
             if nodes:
                 kind = site.kind if site.kind in ("call", "property") else "special method"
@@ -410,7 +414,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("repositories", nargs="+", type=Path)
     parser.add_argument("--pyrefly", default=shutil.which("pyrefly") or "pyrefly")
-    parser.add_argument("--reports", type=Path, help="keep the type checker's reports here, and read those already there")
+    parser.add_argument(
+        "--reports", type=Path, help="keep the type checker's reports here, and read those already there"
+    )
     parser.add_argument("--sample", type=int, default=0, help="print that many random edges of sources and of tests")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wrong", type=int, default=0, help="print that many wrong edges")

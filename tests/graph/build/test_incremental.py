@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph
 from codefuse_hf.graph.build import extraction
-from codefuse_hf.graph.languages.python.flow.declarations import MAX_BY_NAME, MAX_SUBCLASSES
+from codefuse_hf.graph.languages.python.flow.declarations import MAX_SUBCLASSES
 from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.update.declarations import KeptStructure
 from codefuse_hf.graph.languages.python.update.resolution import KeptResolution
@@ -117,22 +117,22 @@ MEANINGS = {
     "use.py": [
         "import b\nfrom pkg import f, Base\nfrom pkg.b import *\nclass Own(Base):\n    def step(self): return f()\nb.f().run()\nOwn().run()\n",
         "import json, pkg.b\nimport pkg.a as a\nclass Own(pkg.b.Kid, a.Base):\n    limit = json.dumps(pkg.b.value)\nOwn.limit\nOwn().run()\na.f()\n",
-        "from pkg.b import Kid\nclass Own(Kid.Base): pass\ndef late(x): return x.run(), x.meet(), x.other()\nOwn().step()\n",
+        "from pkg.b import Kid\nclass Own(Kid.Base): pass\ndef late(x): return x.run(), x.meet_me(), x.other()\nOwn().step()\n",
     ],
     "pkg/use.py": [
-        "from b import f\nfrom .b import Base as B\nimport json\njson.dumps(f)\ndef call(x): return x.meet()\nclass T(B): pass\nT().run()\n",
+        "from b import f\nfrom .b import Base as B\nimport json\njson.dumps(f)\ndef call(x): return x.meet_me()\nclass T(B): pass\nT().run()\n",
         "from . import *\nfrom .a import *\ndef call(x): return f(x), x.step()\nBase.run\n",
     ],
     "many.py": [
-        "".join(f"class M{i}:\n    def meet(self): pass\n" for i in range(MAX_BY_NAME - 1)),
-        "".join(f"class M{i}:\n    def meet(self): pass\n" for i in range(MAX_BY_NAME + 1)),
+        "".join(f"class M{i}:\n    def meet_me(self): pass\n" for i in range(1)),
+        "".join(f"class M{i}:\n    def meet_me(self): pass\n" for i in range(2)),
         "from pkg.b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES - 1)),
         "from pkg.b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES + 1)),
     ],
     "more.py": [
         None,
-        "class N:\n    def meet(self): return self.run()\n    def run(self): pass\n",
-        "from pkg.b import Base\nclass N(Base):\n    def meet(self): pass\n",
+        "class N:\n    def meet_me(self): return self.run()\n    def run(self): pass\n",
+        "from pkg.b import Base\nclass N(Base):\n    def meet_me(self): pass\n",
     ],
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
-from codefuse_hf.graph.languages.python.reading.facts import Constant
+from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 
 _IMPLICIT_STATIC = frozenset({"__new__"})
 _STAND_INS = {"__str__": "__repr__", "__contains__": "__iter__", "__ne__": "__eq__"}
@@ -171,7 +171,7 @@ class Attributes(Flows):
     def bind_member(self, value: int, receiver: int, name: str, target: int) -> None:
         """The descriptor protocol for one value found in a class."""
         kind = self.kinds[value]
-        if kind == Kind.FUNCTION:
+        if kind in (Kind.FUNCTION, Kind.WRAPPED):
             self.add(target, self.bind(value, name, receiver))
         elif kind == Kind.STATIC:
             self.add(target, self.first[value])
@@ -242,11 +242,14 @@ class Attributes(Flows):
         mark = "receiver", receiver, member
         if self.first_time(mark):
             self.on(member, ("take_receiver", receiver))
+        mark = "own type", key, receiver, member
+        if self.first_time(mark):
+            self.on(member, ("return_receiver", receiver, target))
 
     def call_bound(self, value: int, key: tuple, caller: int, receiver: int, plain: tuple, target: int) -> None:
         """What a class holds under some name is called through an instance, one of several maybe."""
         kind, arguments = self.kinds[value], Arguments.of_plain(plain)
-        if kind == Kind.FUNCTION:
+        if kind in (Kind.FUNCTION, Kind.WRAPPED):
             arguments = arguments.after(receiver)
         elif kind == Kind.CLASSMETHOD:
             arguments = arguments.after(self.value(Kind.CLASS, self.first[receiver], self.second[receiver]))
@@ -256,10 +259,22 @@ class Attributes(Flows):
             if 0 in self.ask(Structure.signature, owner, function).returned_parameters:
                 self.flow(self.parameter(owner, function, 0), target)
 
+    def return_receiver(self, value: int, receiver: int, target: int) -> None:
+        """A method that returns an object of its receiver's class is called."""
+        while self.kinds[value] in (Kind.CLASSMETHOD, Kind.WRAPPED):
+            value = self.second[value] if self.kinds[value] == Kind.WRAPPED else self.first[value]
+        if self.kinds[value] == Kind.FUNCTION:
+            returned = self.ask(Structure.signature, self.first[value], self.second[value]).returned_parameters
+            if OWN_TYPE in returned:
+                self.add(target, receiver)
+
     def take_receiver(self, value: int, receiver: int) -> None:
         """What a class holds under some name is called through this instance."""
         if self.kinds[value] == Kind.CLASSMETHOD:
             value, receiver = self.first[value], self.value(Kind.CLASS, self.first[receiver], self.second[receiver])
+        if self.kinds[value] == Kind.WRAPPED:
+            self.take_receiver(self.first[value], receiver)
+            self.take_receiver(self.second[value], receiver)
         if self.kinds[value] != Kind.FUNCTION:
             return
         owner, function = self.first[value], self.second[value]
@@ -299,6 +314,14 @@ class Attributes(Flows):
                 self.add(target, value)
             else:
                 self.flow(self.shared(self.first[value], "function", self.second[value], name), target)
+        elif kind == Kind.WRAPPED:
+            if name == "__wrapped__":
+                self.add(target, self.second[value])
+            elif name == "__call__":
+                self.add(target, value)
+            else:
+                for part in (self.first[value], self.second[value]):
+                    self.load_attribute(caller, part, name, target, is_callee)
         elif kind == Kind.BOUND:
             if name == "__func__":
                 self.add(target, self.first[value])
@@ -332,6 +355,11 @@ class Attributes(Flows):
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
+            self.later.append(("key", "ask_getattr", (caller, value, name, target)))
+
+    def ask_getattr(self, caller: int, value: int, name: str, target: int) -> None:
+        """`value.name`, where the class has no such attribute: `__getattr__` is called, unless some other object that may stand there has the attribute."""
+        if not self.held(target):
             arguments = Arguments(((0, Constant(name)),))
             self.call_method(("getattr", name, target), caller, value, "__getattr__", arguments, target)
 
@@ -360,6 +388,9 @@ class Attributes(Flows):
         if not is_callee:
             if kind == Kind.BOUND:
                 value = self.first[value]
+                kind = self.kinds[value]
+            while kind == Kind.WRAPPED:
+                value = self.second[value]
                 kind = self.kinds[value]
             if kind == Kind.FUNCTION:
                 self.use_function(caller, self.first[value], self.second[value])
@@ -454,6 +485,8 @@ class Attributes(Flows):
                 self.flow(source, self.shared(owner, "cell", name))
         elif kind == Kind.FUNCTION:
             self.flow(source, self.shared(self.first[value], "function", self.second[value], name))
+        elif kind == Kind.WRAPPED:
+            self.store_attribute(caller, self.second[value], name, source)
 
     def _store_in_instance(self, caller: int, value: int, name: str, source: int) -> None:
         owner, index = self.first[value], self.second[value]
@@ -478,7 +511,8 @@ class Attributes(Flows):
 
     def use(self, caller: int, target_slot: int, definition: int) -> None:
         """A reference."""
-        self.uses.add((caller, target_slot, definition))
+        if caller >= 0:
+            self.uses.add((caller, target_slot, definition))
 
     def use_function(self, caller: int, owner: int, function: int) -> None:
         self.use(caller, owner, self.structure.facts[owner].functions.definition(function))

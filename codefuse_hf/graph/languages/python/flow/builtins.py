@@ -53,6 +53,7 @@ _PASS_THROUGH = frozenset(
         "asyncio.coroutine", "enum.unique", "asyncio.create_task", "asyncio.ensure_future", "asyncio.run", "asyncio.gather",
     }
 )  # fmt: skip
+_FIXTURES = frozenset(("pytest.fixture", "pytest_asyncio.fixture", "fixture()"))
 _CALLBACK_KEYWORDS = {"threading.Thread": "target", "multiprocessing.Process": "target", "threading.Timer": "function"}
 
 
@@ -78,7 +79,7 @@ class Builtins(Calls):
             "functools.cached_property", "itertools", "itertools.chain", "itertools.starmap", "itertools.product", "itertools.islice", "itertools.cycle",
             "collections", "collections.defaultdict", "collections.OrderedDict", "collections.deque", "contextlib", "abc", "abc.abstractproperty", "typing",
             "dataclasses", "copy", "types", "weakref", "asyncio", "enum", "operator", "operator.index", "threading", "multiprocessing", "importlib",
-            "importlib.import_module", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "atexit.register", "builtins", "weakref.ref",
+            "importlib.import_module", "pytest", "pytest.fixture", "pytest_asyncio", "pytest_asyncio.fixture", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "atexit.register", "builtins", "weakref.ref",
             *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACK_KEYWORDS,
         }
     )  # fmt: skip
@@ -937,6 +938,26 @@ class Builtins(Calls):
             if entity is not None:
                 self.add_entity(target, entity)
 
+    def _fixture(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """`@pytest.fixture`: tests of this file and of those below it get what the function gives by its name (or `name=`)."""
+        name = next((a.value for word, a in arguments.keywords if word == "name" and isinstance(a, Constant)), "")
+        if given and type(given[0]) is int and given[0]:
+            self.give(given[0], target)
+            self.on(given[0], ("note_fixture", name))
+        else:
+            self.add(target, self.value(Kind.BUILTIN, "fixture()"))
+
+    def note_fixture(self, value: int, name: str) -> None:
+        """A function of this file is a fixture."""
+        if self.kinds[value] != Kind.FUNCTION or self.first[value] != self.slot:
+            return
+        functions, label = self.facts.functions, self.second[value]
+        self.first_time(("fixture", label))
+        variable = self.shared(self.slot, "fixture", name or functions.name(label))
+        self.flow(functions.yielded(label) or functions.returned(label), variable)
+        for position in functions.arguments(label)[0]:
+            self.flow(functions.parameter(label, position), variable)
+
     def _object_new(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given and type(given[0]) is int and given[0]:
             self.on(given[0], ("take_instance", target))
@@ -993,4 +1014,5 @@ _HANDLERS: dict[str, Callable] = {
     "__import__": Builtins._import_module,
     "object.__new__": Builtins._object_new,
     "atexit.register": Builtins._register,
+    **dict.fromkeys(_FIXTURES, Builtins._fixture),
 }

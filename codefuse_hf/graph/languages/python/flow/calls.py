@@ -11,7 +11,11 @@ from codefuse_hf.graph.languages.python.flow.values import (
     Kind,
     call_back,
 )
-from codefuse_hf.graph.languages.python.reading.facts import BY_NAME, BY_POSITION, VARIADIC, Constant
+from codefuse_hf.graph.languages.python.reading.facts import BY_NAME, BY_POSITION, OWN_TYPE, VARIADIC, Constant
+
+UNSEEN = -1
+"""In place of a caller, for a call that is another one's doing: it makes no edge."""
+_MAX_WRAPPERS = 4
 
 
 class Calls(Attributes):
@@ -22,6 +26,10 @@ class Calls(Attributes):
         kind = self.kinds[value]
         if kind == Kind.FUNCTION:
             self.call_function(key, caller, value, arguments, target)
+        elif kind == Kind.WRAPPED:
+            wrapper, wrapped = self.first[value], self.second[value]
+            self.call_function(key, caller, wrapper, arguments, target, False)
+            self.invoke((*key, "wrapped", value), UNSEEN, wrapped, arguments, target)
         elif kind == Kind.BOUND:
             self.invoke(key, caller, self.first[value], arguments.after(self.second[value]), target)
         elif kind == Kind.CLASS:
@@ -36,6 +44,8 @@ class Calls(Attributes):
             self._call_partial(key, caller, value, arguments, target)
         elif kind in (Kind.STATIC, Kind.CLASSMETHOD):
             self.invoke(key, caller, self.first[value], arguments, target)
+        elif kind == Kind.OBJECT and self.site_of(value)[0] == "call":
+            self.flow(self.rest(value), target)  # of a type Callable[…, result]
 
     def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
         """The step of `call_back`."""
@@ -43,10 +53,18 @@ class Calls(Attributes):
 
     # -- functions -----------------------------------------------------------------------------------------------------------------
 
-    def call_function(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
+    def call_function(
+        self, key: tuple, caller: int, value: int, arguments: Arguments, target: int, forwards: bool = True
+    ) -> None:
+        """A function is called; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
         owner, index = self.first[value], self.second[value]
-        self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
+        if caller != UNSEEN:
+            self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
         signature: Signature = self.ask(Structure.signature, owner, index)
+        if forwards and signature.forwards is not None and self.first_time((key, value, "forward", arguments.prefix)):
+            # Whatever it may have been made for: which it is called with here is not known.
+            wrapped = self.parameter(owner, *signature.forwards)
+            self.on(wrapped, call_back((*key, "forward"), UNSEEN, arguments, target))
         mark = (key, value, len(arguments.prefix))
         if not self.first_time(mark):
             self._bind_prefix(owner, index, signature, arguments, target)
@@ -54,14 +72,77 @@ class Calls(Attributes):
         self.bind_arguments(owner, index, signature, arguments)
         if signature.is_generator:
             self.add(target, self.value(Kind.GENERATOR, owner, index))
+        elif OWN_TYPE in signature.returned_parameters and arguments.prefix:
+            self._return_own(arguments.prefix[0], target)
+            return
+        elif signature.wrappers:
+            self._take_wrappers(owner, index, signature, arguments, target)
         else:
             self.flow(self.returned(owner, index), target)
         for position in signature.returned_parameters:
-            self._return_argument(owner, index, signature, position, arguments, target)
+            if position != OWN_TYPE:
+                self._return_argument(owner, index, signature, position, arguments, target)
+
+    def _return_own(self, receiver: int, target: int) -> None:
+        """A method returns an object of the class of its receiver."""
+        if self.kinds[receiver] == Kind.CLASS:
+            receiver = self.value(Kind.INSTANCE, self.first[receiver], self.second[receiver])
+        if self.kinds[receiver] == Kind.INSTANCE:
+            self.add(target, receiver)
+
+    def _take_wrappers(
+        self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int
+    ) -> None:
+        """What a call returns that may make wrappers: each knows what this call made it for."""
+        made: list[tuple[int, int]] = []
+        for wrapper, position in signature.wrappers:
+            given = self._argument_at(signature, position, arguments)
+            if given.__class__ is tuple:
+                held = self.fresh()
+                self.add(held, given[0])
+                given = held
+            made.append((wrapper, given if type(given) is int else 0))
+        self.on(self.returned(owner, function), ("take_wrapper", owner, tuple(made), target))
+
+    def take_wrapper(self, value: int, owner: int, made: tuple[tuple[int, int], ...], target: int) -> None:
+        """One value that a call returns, which may be a wrapper."""
+        if self.kinds[value] == Kind.FUNCTION and self.first[value] == owner:
+            for wrapper, given in made:
+                if wrapper == self.second[value] and given:
+                    self.on(given, ("wrap", value, target))
+                    if not self.held(given):
+                        self.later.append(("key", "without_wrapped", (given, value, target)))
+                    return
+        self.add(target, value)
+
+    def wrap(self, wrapped: int, wrapper: int, target: int) -> None:
+        """A wrapper for one value, as long as that is not wrapped too often."""
+        depth, inner = 0, wrapped
+        while self.kinds[inner] == Kind.WRAPPED:
+            depth, inner = depth + 1, self.second[inner]
+        self.add(target, wrapper if depth > _MAX_WRAPPERS else self.value(Kind.WRAPPED, wrapper, wrapped))
+
+    def without_wrapped(self, given: int, wrapper: int, target: int) -> None:
+        """The wrapper of something that is not known."""
+        if not self.held(given):
+            self.add(target, wrapper)
+
+    def _argument_at(self, signature: Signature, position: int, arguments: Arguments) -> Any:
+        """What a call gives for a parameter: a variable, a Constant, a tuple of a value; None if that cannot be told."""
+        name, kind, _ = signature.parameters[position]
+        if kind in VARIADIC or any(star for star, _ in arguments.positional):
+            return None
+        if kind in BY_POSITION and position < len(arguments.prefix):
+            return (arguments.prefix[position],)
+        if kind in BY_POSITION and position - len(arguments.prefix) < len(arguments.positional):
+            return arguments.positional[position - len(arguments.prefix)][1]
+        return next((argument for word, argument in arguments.keywords if word == name), None)
 
     def _bind_prefix(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> None:
         """A call that is known already, with another receiver."""
         parameters = signature.parameters
+        if OWN_TYPE in signature.returned_parameters and arguments.prefix:
+            self._return_own(arguments.prefix[0], target)
         for position, value in enumerate(arguments.prefix):
             if position < len(parameters) and parameters[position][1] in BY_POSITION:
                 self.add(self.parameter(owner, function, position), value)
@@ -92,7 +173,7 @@ class Calls(Attributes):
                 self.flow(self.parameter(owner, function, position), target)
 
     def bind_arguments(self, owner: int, function: int, signature: Signature, arguments: Arguments) -> None:
-        parameters, count, _, _, (rest, named) = signature
+        parameters, count, (rest, named) = signature.parameters, signature.count, signature.variadic_sites
         position = 0
         for value in arguments.prefix:
             if position < count:
@@ -134,7 +215,8 @@ class Calls(Attributes):
 
     def star_argument(self, value: int, owner: int, function: int, position: int) -> None:
         """`*argument`: the items of a known sequence land on parameter after parameter."""
-        _, count, _, _, (rest, _) = self.ask(Structure.signature, owner, function)
+        signature: Signature = self.ask(Structure.signature, owner, function)
+        count, rest = signature.count, signature.variadic_sites[0]
         packed = self.value(Kind.OBJECT, owner, rest) if rest >= 0 else None
         if self.kinds[value] != Kind.OBJECT:
             item = self.elements_of(value)

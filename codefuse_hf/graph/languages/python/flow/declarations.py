@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
-from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, ClassFacts, ImportFacts, PythonFacts
+from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, OWN_TYPE, ClassFacts, ImportFacts, PythonFacts
 from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.spill import Spill
 
-MAX_BY_NAME = 8
-"""A method call on an unknown receiver is resolved by its name alone when no more methods of the project have it."""
 MAX_SUBCLASSES = 12
 """`self` of a method that nobody calls may be an instance of a subclass, as long as there are fewer subclasses than this."""
 
+_WITHOUT_SELF = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
 _MAX_ANSWERS = 100_000
 """Answers at hand."""
 _MAX_FILES_AT_HAND = 200
@@ -34,13 +34,22 @@ Place = tuple[int, int]
 
 
 class Signature(NamedTuple):
-    """How a function is called. `parameters`: (name, kind, whether literals matter to it); `count`: how many of them take positional arguments."""
+    """How a function is called.
+
+    Attributes:
+        parameters: (name, kind, whether literals matter to it).
+        count: how many of them take positional arguments.
+        forwards: for a wrapper, the function that makes it and the parameter of that which it calls.
+        wrappers: the wrappers that it makes, each with the parameter that it calls.
+    """
 
     parameters: tuple[tuple[str, int, bool], ...]
     count: int
     is_generator: bool
     returned_parameters: tuple[int, ...]
     variadic_sites: tuple[int, int]
+    forwards: tuple[int, int] | None
+    wrappers: tuple[tuple[int, int], ...]
 
 
 class Member(NamedTuple):
@@ -69,6 +78,9 @@ class Structure:
             self.facts[slots[path]] = facts
         self.ranks = list(range(size))
         self.memo: dict[tuple, Any] = {}
+        self.types = TypeReader(names, slots)
+        self._limits: dict[int, dict[int, tuple]] = {}
+        self._open_ended: dict[int, set[int]] = {}
         self._orders: dict[Place, list[Place]] = {}
         self._order_bodies: dict[Place, list[tuple[ClassFacts, int, int]]] = {}
         self._wanted: dict[int, set[int]] = {}
@@ -116,6 +128,32 @@ class Structure:
             known.update(facts.functions.all_returned())
         return known
 
+    def limits(self, slot: int) -> dict[int, tuple]:
+        """The annotations of a file's variables, by variable; (OWN_TYPE, class) for `self`."""
+        known = self._limits.get(slot)
+        if known is None:
+            if len(self._limits) >= _MAX_FILES_AT_HAND:
+                self._limits.clear()
+            facts = self.facts[slot]
+            known = self._limits[slot] = {each[2]: each[3] for each in facts.typed if each[0] == -1}
+            for label in facts.functions.present():
+                known.update(facts.functions.annotations(label))
+            for label in facts.classes.present():
+                for name, function in facts.classes.plain(label).items():
+                    parameters = facts.functions.parameters(function)
+                    if parameters and parameters[0][1] in BY_POSITION and name not in _WITHOUT_SELF:
+                        known[parameters[0][2]] = (OWN_TYPE, label)
+        return known
+
+    def open_ended(self, slot: int) -> set[int]:
+        """Variables of a file that hold any number of values: what wrappers are made for."""
+        known = self._open_ended.get(slot)
+        if known is None:
+            facts = self.facts[slot]
+            known = self._open_ended[slot] = {callee for _, _, _, callee in facts.wrappers}
+            known.update(facts.functions.parameter(outer, position) for _, outer, position, _ in facts.wrappers)
+        return known
+
     def decorated(self, slot: int) -> set[int]:
         """The decorated functions of modules and classes (not the wrappers inside decorators, which may be decorated too)."""
         known = self._decorated.get(slot)
@@ -153,7 +191,13 @@ class Structure:
         while count < len(parameters) and parameters[count][1] in BY_POSITION:
             count += 1
         is_generator = bool(functions.yielded(label))
-        return Signature(parameters, count, is_generator, *functions.arguments(label))
+        forwards, wrappers = None, []
+        for inner, outer, position, _ in facts.wrappers:
+            if inner == label:
+                forwards = outer, position
+            elif outer == label:
+                wrappers.append((inner, position))
+        return Signature(parameters, count, is_generator, *functions.arguments(label), forwards, tuple(wrappers))
 
     def is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)
@@ -284,14 +328,14 @@ class Structure:
         return self._subclasses
 
     def methods(self, name: str) -> tuple[Place, ...]:
-        """All methods of that name, none when there are more than MAX_BY_NAME."""
+        """The one method of that name; none when anything else in a class of the project has the name, too."""
         if self._by_name is None:
             self._by_name = {}
             for slot, facts in enumerate(self.facts):
                 for method, functions in methods_of(facts).items():
                     self._by_name.setdefault(method, []).extend([(slot, function) for function in functions])
         found = self._by_name.get(name, ())
-        return tuple(sorted(found)) if len(found) <= MAX_BY_NAME else ()
+        return tuple(found) if len(found) == 1 and found[0][1] >= 0 else ()
 
     # -- modules and names -----------------------------------------------------------------------------------------------------------
 
@@ -347,12 +391,31 @@ class Structure:
         found = self.names.modules.resolve(self.paths[slot], 0, name)
         return None if found is None else self._described(found)
 
-    def annotated(self, slot: int, annotation: tuple) -> tuple[Place, ...]:
-        """The classes that an annotation of the same file means."""
+    def fixture(self, slot: int, name: str, overridden: bool) -> tuple[int, ...]:
+        """The files that may have the fixture `name` for the tests of a file: itself, or the nearest conftest.py above that has the name; else all these."""
         if self.facts[slot] is None:
             return ()
-        found = self.names.path_entities(self.paths[slot], annotation)
-        return tuple([(self.slots[e.place], e.index) for e in found if e.kind == "class"])
+        path = self.paths[slot]
+        held = -1 if overridden else self._fixture_in(path, name)
+        above: list[int] = []
+        folder = path.rpartition("/")[0]
+        while held < 0:
+            conftest = self.names.modules.at(f"{folder}/conftest" if folder else "conftest")
+            if conftest is not None and conftest.kind == "module" and conftest.place != path:
+                above.append(self.slots[conftest.place])
+                held = self._fixture_in(conftest.place, name)
+            if not folder:
+                break
+            folder = folder.rpartition("/")[0]
+        return (held,) if held >= 0 else tuple(above)
+
+    def _fixture_in(self, path: str, name: str) -> int:
+        found = self.names.export(path, name)
+        return -1 if found is None else self.slots[found[0]]
+
+    def typed(self, slot: int, annotation: tuple) -> Type:
+        """The type that an annotation of the file names."""
+        return None if self.facts[slot] is None else self.types.read(self.paths[slot], annotation)
 
 
 QUESTIONS: dict[str, Callable] = {
@@ -380,16 +443,18 @@ QUESTIONS: dict[str, Callable] = {
         Structure.has_getattr,
         Structure.used,
         Structure.resolved,
-        Structure.annotated,
+        Structure.typed,
+        Structure.fixture,
     )
 }
 """What files may ask about each other, by name: under their names questions are on record and are asked again."""
 
 
 def methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:
-    """The functions that are methods of a file, by name."""
+    """The functions that are methods of a file, by name; -1 for what else is bound to a name in a class."""
     found: dict[str, list[int]] = {}
     for label in () if facts is None else facts.classes.present():
-        for method, function in facts.classes.plain(label).items():
-            found.setdefault(method, []).append(function)
+        plain = facts.classes.plain(label)
+        for name in facts.classes[label].namespace:
+            found.setdefault(name, []).append(plain.get(name, -1))
     return found

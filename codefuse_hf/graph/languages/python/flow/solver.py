@@ -12,36 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from codefuse_hf.graph.languages.python.flow.annotations import Type, parts, says_something
 from codefuse_hf.graph.languages.python.flow.builtins import Builtins
 from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState
 from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
-from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, VARIADIC, Op
-
-_COMMON_METHODS = frozenset(
-    name for kind in (str, bytes, list, dict, set, tuple, int, float, object) for name in dir(kind)
-) | frozenset(
-    [
-        "read",
-        "write",
-        "close",
-        "flush",
-        "seek",
-        "readline",
-        "readlines",
-        "writelines",
-        "open",
-        "send",
-        "recv",
-        "start",
-        "join",
-        "run",
-        "submit",
-        "result",
-        "acquire",
-        "release",
-    ]
-)
+from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, DECORATES, FORWARDS, ORDINARY, VARIADIC, Op
 
 
 class Solver(Builtins):
@@ -74,7 +50,7 @@ class Solver(Builtins):
         self._run()
 
     def unknown_calls(self, state: FileState) -> list[tuple[int, str]]:
-        """(caller, name) of the method calls on parameters that nothing is known of."""
+        """(caller, name) of the method calls on parameters that nothing is known of, where the name may tell."""
         facts = self.structure.facts[state.slot]
         found: dict[tuple[int, str], None] = {}
         starts, operations = state.program.starts, state.program.operations
@@ -86,7 +62,7 @@ class Solver(Builtins):
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
                         name, _, caller, is_callee = state.program.loads[operations[i + 1]]
-                        if is_callee and name not in _COMMON_METHODS and not name.startswith("__"):
+                        if is_callee and _is_telling(name):
                             found[caller, name] = None
         return list(found)
 
@@ -194,8 +170,10 @@ class Solver(Builtins):
         self.load_attribute(caller, value, name, target, is_callee)
 
     def _on_call(self, a: int, b: int, value: int) -> None:
-        caller, _, target, positional, keywords, decorates = self.program.calls[a]
-        if decorates:
+        caller, _, target, positional, keywords, mode = self.program.calls[a]
+        if mode == FORWARDS:
+            positional = keywords = ()  # whoever calls the wrapper sees to what it passes on
+        elif mode == DECORATES:
             raw = self.new(("decorated", target))
             if raw not in self.steps:
                 self.steps[raw] = ("take_decorated", target, positional[0][1])
@@ -267,6 +245,7 @@ class Solver(Builtins):
         for result, _, inner in self.facts.decorated:
             self.later.append(("decorated", result, inner))
         self.later += [("function", number, 0) for number in self.facts.functions.in_order()]
+        self.later += [("typed", each, 0) for each in self.facts.typed if each[0] >= -1]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, a, b = entry
@@ -275,6 +254,8 @@ class Solver(Builtins):
                 self.flow(b, a)
         elif kind == "function":
             self._assume_called(a)
+        elif kind == "typed":
+            self._assume_typed(*a)
         elif kind == "key":
             getattr(self, a)(*b)
 
@@ -284,9 +265,9 @@ class Solver(Builtins):
         if not points[returned] and not functions.yielded(function):
             annotation = functions.annotation(function, -1)
             if annotation is not None:
-                self._add_instances(returned, annotation)
+                self.give_type(returned, self.ask(Structure.typed, slot, annotation))
         name, owner = functions.name(function), functions.owner(function)
-        for position, (_, kind, variable) in enumerate(functions.parameters(function)):
+        for position, (word, kind, variable) in enumerate(functions.parameters(function)):
             if points[variable]:
                 continue
             if position == 0 and owner >= 0 and kind in BY_POSITION:
@@ -305,11 +286,63 @@ class Solver(Builtins):
             elif kind not in VARIADIC:
                 annotation = functions.annotation(function, position)
                 if annotation is not None:
-                    self._add_instances(variable, annotation)
+                    self.give_type(variable, self.ask(Structure.typed, slot, annotation))
+                elif kind == ORDINARY and (name.startswith("test") or self.is_fixture(function)):
+                    self._take_fixture(word, variable, function)
 
-    def _add_instances(self, variable: int, annotation: tuple) -> None:
-        for place in self.ask(Structure.annotated, self.slot, annotation):
-            self.add(variable, self.value(Kind.INSTANCE, *place))
+    def is_fixture(self, function: int) -> bool:
+        """Whether pytest calls a function of this file for the tests that name it."""
+        mark = "fixture", function
+        return mark in self.bound or (self.state.recall("bound") and mark in self.bound)
+
+    def _take_fixture(self, word: str, variable: int, function: int) -> None:
+        """A test's argument is what the nearest fixture of that name gives."""
+        overridden = self.facts.functions.name(function) == word
+        if self.facts.functions.owner(function) >= 0:
+            self.flow(self.shared(self.slot, "fixture", word), variable)  # its class may have one
+        for found in self.ask(Structure.fixture, self.slot, word, overridden):
+            self.flow(self.shared(found, "fixture", word), variable)
+
+    def _assume_typed(self, owner: int, name: str, variable: int, annotation: tuple) -> None:
+        """A variable, or an attribute of a class, of which only its annotation is known."""
+        if owner < 0:
+            if not self.points[variable]:
+                self.give_type(variable, self.ask(Structure.typed, self.slot, annotation))
+            return
+        stored = self.existing((self.slot, "instance", owner, name))
+        if stored is None or not self.points[stored]:
+            type_ = self.ask(Structure.typed, self.slot, annotation)
+            if any(part is not None and part[0] not in ("external", "nothing") for part in parts(type_)):
+                self.give_type(self.class_variable(self.slot, owner, name), type_)
+
+    def give_type(self, variable: int, type_: Type) -> None:
+        """Puts what a type says into a variable: instances, and containers of what their items are."""
+        for part in parts(type_):
+            if part is None or part[0] in ("external", "nothing"):
+                continue
+            kind, key = part[0], ("typed", variable, part)
+            if kind == "instance":
+                self.add(variable, self.value(Kind.INSTANCE, *part[1:]))
+            elif kind == "class":
+                self.add(variable, self.value(Kind.CLASS, *part[1:]))
+            elif key not in self.state.sites:
+                inner = part[1:] if kind == "tuple" else part[1:2] if kind == "call" else part[1:-1]
+                if not any(map(says_something, inner)):
+                    continue
+                made = self.new_site(key, kind, len(inner) if kind == "tuple" else -1)
+                self.add(variable, made)
+                if kind == "tuple":
+                    for place, item in enumerate(inner):
+                        self.give_type(self.field(made, place), item)
+                else:
+                    self.give_type(self.rest(made), inner[-1])
+                    if kind == "dict":
+                        self.give_type(self.keys(made), inner[0])
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a method's name is hardly one that some library's class has, too: a private one, or one of several words."""
+    return not name.startswith("__") and "_" in name.rstrip("_")
 
 
 _OPERATIONS = [getattr(Solver, f"_on_{op.name.lower()}", None) for op in Op]

@@ -33,6 +33,7 @@ class Kind:
     CONSTANT = 14  # a: the Python value
     NAMESPACE = 15  # a dict view of a module: a: file
     MANAGER = 16  # contextmanager-decorated function a: value
+    WRAPPED = 18  # a: the wrapper, b: the value that it was made for
     GETTER = 17  # a property seen through an instance: a: getter value, b: receiver value
 
 

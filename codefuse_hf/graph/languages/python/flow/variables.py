@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from codefuse_hf.graph.languages.python.flow.annotations import callable_fits, head_of, is_structural, names_fit, parts
 from codefuse_hf.graph.languages.python.flow.declarations import Place, Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState, Step
 from codefuse_hf.graph.languages.python.flow.values import SHIFT, Kind
-from codefuse_hf.graph.languages.python.reading.facts import Constant
+from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 
 SUBSCRIBE, EXISTS = -1, -2
 """Messages are pairs (variable, value). In place of a value: the sender wants the variable's values; the variable has come into being."""
@@ -30,6 +31,8 @@ MAX_CONTAINERS = 6
 """Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
 
 _CONSTANT = Kind.CONSTANT
+_LIMITED_KINDS = frozenset((Kind.INSTANCE, Kind.FUNCTION, Kind.BOUND, Kind.CLASS, Kind.WRAPPED))
+"""Values that an annotation may keep out."""
 _CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
 
 
@@ -54,6 +57,8 @@ class Flows:
         self.state, self.slot = state, state.slot
         self.facts, self.program = self.structure.facts[state.slot], state.program
         self.out = {}
+        self.limits = self.structure.limits(state.slot)
+        self.open_ended = self.structure.open_ended(state.slot)
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
         self.extra, self.named, self.opened = state.extra, state.named, state.opened
         self.subscribers, self.later = state.subscribers, state.later
@@ -145,12 +150,18 @@ class Flows:
             if value in known:
                 return
             size = len(known)
-            if size >= MAX_CONTAINERS and (size >= MAX_VALUES or self.kinds[value] in _CONTAINER_KINDS):
+            if (
+                size >= MAX_CONTAINERS
+                and variable not in self.open_ended
+                and (size >= MAX_VALUES or self.kinds[value] in _CONTAINER_KINDS)
+            ):
                 return
             now = (*known, value)
         else:
             now = (value,)
         if variable >= 0:
+            if variable in self.limits and not self.fits(value, self.limits[variable]):
+                return
             if self.kinds[value] == _CONSTANT and variable < self.facts.variables:
                 if variable not in self.structure.wanted(self.slot):
                     return
@@ -161,6 +172,39 @@ class Flows:
             self.send(-variable >> SHIFT, -variable, value)
             if variable in self.copies or variable in self.steps:
                 self.work.append((variable, value))
+
+    def fits(self, value: int, annotation: tuple) -> bool:
+        """Whether a value may be of the type that an annotation of this file names."""
+        kind = self.kinds[value]
+        if kind not in _LIMITED_KINDS:
+            return True
+        if annotation[0] == OWN_TYPE:
+            return kind != Kind.INSTANCE or (self.slot, annotation[1]) in self.ask(
+                Structure.mro, self.first[value], self.second[value]
+            )
+        type_ = self.ask(Structure.typed, self.slot, annotation)
+        if type_ is None:
+            return True
+        if kind != Kind.INSTANCE:
+            return callable_fits(type_)
+        owner, index = self.first[value], self.second[value]
+        for part in parts(type_):
+            if part is None:
+                return True
+            if part[0] == "instance":
+                place = part[1:]
+                if place in self.ask(Structure.mro, owner, index) or names_fit(
+                    "Protocol", self.ask(Structure.external_bases, *place)
+                ):
+                    return True
+            elif part[0] == "call":
+                if self.ask(Structure.member, owner, index, "__call__") is not None:
+                    return True
+            elif part[0] not in ("nothing", "class"):
+                head = head_of(part)
+                if is_structural(head) or names_fit(head, self.ask(Structure.external_bases, owner, index)):
+                    return True
+        return False
 
     def send(self, receiver: int, number: int, value: int) -> None:
         messages = self.out.get(receiver)

@@ -11,11 +11,15 @@ from codefuse_hf.graph.languages.base import Definition
 from codefuse_hf.graph.languages.python.reading.facts import (
     ARGS,
     BY_POSITION,
+    DECORATES,
+    FORWARDS,
     KEYWORD_ONLY,
     KWARGS,
     ORDINARY,
+    OWN_TYPE,
     POSITIONAL_ONLY,
     SET_ATTRIBUTE,
+    Annotation,
     ClassFacts,
     Constant,
     FunctionFacts,
@@ -43,6 +47,29 @@ def _between_quotes(literal: str) -> str | None:
     if quote in inside + quote[1:] or _ESCAPES.search(inside) or (len(quote) == 1 and "\n" in inside):
         return None
     return inside
+
+
+_NOTHING = ("nothing",)
+
+
+_MAX_DEPTH = 8
+"""Annotations nested deeper say nothing."""
+
+
+def _generic(head: tuple | None, inner: list[tuple | None]) -> tuple | None:
+    return (
+        None if head is None or not all(_is_shallow(each, _MAX_DEPTH) for each in inner) else ("generic", head, *inner)
+    )
+
+
+def _is_shallow(tree: tuple | None, depth: int) -> bool:
+    if tree is None or tree[0] not in ("generic", "union"):
+        return True
+    return depth > 0 and all(_is_shallow(each, depth - 1) for each in tree[1:])
+
+
+def _union(parts: list[tuple | None]) -> tuple:
+    return "union", *[each for part in parts for each in (part[1:] if part and part[0] == "union" else (part,))]
 
 
 class Definitions:
@@ -131,7 +158,7 @@ class Definitions:
             if expression is not None and expression.type == "identifier":
                 self.references.setdefault((self.scope.definition, version), None)
             self.scope.epoch += 1
-            result = self.call_site(version, ((0, variable),), (), True)
+            result = self.call_site(version, ((0, variable),), (), DECORATES)
             self.decorated.append((result, version, variable))
             self.decorated_results.add(result)
             if variable in self.origins:
@@ -183,6 +210,7 @@ class Definitions:
         self.origins[variable] = ("function", index)
         scope = Scope(self, "function", outer, definition)
         scope.is_async = is_async
+        scope.function = index
         scope.returned = self.variable()
         scope.owner = self.class_of_scope.get(id(outer), -1)
         self.container = definition
@@ -190,12 +218,16 @@ class Definitions:
         annotation = None
         if result is not None:
             annotation = self.annotation(result, outer, definition)
+            if scope.owner >= 0 and self.is_own_type(self.text_of(result), parameters):
+                scope.returned_parameters.add(OWN_TYPE)
         self.scope = scope
         if name:
             if body is not None:
                 self.visit(body)
         elif body is not None:
             self.return_value(self.visit(body))
+        if scope.wrapped:
+            self.note_wrappers(scope)
         scope.close()
         self.scope, self.container = outer, container
         sites = (self.variadic_site("tuple", declared, ARGS), self.variadic_site("dict", declared, KWARGS))
@@ -204,6 +236,35 @@ class Definitions:
             annotation,
         )  # fmt: skip
         return variable
+
+    def is_own_type(self, result: str, parameters: Any) -> bool:
+        """Whether a method's annotations say that it returns an object of its receiver's class."""
+        result = result.strip("\"'").rsplit(".", 1)[-1]
+        if result == "Self":
+            return True
+        first = next((c for c in parameters.children if c.type == "typed_parameter"), None) if parameters else None
+        if first is None or not result.isidentifier() or first.prev_sibling is None or first.prev_sibling.type != "(":
+            return False
+        own = self.text_of(first).partition(":")[2].strip().strip("\"'")
+        return own in (result, f"type[{result}]", f"Type[{result}]")
+
+    def note_wrappers(self, scope: Scope) -> None:
+        """The functions of a scope that return what they get from a parameter of it that never is anything else, called as they are called themselves."""
+        wrappers: dict[Scope, list[tuple]] = {}
+        for inner, name, *rest in scope.wrapped:
+            wrappers.setdefault(inner, []).append((name, *rest))
+        for inner, sites in wrappers.items():
+            names = {name for name, *_ in sites}
+            is_wrapper = len(names) == 1 and all(as_given and returns for *_, as_given, returns in sites)
+            if is_wrapper and len(scope.bindings[sites[0][0]]) == 1 and not inner.yielded:
+                for _, position, site, _, _ in sites:
+                    caller, callee, *others, _ = self.calls[site]
+                    self.calls[site] = (caller, callee, *others, FORWARDS)
+                    self.wrappers.append((inner.function, scope.function, position, callee))
+            else:
+                for target, (outer, place) in list(self.forwarded.items()):
+                    if outer is scope and scope.wrapped[place][0] is inner and scope.wrapped[place][5]:
+                        self.flow(target, inner.returned)
 
     def variadic_site(self, kind: str, parameters: list[Parameter], which: int) -> int:
         for parameter in parameters:
@@ -262,8 +323,8 @@ class Definitions:
         scope.parameters[variable] = len(scope.parameters)
         return Parameter(name, kind, variable, meaning)
 
-    def annotation(self, node: Any, outer: Scope, definition: int) -> tuple[int, tuple[str, ...]] | None:
-        """What an annotation names: (variable, attributes), with Optional[…] and `… | None` looked through."""
+    def annotation(self, node: Any, outer: Scope, definition: int) -> Annotation | None:
+        """What an annotation says, as far as it may matter to calls (facts.py: `Annotation`)."""
         names = self.names_of(node)
         if names is None and len(children := node.children) == 1:
             names = self.names_in(children[0])
@@ -274,10 +335,12 @@ class Definitions:
             self.references[(definition, version)] = None
             return version, names[1:]
         saved, self.scope = self.scope, Scope(self, "comprehension", outer, definition)
-        path = self.annotation_path(node)
+        tree = self.annotation_path(node)
         self.scope.close()
         self.scope = saved
-        return path
+        if tree is None or tree[0] != "name":
+            return None if tree is None else (0, tree)
+        return tree[1:]
 
     def names_in(self, node: Any) -> tuple[str, ...] | None:
         """`names_of` for any way of writing `a.b.c`."""
@@ -288,40 +351,68 @@ class Definitions:
             node = children[0]
         return (self.name_of(node), *reversed(names)) if node.type == "identifier" else None
 
-    def annotation_path(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
+    def annotation_path(self, node: Any) -> tuple | None:
+        """The tree of an annotation; None where it says nothing that is known."""
         kind = node.type
         if kind == "type":
             inner = node.named_children
             return self.annotation_path(inner[0]) if inner else None
         if kind == "string":
-            text = self.string_value(node).strip()
-            parts = text.split(".")
-            if not all(part.isidentifier() for part in parts):
-                return None
-            version = (
-                self.scope.parent.cell(parts[0]) if self.scope.parent.kind != "class" else self.scope.load(parts[0])
-            )
-            if type(version) is int and version and len(parts) == 1:
-                self.references[(self.scope.definition, version)] = None
-            return (version, tuple(parts[1:])) if type(version) is int and version else None
+            return self.annotation_text(self.string_value(node).strip())
         if kind in ("identifier", "attribute"):
-            return self.dotted(node)
+            path = self.dotted(node)
+            return None if path is None else ("name", *path)
         if kind in ("subscript", "generic_type"):
             parts = [c for c in node.named_children if c.type != "comment"]
-            head = self.text_of(parts[0]).rsplit(".", 1)[-1]
-            inner = [self.annotation_path(c) for c in parts[1:]]
-            self.dotted(parts[0])
-            if head in ("Optional", "Annotated", "Final", "ClassVar", "Union"):
-                return next((path for path in inner if path is not None), None)
-            return None
-        if kind == "type_parameter":
-            inner = [self.annotation_path(c) for c in node.named_children]
-            return next((path for path in inner if path is not None), None)
+            head = self.annotation_path(parts[0])
+            if self.text_of(parts[0]).rsplit(".", 1)[-1] == "Literal":
+                return _NOTHING
+            rest = parts[1].named_children if len(parts) == 2 and parts[1].type == "type_parameter" else parts[1:]
+            inner = [self.annotation_path(c) for c in rest if c.type != "comment"]
+            return _generic(head, inner)
         if kind in ("binary_operator", "union_type"):
-            inner = [self.annotation_path(c) for c in node.named_children]
-            return next((path for path in inner if path is not None), None)
-        if kind not in ("none", "comment", "ellipsis"):
+            return _union([self.annotation_path(c) for c in node.named_children if c.type != "comment"])
+        if kind == "none":
+            return _NOTHING
+        if kind == "ellipsis":
+            return ("...",)
+        if kind != "comment":
             self.visit(node)
+        return None
+
+    def annotation_text(self, text: str) -> tuple | None:
+        """The same of an annotation in quotes."""
+        try:
+            return self._annotation_of(ast.parse(text, mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+    def _annotation_of(self, node: ast.expr) -> tuple | None:
+        names: list[str] = []
+        base = node
+        while isinstance(base, ast.Attribute):
+            names.append(base.attr)
+            base = base.value
+        if isinstance(base, ast.Name):
+            scope = self.scope.parent
+            version = scope.cell(base.id) if scope.kind != "class" else self.scope.load(base.id)
+            if type(version) is not int or not version:
+                return None
+            if not names:
+                self.references[(self.scope.definition, version)] = None
+            return "name", version, tuple(reversed(names))
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str):
+                return self._annotation_of(ast.parse(node.value, mode="eval").body)
+            return _NOTHING if node.value is None else ("...",) if node.value is ... else None
+        if isinstance(node, ast.BinOp):
+            return _union([self._annotation_of(node.left), self._annotation_of(node.right)])
+        if isinstance(node, ast.Subscript):
+            head = self._annotation_of(node.value)
+            if ast.unparse(node.value).rsplit(".", 1)[-1] == "Literal":
+                return _NOTHING
+            inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return _generic(head, [self._annotation_of(each) for each in inner])
         return None
 
     def dotted(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
@@ -481,6 +572,9 @@ class Definitions:
         position = scope.parameters.get(version) if type(version) is int else None
         if position is not None:
             scope.returned_parameters.add(position)
+        elif type(version) is int and version in self.forwarded:
+            outer, place = self.forwarded[version]
+            outer.wrapped[place] = (*outer.wrapped[place][:5], True)
         elif (type(version) is int and version) or (isinstance(version, Constant) and isinstance(version.value, str)):
             self.flow(version, scope.returned)
 

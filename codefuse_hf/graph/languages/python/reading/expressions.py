@@ -429,6 +429,8 @@ class Expressions:
             return 0
         target = self.variable()
         self.operation(value, AWAIT, target, self.scope.definition)
+        if value in self.forwarded:
+            self.forwarded[target] = self.forwarded[value]
         return target
 
     def yield_expression(self, node: Any) -> Version:
@@ -565,7 +567,27 @@ class Expressions:
         if name not in _HARMLESS:
             self.scope.epoch += 1
             self.scope.stores.clear()
-        return self.call_site(callee, tuple(positional), tuple(keywords))
+        target = self.call_site(callee, tuple(positional), tuple(keywords))
+        scope = self.scope
+        if name and scope.kind == "function" and scope.parent.kind == "function" and name not in scope.env:
+            self.note_forwarding(name, target, positional, keywords)
+        return target
+
+    def note_forwarding(self, name: str, target: int, positional: list, keywords: list) -> None:
+        """A function that calls what the function around it was given: maybe a wrapper that a decorator makes."""
+        scope, outer = self.scope, self.scope.parent
+        position = outer.parameters.get(outer.env.get(name))
+        if position is None or name in scope.declared:
+            return
+        own = scope.parameters
+        places = [own.get(value, -1) if type(value) is int else -1 for star, value in positional if not star]
+        as_given = (
+            places == list(range(len(places)))
+            and all(value in own for star, value in positional if star)
+            and all(type(value) is int and value in own for _, value in keywords)
+        )
+        outer.wrapped.append((scope, name, position, len(self.calls) - 1, as_given, False))
+        self.forwarded[target] = outer, len(outer.wrapped) - 1
 
     def argument(self, child: Any, positional: list, keywords: list) -> None:
         kind = child.type
@@ -582,12 +604,12 @@ class Expressions:
         elif child.is_named and kind != "comment":
             positional.append((0, self.visit(child)))
 
-    def call_site(self, callee: int, positional: tuple = (), keywords: tuple = (), decorates: bool = False) -> int:
-        """Emits a call; `positional` holds (1 for *args else 0, version), `keywords` (name or None for **kwargs, version)."""
+    def call_site(self, callee: int, positional: tuple = (), keywords: tuple = (), mode: int = 0) -> int:
+        """Emits a call; `positional` holds (1 for *args else 0, version), `keywords` (name or None for **kwargs, version). `mode`: see facts.py."""
         target = self.next_variable
         self.next_variable = target + 1
         self.emit((callee, CALL, len(self.calls), 0))
-        self.calls.append((self.scope.definition, callee, target, positional, keywords, decorates))
+        self.calls.append((self.scope.definition, callee, target, positional, keywords, mode))
         return target
 
     def zero_argument_super(self) -> Version:

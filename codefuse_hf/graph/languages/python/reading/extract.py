@@ -58,6 +58,9 @@ class Extractor(Expressions, Definitions, Statements):
         self.references: dict[tuple[int, int], None] = {}
         self.decorated: list[tuple] = []
         self.decorated_results: set[int] = set()
+        self.typed: list[tuple] = []
+        self.wrappers: list[tuple[int, int, int, int]] = []
+        self.forwarded: dict[int, tuple[Scope, int]] = {}
         self.class_of_scope: dict[int, int] = {}
         self.class_scopes: dict[int, Scope] = {}
         self.class_fields: dict[int, list[str]] = {}
@@ -218,9 +221,9 @@ class Extractor(Expressions, Definitions, Statements):
                 target,
                 tuple([(s, at(v, v) if type(v) is int else v) for s, v in positional]) if positional else (),
                 tuple([(n, at(v, v) if type(v) is int else v) for n, v in keywords]) if keywords else (),
-                decorates,
+                mode,
             )
-            for caller, callee, target, positional, keywords, decorates in self.calls
+            for caller, callee, target, positional, keywords, mode in self.calls
         ]
         facts.sites = [
             (kind, {n: at(v, v) for n, v in fields.items()}, at(rest, rest), at(keys, keys), length)
@@ -240,7 +243,14 @@ class Extractor(Expressions, Definitions, Statements):
         at = root.get
 
         def path(dotted: tuple | None) -> tuple | None:
-            return dotted if dotted is None or dotted[0] not in root else (root[dotted[0]], dotted[1])
+            if dotted is None or dotted[0]:
+                return dotted if dotted is None or dotted[0] not in root else (root[dotted[0]], dotted[1])
+            return 0, tree(dotted[1])
+
+        def tree(part: Any) -> Any:
+            if type(part) is not tuple or not part:
+                return part
+            return ("name", at(part[1], part[1]), part[2]) if part[0] == "name" else tuple([tree(p) for p in part])
 
         for definition, name, parameters, returned, yielded, *rest, annotation in self.functions:
             parameters = tuple([Parameter(n, k, at(v, v), path(a)) for n, k, v, a in parameters])
@@ -257,6 +267,8 @@ class Extractor(Expressions, Definitions, Statements):
             )
             for c in self.classes
         ]
+        facts.wrappers = [(inner, outer, position, at(v, v)) for inner, outer, position, v in self.wrappers]
+        facts.typed = [(owner, name, at(v, v), path(annotation)) for owner, name, v, annotation in self.typed]
         facts.imports += [i._replace(variable=root[i.variable]) if i.variable in root else i for i in self.imports]
 
     def _pack_operations(self, facts: PythonFacts, root: dict[int, int]) -> np.ndarray:

@@ -54,10 +54,25 @@ class Op(IntEnum):
 """The codes as plain numbers: members of an enumeration are slow to look up and to compare."""
 
 
+OWN_TYPE = -1
+"""In place of a parameter that is returned: an object of the class of the method's receiver (`-> Self`)."""
+
+DECORATES, FORWARDS = 1, 2
+"""Modes of calls."""
+
+
 class Constant(NamedTuple):
     """A literal that may serve as a key, an attribute's name or a slice bound."""
 
     value: Any
+
+
+Annotation = tuple[int, tuple]
+"""What an annotation says: a dotted name as (variable of its root name, attribute names that follow), anything else as (0, tree).
+
+A tree is ("name", variable, attribute names), ("generic", head, arguments …), ("union", parts …), ("nothing",) for None and literals, ("...",), or None for
+what is not known.
+"""
 
 
 class ParameterKind(IntEnum):
@@ -77,12 +92,12 @@ VARIADIC = frozenset((ARGS, KWARGS))
 
 
 class Parameter(NamedTuple):
-    """`kind`: a `ParameterKind` as a number. `annotation` as in `ClassFacts.bases`, or None."""
+    """`kind`: a `ParameterKind` as a number."""
 
     name: str
     kind: int
     variable: int
-    annotation: tuple[int, tuple[str, ...]] | None
+    annotation: Annotation | None
 
 
 class FunctionFacts(NamedTuple):
@@ -97,7 +112,7 @@ class FunctionFacts(NamedTuple):
     is_async: bool
     returned_parameters: tuple[int, ...]
     variadic_sites: tuple[int, int]
-    result_annotation: tuple[int, tuple[str, ...]] | None
+    result_annotation: Annotation | None
 
 
 class ClassFacts(NamedTuple):
@@ -177,7 +192,15 @@ class Functions(Definitions):
         function = self[label]
         return function.returned_parameters, function.variadic_sites
 
-    def annotation(self, label: int, position: int) -> tuple[int, tuple[str, ...]] | None:
+    def annotations(self, label: int) -> list[tuple[int, Annotation]]:
+        """The variables of the result (of a function that is no generator) and of single arguments, with their annotations."""
+        function = self[label]
+        found = [(p.variable, p.annotation) for p in function.parameters if p.annotation and p.kind not in VARIADIC]
+        if function.result_annotation and not function.yielded:
+            found.append((function.returned, function.result_annotation))
+        return found
+
+    def annotation(self, label: int, position: int) -> Annotation | None:
         """That of a parameter; of the result for position -1."""
         function = self[label]
         return function.result_annotation if position < 0 else function.parameters[position].annotation
@@ -218,8 +241,12 @@ class PythonFacts:
 
     `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
     values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
-    ("attribute", definition), ("phi", variables). Once the file is read, `program` takes the place of the fields that only running it needs
-    (program.py): names, operations, starts, seeds, loads, items, calls, sites. `references` holds two numbers each, the caller and the variable.
+    ("attribute", definition), ("phi", variables). `typed` lists what annotations say of other variables than parameters and results:
+    (-1, "", variable, annotation), or (class, attribute, 0, annotation); (-2, "", variable, annotation) is a module's name for a type. `wrappers` lists
+    (function, function around it, parameter of that, variable called): functions that return what the parameter returns, called as they are themselves.
+    The last item of each of `calls` is its mode: 0, DECORATES or FORWARDS (the call of a wrapper). Once the file is read,
+    `program` takes the place of the fields that only running it needs (program.py): names, operations, starts, seeds, loads, items, calls, sites.
+    `references` holds two numbers each, the caller and the variable.
     """
 
     names: list[str] = field(default_factory=list)
@@ -240,6 +267,8 @@ class PythonFacts:
     public: list[str] | None = None
     references: array = field(default_factory=lambda: array("i"))
     decorated: list[tuple] = field(default_factory=list)
+    typed: list[tuple] = field(default_factory=list)
+    wrappers: list[tuple] = field(default_factory=list)
     wanted: Collection[int] = frozenset()
     program: bytes = b""
 

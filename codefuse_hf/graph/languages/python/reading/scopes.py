@@ -84,6 +84,7 @@ class Scope:
         "epoch",
         "extractor",
         "first_parameter",
+        "function",
         "is_async",
         "kind",
         "last",
@@ -97,6 +98,7 @@ class Scope:
         "returned_parameters",
         "stores",
         "trail",
+        "wrapped",
         "yielded",
     )  # fmt: skip
 
@@ -117,6 +119,8 @@ class Scope:
         self.owner = -1
         self.attributes: dict[str, int] = {}
         self.first_parameter = 0
+        self.function = -1
+        self.wrapped: list[tuple[Scope, str, int, int, bool, bool]] = []
         self.parameters: dict[int, int] = {}
         self.returned = self.yielded = 0
         self.returned_parameters: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from sys import intern
 from typing import Any
 
@@ -16,8 +17,11 @@ from codefuse_hf.graph.languages.python.reading.facts import (
     Constant,
     ImportFacts,
 )
-from codefuse_hf.graph.languages.python.reading.scopes import Version
+from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 
+_GENERIC = re.compile(
+    r"(\w+\.)*(Union|Optional|Callable|[Ll]ist|[Dd]ict|[Tt]uple|[Ss]et|Mapping|Sequence|Iterable|[Tt]ype)\["
+)
 _PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
 
 
@@ -76,17 +80,54 @@ class Statements:
         self.leading, self.following = leading, following
         if value is None:
             self.declare(first, statement, annotation, meaning)
+            self.note_type(first, meaning, 0)
             return 0
+        if meaning is not None:
+            version = self.note_type(first, meaning, version)
         for target in targets:
             self.note_attributes(target, statement, annotation, value, version)
             if not direct:
                 self.assign(target, version)
         kind = self.scope.kind
+        if kind == "module" and not direct and type(version) is int and value.type in ("subscript", "binary_operator"):
+            self.note_alias(version, value)
         if kind != "function" and first.type == "identifier":
             if meaning is not None and kind == "class":
                 self.class_fields.setdefault(id(self.scope), []).append(self.text_of(first))
             if kind == "module" and self.text_of(first) == "__all__":
                 self.public = self.literal_names(value)
+        return version
+
+    def note_alias(self, version: int, value: Any) -> None:
+        """A module's name for a type: `Items = list[Item]`, `Number = int | float`."""
+        text = self.text_of(value)
+        if version and ("|" in text if value.type == "binary_operator" else _GENERIC.match(text)):
+            outer = self.scope
+            self.scope = Scope(self, "comprehension", outer, outer.definition)
+            tree = self.annotation_text(text)
+            self.scope.close()
+            self.scope = outer
+            if tree is not None and tree[0] != "name":
+                self.typed.append((-2, "", version, (0, tree)))
+
+    def note_type(self, target: Any, meaning: Any, version: Version) -> Version:
+        """What an annotated assignment binds: a variable of its own, which is known to be of that type."""
+        scope = self.scope
+        if meaning is None:
+            return version
+        if target.type == "identifier" and scope.kind == "class":
+            self.typed.append((scope.owner, self.name_of(target), 0, meaning))
+        elif target.type == "attribute" and scope.kind == "function" and scope.owner >= 0:
+            name = self.owner_of(target)
+            if name and scope.env.get(name) == scope.first_parameter:
+                self.typed.append((scope.owner, self.name_of(target.children[-1]), 0, meaning))
+        elif target.type == "identifier" and type(version) is int:
+            variable = self.variable()
+            self.flow(version, variable)
+            self.typed.append((-1, "", variable, meaning))
+            if version in self.origins:
+                self.origins[variable] = self.origins[version]
+            return variable
         return version
 
     def assigned(self, node: Any) -> tuple[list[Any], Any, Any]:
@@ -268,7 +309,14 @@ class Statements:
         name = parts[0].children[0] if parts and parts[0].children else None
         version = self.visit(parts[-1]) if len(parts) > 1 else 0
         if name is not None and name.type == "identifier":
-            self.scope.bind(self.text_of(name), version)
+            tree = self.annotation_path(parts[-1])
+            variable = self.variable()
+            self.flow(version, variable)
+            if tree is not None:
+                self.typed.append((-2, "", variable, tree[1:] if tree[0] == "name" else (0, tree)))
+            if version in self.origins:
+                self.origins[variable] = self.origins[version]
+            self.scope.bind(self.text_of(name), variable)
         return 0
 
     def global_statement(self, node: Any) -> Version:

@@ -13,7 +13,7 @@ from codefuse_hf.graph.languages.python.flow.declarations import QUESTIONS, Plac
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, NameChanges
 
-_NAME_QUESTIONS = frozenset(("import_", "exported", "child", "used", "resolved", "annotated", "metaclass"))
+_NAME_QUESTIONS = frozenset(("import_", "exported", "child", "used", "resolved", "typed", "fixture", "metaclass"))
 """Questions that follow names: what they read is on record."""
 _CLASS_QUESTIONS = frozenset(
     (
@@ -81,6 +81,8 @@ class KeptStructure(Structure):
             slot = self.slots[path]
             self.facts[slot], self.paths[slot] = change.now, path
             self._wanted.pop(slot, None)
+            self._limits.pop(slot, None)
+            self._open_ended.pop(slot, None)
             self._sites.pop(slot, None)
             self._decorated.pop(slot, None)
         bases = self._renew_orders(self._places(renamed.orders), below)

@@ -61,6 +61,8 @@ def _renumbered(
         origins={v: (o[0], renumber(o[0], o[1]), *o[2:]) for v, o in facts.origins.items()},
         functions=Functions(_placed(facts.functions, functions, function)),
         classes=Classes(_placed(facts.classes, classes, class_)),
+        wrappers=[(functions[inner], functions[outer], *rest) for inner, outer, *rest in facts.wrappers],
+        typed=[(classes[owner] if owner >= 0 else owner, *rest) for owner, *rest in facts.typed],
     )
 
 
