@@ -262,13 +262,13 @@ class Solver(Builtins):
     def _assume_called(self, function: int) -> None:
         slot, functions, points = self.slot, self.facts.functions, self.points
         returned = functions.returned(function)
-        if not points[returned] and not functions.yielded(function):
+        if self._holds_containers(returned) and not functions.yielded(function):
             annotation = functions.annotation(function, -1)
             if annotation is not None:
                 self.give_type(returned, self.ask(Structure.typed, slot, annotation))
         name, owner = functions.name(function), functions.owner(function)
         for position, (word, kind, variable) in enumerate(functions.parameters(function)):
-            if points[variable]:
+            if not self._holds_containers(variable):
                 continue
             if position == 0 and owner >= 0 and kind in BY_POSITION:
                 namespace = self.structure.class_(slot, owner).namespace
@@ -290,10 +290,13 @@ class Solver(Builtins):
                 elif kind == ORDINARY and (name.startswith("test") or self.is_fixture(function)):
                     self._take_fixture(word, variable, function)
 
+    def _holds_containers(self, variable: int) -> bool:
+        """Whether nothing is known of a variable, or nothing but containers: what is in them may not be."""
+        return all(self.kinds[value] == Kind.OBJECT for value in self.points[variable])
+
     def is_fixture(self, function: int) -> bool:
         """Whether pytest calls a function of this file for the tests that name it."""
-        mark = "fixture", function
-        return mark in self.bound or (self.state.recall("bound") and mark in self.bound)
+        return ("fixture", function) in self.bound
 
     def _take_fixture(self, word: str, variable: int, function: int) -> None:
         """A test's argument is what the nearest fixture of that name gives."""
@@ -306,10 +309,10 @@ class Solver(Builtins):
     def _assume_typed(self, owner: int, name: str, variable: int, annotation: tuple) -> None:
         """A variable, or an attribute of a class, of which only its annotation is known."""
         if owner < 0:
-            if not self.points[variable]:
+            if self._holds_containers(variable):
                 self.give_type(variable, self.ask(Structure.typed, self.slot, annotation))
             return
-        stored = self.existing((self.slot, "instance", owner, name))
+        stored = self.named.get((self.slot, "instance", owner, name))
         if stored is None or not self.points[stored]:
             type_ = self.ask(Structure.typed, self.slot, annotation)
             if any(part is not None and part[0] not in ("external", "nothing") for part in parts(type_)):

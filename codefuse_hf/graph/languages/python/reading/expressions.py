@@ -512,12 +512,14 @@ class Expressions:
         function, arguments = children[0], children[-1]
         kind = function.type
         if kind == "identifier":
-            return self.call_with(self.scope.load(name := self.name_of(function)), name, arguments)
+            version = self.call_with(self.scope.load(name := self.name_of(function)), name, arguments)
+            return self.cast(arguments, version) if name == "cast" else version
         if kind != "attribute":
             return self.call_with(self.handlers[kind](self, function), "", arguments)
         names = self.names_of(function)
         if names is not None:
-            return self.call_with(self.load_path(names, True), "", arguments)
+            version = self.call_with(self.load_path(names, True), "", arguments)
+            return self.cast(arguments, version) if names[-1] == "cast" else version
         # A chain `a.b().c().d()` nests to the left: read it from its inside out without recursing.
         chain = [(function, arguments)]
         while function.type == "attribute" and function.children[0].type == "call":
@@ -533,9 +535,29 @@ class Expressions:
             else:
                 callee, name = self.callee(function)
                 value = self.call_with(callee, name, arguments)
+                if self.text_of(function).rpartition(".")[2] == "cast":
+                    value = self.cast(arguments, value)
                 continue
             value = self.call_with(callee, "", arguments)
         return value
+
+    def cast(self, arguments: Any, version: Version) -> Version:
+        """`typing.cast(type, value)`: a variable of its own, which is known to be of that type."""
+        given = [c for c in arguments.named_children if c.type != "comment"]
+        if len(given) != 2 or type(version) is not int or not version:
+            return version
+        outer = self.scope
+        self.scope = Scope(self, "comprehension", outer, outer.definition)
+        text = self.string_value(given[0]) if given[0].type == "string" else self.text_of(given[0])
+        tree = self.annotation_text(text)
+        self.scope.close()
+        self.scope = outer
+        if tree is None:
+            return version
+        variable = self.variable()
+        self.flow(version, variable)
+        self.typed.append((-1, "", variable, tree[1:] if tree[0] == "name" else (0, tree)))
+        return variable
 
     def callee(self, node: Any) -> tuple[Version, str]:
         """What is called, and its name if it is a bare one."""
