@@ -1,12 +1,23 @@
-"""Writes files and folders that appear whole or not at all; sizes in words."""
+"""Writes files and folders that appear whole or not at all; sizes in words.
+
+While it is written, a file or folder has a hidden name beside its place, and its process holds a lock on it, which ends with the process,
+however that ends. So the next run that writes to this place knows what nobody works on any more; it removes that, and says so.
+"""
 
 import contextlib
+import glob
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is known to be left behind, so nothing is removed
+    fcntl = None
 
 
 def _beside(path: Path) -> Path:
@@ -17,9 +28,10 @@ def _beside(path: Path) -> Path:
 def replacing(path: str | os.PathLike, mode: str = "wb", encoding: str | None = None) -> Iterator[IO]:
     """Open a new file that takes the place of `path` when the block ends well, and vanishes when it does not."""
     path = Path(path)
+    remove_leftovers(path)
     partial = _beside(path)
     try:
-        with open(partial, mode.replace("w", "x"), encoding=encoding) as file:
+        with open(partial, mode.replace("w", "x"), encoding=encoding) as file, _locked(partial):
             yield file
         os.replace(partial, path)
     finally:
@@ -27,23 +39,65 @@ def replacing(path: str | os.PathLike, mode: str = "wb", encoding: str | None = 
 
 
 @contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+def replacing_folder(path: str | os.PathLike, *, content: str | None = None, keep: bool = False) -> Iterator[Path]:
     """Make a folder that takes the place of `path` when the block ends well, and vanishes when it does not.
 
+    Args:
+        path: absent, or an empty folder.
+        content: a name of what will be in it: the folder is that of an earlier run for the same content, if that run was killed
+            or its folder was kept.
+        keep: the folder does not vanish when the block fails, so that a later run with the same `content` goes on with it.
+
     Raises:
-        OSError: the folder cannot be made, or something other than an empty folder is at `path` in the end.
+        OSError: the folder cannot be made, another process is making it, or something other than an empty folder is at `path`
+            in the end.
     """
     path = Path(path).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _beside(path)
-    partial.mkdir()
+    partial = _beside(path) if content is None else path.with_name(f".{path.name}.{content}.partial")
+    remove_leftovers(path, but=partial)
+    if partial.exists():
+        print(f"note: going on with {partial}, which an interrupted run had left behind", file=sys.stderr)
+    partial.mkdir(exist_ok=content is not None)
+    with _locked(partial):
+        try:
+            yield partial
+            if path.is_dir():
+                path.rmdir()
+            os.replace(partial, path)
+        except BaseException:
+            if not keep:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+def remove_leftovers(path: str | os.PathLike, but: Path | None = None) -> None:
+    """Remove what runs that were killed have left of `path`, all `but` one, and say so on standard error."""
+    path = Path(path).absolute()
+    for name in glob.glob(f".{glob.escape(path.name)}.*.partial", root_dir=path.parent) if fcntl else ():
+        partial = path.with_name(name)
+        if partial.is_symlink() or partial == but:
+            continue
+        with contextlib.suppress(OSError), _locked(partial):  # locked: a run is at work on it
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+            print(f"note: removed {partial}, which an interrupted run had left behind", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file or folder. Raises `OSError` if another process has it."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        yield partial
-        if path.is_dir():
-            path.rmdir()
-        os.replace(partial, path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OSError(f"another process is at work on {path}: wait for it, or end it") from error
+        yield
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        os.close(descriptor)
 
 
 def readable_size(number: float) -> str:

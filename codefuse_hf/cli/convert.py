@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="keep finished weight files when the run breaks off, and go on from those of an earlier such run",
+        help="keep finished weight files also when the run ends with an error, for a later run to go on with",
     )
 
 

@@ -287,6 +287,11 @@ def _as_backbone_config(config: PreTrainedConfig | dict[str, Any] | None) -> Pre
         )
     if config.model_type == CGEConfig.model_type:
         raise ValueError("CGEConfig: `text_config` is itself a CGE configuration; pass the language model's.")
+    if getattr(config, "is_encoder_decoder", False):
+        raise ValueError(
+            f"CGEConfig: a {config.model_type!r} model has an encoder and a decoder, which CGE cannot pool; the backbone must be a "
+            "decoder language model (or an encoder alone)."
+        )
     for key in ("hidden_size", "num_hidden_layers"):
         if not hasattr(config, key):
             raise ValueError(

@@ -7,7 +7,7 @@ implementation allows it, rows of uneven length are packed into a single row ins
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -167,13 +167,23 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         model, info = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
-        if missing := sorted(info["missing_keys"]):
-            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-            raise ValueError(
-                f"{pretrained_model_name_or_path} lacks weights of {cls.__name__}: {shown}. Is the checkpoint complete? "
-                "To put a fresh pooling on a language model use CGEModel.from_backbone(name, embedding_dim=...)."
-            )
+        way_out = "To put a fresh pooling on a language model use CGEModel.from_backbone(name, embedding_dim=...)."
+        source = pretrained_model_name_or_path
+        _check_all_loaded(info["missing_keys"], info["mismatched_keys"], source, cls.__name__, way_out)
         return (model, info) if want_info else model
+
+    def load_adapter(self, peft_model_id: str | None = None, *args, **kwargs):
+        """As in `PreTrainedModel`, but an adapter's folder that lacks weights is an error, not a random initialisation.
+
+        Raises:
+            ValueError: weights are missing or of another shape; they are named.
+        """
+        info = super().load_adapter(peft_model_id, *args, **kwargs)
+        if info is not None:
+            way_out = "transformers does not read back all kinds of adapters (DoRA): merge such before saving."
+            source = peft_model_id or "what was given"
+            _check_all_loaded(info.missing_keys, info.mismatched_keys, source, "the adapter", way_out)
+        return info
 
     @classmethod
     def from_backbone(
@@ -198,12 +208,16 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
             **config_kwargs: other keys of `CGEConfig`.
 
         Raises:
-            ValueError: if the configuration is impossible; TypeError: if `name_or_model` is neither name nor model.
+            ValueError: if the configuration is impossible, or the folder lacks weights; TypeError: if `name_or_model` is neither name nor model.
         """
         if isinstance(name_or_model, PreTrainedModel):
             backbone = name_or_model.base_model
         elif isinstance(name_or_model, str) or hasattr(name_or_model, "__fspath__"):
-            backbone = AutoModel.from_pretrained(name_or_model, **(backbone_kwargs or {}))
+            options = {**(backbone_kwargs or {}), "output_loading_info": True}
+            backbone, info = AutoModel.from_pretrained(name_or_model, **options)
+            # An encoder's own pooler is not run, and many checkpoints lack it.
+            missing = {name for name in info["missing_keys"] if not name.startswith("pooler.")}
+            _check_all_loaded(missing, info["mismatched_keys"], name_or_model, type(backbone).__name__)
         else:
             raise TypeError(
                 f"from_backbone wants a model or the name of one, found {type(name_or_model).__name__} {name_or_model!r}."
@@ -278,8 +292,10 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
             outputs = self.backbone(**{name: packed.pop("inputs")}, **packed, **kwargs)
             unpack: Callable = batch.unpack
         else:
-            # Causal attention needs no mask: padding is on the right, where no token looks.
-            mask = batch.mask if batch.is_uneven and not self._is_causal() else None
+            # Causal attention needs no mask: padding is on the right, where no token looks. Whatever is not known to be causal
+            # (BERT's configuration does not say that it is not) gets one.
+            known = self.backbone.config.model_type in _PACKABLE and self._is_causal()
+            mask = batch.mask if batch.is_uneven and not known else None
             outputs = self.backbone(**{name: batch.inputs}, attention_mask=mask, **kwargs)
             unpack = _same
         # Without any layer there is nothing that transformers could record.
@@ -327,6 +343,11 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         folder is then a complete model with an embedded adapter) where a reader could not get them otherwise: if this
         model has no name to load it by, or if weights outside the adapters are trained.
         """
+        if has_adapters(self) and not self._hf_peft_config_loaded:
+            raise ValueError(
+                "This model has adapters that were not added with `add_adapter`, so what is saved could not be loaded: merge "
+                "them first, with merge_and_unload(), or save the PeftModel around it."
+            )
         super().save_pretrained(save_directory, *args, **kwargs)
         if has_adapters(self) and (not self.name_or_path or trains_base_weights(self)):
             self._hf_peft_config_loaded = False
@@ -348,6 +369,20 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         """
         merge_adapters(self)
         return self
+
+
+def _check_all_loaded(
+    missing: Iterable[str], mismatched: Iterable, source: object, what: str, way_out: str = ""
+) -> None:
+    """Raise ValueError if weights of `what` were not in `source`: they would be random."""
+    other_shape = [entry if isinstance(entry, str) else entry[0] for entry in mismatched]
+    for names, problem in (
+        (sorted(missing), f"lacks weights of {what}"),
+        (sorted(other_shape), f"has weights of {what} in another shape"),
+    ):
+        if names:
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            raise ValueError(f"{source} {problem}: {shown}. Is the checkpoint complete? {way_out}".rstrip())
 
 
 def _same(tensor: torch.Tensor) -> torch.Tensor:

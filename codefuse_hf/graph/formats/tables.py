@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from codefuse_hf.files import replacing_folder
 from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.schema import EDGE_TYPES, FIELDS, NODE_TYPES, Field, FieldKind, NodeType
@@ -70,19 +71,19 @@ def save_rows(graph: CodeGraph, folder: str | os.PathLike, file_format: str = "p
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: choose a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = _tables(graph)
-    for name, table in tables.items():
-        path = folder / f"{name}.{file_format}"
-        if file_format == "parquet":
-            import pyarrow.parquet
+    with replacing_folder(folder) as partial:
+        tables = _tables(graph)
+        for name, table in tables.items():
+            path = partial / f"{name}.{file_format}"
+            if file_format == "parquet":
+                import pyarrow.parquet
 
-            pyarrow.parquet.write_table(table, path)
-        else:
-            with path.open("w", encoding="utf-8", newline="\n") as file:
-                for batch in table.to_batches(_BATCH):
-                    file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
-    (folder / "README.md").write_text(_card(tables, file_format), encoding="utf-8")
+                pyarrow.parquet.write_table(table, path)
+            else:
+                with path.open("w", encoding="utf-8", newline="\n") as file:
+                    for batch in table.to_batches(_BATCH):
+                        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
+        (partial / "README.md").write_text(_card(tables, file_format), encoding="utf-8")
 
 
 def load_rows(folder: str | os.PathLike) -> CodeGraph:

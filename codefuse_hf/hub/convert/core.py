@@ -1,16 +1,13 @@
 """Conversion of a published repository into a self-contained folder.
 
 The weights are streamed: at most one output shard is in memory. Everything is checked from the files' headers before a
-byte is written, and the folder appears complete or not at all.
+byte is written, and the folder appears complete or not at all. The run after one that was killed goes on with its folder, or removes it.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from huggingface_hub import StateDictSplit, split_state_dict_into_shards_factory
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
-from ...files import readable_size
+from ...files import readable_size, remove_leftovers, replacing_folder
 from ..model_card import write_model_card
 from ..weights import StoredTensor, read_tensors, write_shard
 from .reader import Reader, reader_of
@@ -68,7 +65,7 @@ def convert_folder(
             stored in float32.
         max_shard_size: size of the weight files, in bytes or as "2GB"; as much memory is needed.
         source_name: what the model card calls the source, a repo id; the folder's name by default.
-        resume: keep finished weight files when the run breaks off, and go on from those of an earlier such run.
+        resume: keep finished weight files also when the run ends with an error, for a later run to go on with.
 
     Returns:
         The folder.
@@ -90,8 +87,10 @@ def convert_folder(
         model = reader.build(source, config)
     plan = make_plan(model, reader, reader.find_tensors(source), dtype)
     split = _split(plan, max_shard_size)
+    content = _fingerprint(plan, split)
+    remove_leftovers(destination, but=destination.absolute().with_name(f".{destination.name}.{content}.partial"))
     _check_room(destination, plan.total_bytes)
-    with _folder_in_one_go(destination, _fingerprint(plan, split) if resume else None) as folder:
+    with replacing_folder(destination, content=content, keep=resume) as folder:
         _check_tied_copies(plan)
         _write_weights(plan, split, folder)
         model.config.dtype = _main_dtype(plan)
@@ -198,32 +197,6 @@ def _fingerprint(plan: Plan, split: StateDictSplit) -> str:
     stats = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     dtypes = sorted((name, str(dtype), plan.tensors[name].name) for name, dtype in plan.dtypes.items())
     return hashlib.sha256(repr((stats, dtypes, split.filename_to_tensors)).encode()).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _folder_in_one_go(destination: Path, fingerprint: str | None) -> Iterator[Path]:
-    """A hidden folder beside `destination` that takes its place at the end, or vanishes with an error.
-
-    With a fingerprint it has a fixed name and stays, for another run to go on with.
-    """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    if fingerprint is None:
-        partial = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
-    else:
-        partial = destination.parent / f".{destination.name}.{fingerprint}.partial"
-        partial.mkdir(exist_ok=True)
-    try:
-        yield partial
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o777 & ~umask)
-        if destination.is_dir():
-            destination.rmdir()  # empty, or it has been filled meanwhile and this fails
-        os.replace(partial, destination)
-    except BaseException:
-        if fingerprint is None:
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _write_weights(plan: Plan, split: StateDictSplit, folder: Path) -> None:
