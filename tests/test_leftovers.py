@@ -48,8 +48,9 @@ def test_a_run_for_the_same_content_goes_on(tmp_path, capsys):
         raise RuntimeError
     assert names(tmp_path) == [".x.abc.partial"]
     with replacing_folder(tmp_path / "x", content="abc"):
-        with pytest.raises(OSError, match="another process"), replacing_folder(tmp_path / "x", content="abc"):
-            pass
+        again = replacing_folder(tmp_path / "x", content="abc")
+        with pytest.raises(OSError, match="another process"):
+            again.__enter__()
     assert names(tmp_path) == ["x"] and names(tmp_path / "x") == ["done"]
     assert capsys.readouterr().err.count("going on with") >= 2
 
