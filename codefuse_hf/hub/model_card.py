@@ -166,7 +166,17 @@ def _cge_facts(folder: Path) -> dict[str, Any]:
     return {"settings": config, "prompts": prompts or {}, "pooling": pooling[config.embedding_method]}
 
 
-_FAMILY_FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {"rodimus": _rodimus_facts, "cge": _cge_facts}
+def _cgm_facts(folder: Path) -> dict[str, Any]:
+    from ..modeling.cgm.configuration_cgm import CGMConfig
+
+    return {"settings": CGMConfig.from_pretrained(folder)}
+
+
+_FAMILY_FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "rodimus": _rodimus_facts,
+    "cge": _cge_facts,
+    "cgm": _cgm_facts,
+}
 
 
 def readable_bytes(count: int) -> str:

@@ -79,6 +79,8 @@ def test_the_parts_become_one_folder(published, tmp_path, capsys):
     assert "AutoModelForCausalLM" in capsys.readouterr().out
     assert (out / "model.safetensors.index.json").is_file() and not list(out.rglob("*.bin")) + list(out.rglob("*.pth"))
     check_folder(out)
+    card = (out / "README.md").read_text()
+    assert "converted from CodeFuse-CGM-72B" in card and "`t5`, pooling" in card and '{"role": "user"' in card
     model, info = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, output_loading_info=True)
     assert type(model) is CGMForCausalLM and not info["missing_keys"] and not info["unexpected_keys"]
     assert model.config.adapter_hidden_dim == HIDDEN and model.config.embedding_dim == WIDTH
