@@ -20,6 +20,7 @@ from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages import front_end, select_languages, tree_sitter
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, UpdatableResolution
+from codefuse_hf.graph.languages.python.names.metadata import METADATA, package_folders
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.graph.spill import Spill
@@ -74,6 +75,7 @@ class GraphBuilder:
         self._extracted: dict[str, ExtractedFile] = {}
         self._parts: dict[str, FilePart] = {}
         self._resolved: dict[str, EdgeTable] = {}
+        self._known_packages: dict[str, str] = {}
         self._resolutions: dict[str, UpdatableResolution] = {}
         self._changed: set[str] = set()
         self._is_sorted = True
@@ -237,9 +239,25 @@ class GraphBuilder:
                 by_language.setdefault(file.language, {})[path] = file.facts
         self._resolved = {language: edges for language, edges in self._resolved.items() if language in by_language}
         self._resolutions = {language: each for language, each in self._resolutions.items() if language in by_language}
+        packages = self._packages() if "python" in by_language else {}
+        if packages != self._known_packages:
+            self._known_packages = packages
+            self._resolved.pop("python", None)
         for language, files in by_language.items():
             if language not in self._resolved:
-                self._resolved[language] = self._resolve(language, Project(files, root_name))
+                self._resolved[language] = self._resolve(language, Project(files, root_name, packages))
+
+    def _packages(self) -> dict[str, str]:
+        """Where the project's metadata says that its Python packages lie."""
+        tree = self._tree
+        present = set(METADATA).intersection(tree.paths)
+        if not present:
+            return {}
+        with sources.SourceReader(tree.root, tree.blobs) as reader:
+            texts = {
+                path: sources.decode_text(reader.read(path, self._options.max_file_size)[0] or b"") for path in present
+            }
+        return package_folders(texts.get)
 
     def _resolve(self, language: str, project: Project) -> EdgeTable:
         with _no_collection():

@@ -183,8 +183,15 @@ class UpdatableResolution(Resolution):
 
 
 class Project(dict[str, FileFacts]):
-    """The files of one language by path, in order; `root_name` is the name of the folder that holds them (`import <root_name>` may mean it)."""
+    """The files of one language by path, in order.
 
-    def __init__(self, files: Mapping[str, FileFacts] = (), root_name: str = ""):
+    Attributes:
+        root_name: the name of the folder that holds them (`import <root_name>` may mean it).
+        packages: the folders of the packages that do not lie where their names say, as the project's metadata has them.
+    """
+
+    def __init__(
+        self, files: Mapping[str, FileFacts] = (), root_name: str = "", packages: Mapping[str, str] | None = None
+    ):
         super().__init__(files)
-        self.root_name = root_name
+        self.root_name, self.packages = root_name, packages or {}

@@ -29,7 +29,7 @@ class PythonResolution(Resolution):
         facts: dict[str, PythonFacts] = {path: file.facts for path, file in project.items()}
         self.paths = list(facts)
         slots = {path: slot for slot, path in enumerate(facts)}
-        names = Names(facts, getattr(project, "root_name", ""))
+        names = Names(facts, getattr(project, "root_name", ""), packages=getattr(project, "packages", {}))
         structure = Structure(names, slots, len(slots))
         found = [(slot, edges_of(name_edges(names, path), slots)) for path, slot in slots.items()]
         structure.put_programs_away()

@@ -25,15 +25,20 @@ from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 SUBSCRIBE, EXISTS = -1, -2
 """Messages are pairs (variable, value). In place of a value: the sender wants the variable's values; the variable has come into being."""
 
-MAX_VALUES = 12
-"""Values kept per variable; the rest (registries of hundreds of classes) add cost, not insight."""
+MAX_VALUES = 256
+"""Values kept per variable: tables of handlers and wrapped functions are longer than one thinks."""
+MAX_OBJECTS = 24
+"""Instances (and their methods) are no longer added to a variable that holds so many values: then it holds anything."""
 MAX_CONTAINERS = 6
-"""Containers (and their methods) are no longer added to a variable that holds so many values: literals are many and alike."""
+"""The same of containers: literals are many and alike."""
 
 _CONSTANT = Kind.CONSTANT
+_LIMITS = {
+    **dict.fromkeys((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL), MAX_CONTAINERS),
+    **dict.fromkeys((Kind.INSTANCE, Kind.BOUND, Kind.GETTER), MAX_OBJECTS),
+}
 _LIMITED_KINDS = frozenset((Kind.INSTANCE, Kind.FUNCTION, Kind.BOUND, Kind.CLASS, Kind.WRAPPED))
 """Values that an annotation may keep out."""
-_CONTAINER_KINDS = frozenset((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL))
 
 
 class Flows:
@@ -150,12 +155,9 @@ class Flows:
             if value in known:
                 return
             size = len(known)
-            if (
-                size >= MAX_CONTAINERS
-                and variable not in self.open_ended
-                and (size >= MAX_VALUES or self.kinds[value] in _CONTAINER_KINDS)
-            ):
-                return
+            if size >= MAX_CONTAINERS and size >= _LIMITS.get(self.kinds[value], MAX_VALUES):
+                if variable not in self.open_ended:
+                    return
             now = (*known, value)
         else:
             now = (value,)

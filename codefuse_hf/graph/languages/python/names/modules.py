@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 SUFFIXES = (".py", ".pyi", ".pyw")
@@ -32,9 +32,13 @@ class Record:
 class Modules:
     """Finds modules the way the interpreter would, for every plausible entry of `sys.path` inside the project."""
 
-    def __init__(self, paths: list[str], root_name: str = "", record: Record | None = None):
+    def __init__(
+        self, paths: list[str], root_name: str = "", record: Record | None = None, packages: Mapping[str, str] = {}
+    ):
+        """`packages`: the folders of packages that do not lie where their names say (metadata.py)."""
         self.record = record or Record()
         self.root_name = root_name
+        self.packages = packages
         self.paths: set[str] = set()
         # By folder, how many files and folders lie directly in it.
         self.folders: dict[str, int] = {"": 0}
@@ -111,6 +115,12 @@ class Modules:
         if not module:
             return None
         parts = module.split(".")
+        for size in range(len(parts), -1, -1) if self.packages else ():
+            declared = self.packages.get(".".join(parts[:size]))
+            if declared is not None:
+                found = self.at(_join(declared, "/".join(parts[size:])))
+                if found is not None and (size or found.kind == "module"):
+                    return found
         home = self.root(folder, parts[0])
         if home is not None:
             return self.at(_join(home, "/".join(parts)))

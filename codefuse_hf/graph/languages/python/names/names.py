@@ -35,10 +35,16 @@ class Names:
     The number of an attribute is its definition in the version of the file that was read first, and stays when it moves: see `definition`.
     """
 
-    def __init__(self, facts: Mapping[str, PythonFacts], root_name: str = "", keep: bool = False):
+    def __init__(
+        self,
+        facts: Mapping[str, PythonFacts],
+        root_name: str = "",
+        keep: bool = False,
+        packages: Mapping[str, str] = {},
+    ):
         self.facts = dict(facts)
         self.record = Record(keep)
-        self.modules = Modules(list(facts), root_name, self.record)
+        self.modules = Modules(list(facts), root_name, self.record, packages)
         self.readers: dict[tuple, list[str]] = {}
         self.noted: dict[str, set[tuple]] = {}
         self.variable_reads: dict[str, dict[int, tuple[tuple, ...]]] = {}

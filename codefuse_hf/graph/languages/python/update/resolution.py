@@ -69,7 +69,7 @@ class KeptResolution(UpdatableResolution):
         self.slots = {path: slot for slot, path in enumerate(self.facts)}
         self.paths = list(self.facts)
         self.order = list(range(len(self.paths)))
-        self.names = Names(self.facts, getattr(project, "root_name", ""), keep=True)
+        self.names = Names(self.facts, getattr(project, "root_name", ""), True, getattr(project, "packages", {}))
         self.structure = KeptStructure(self.names, self.slots, len(self.paths))
         self.history = History(Solver(self.structure), self.progress, self.memory)
         self.name_edges, self.flow_edges, self.by_name_edges = _EdgeStore(), _EdgeStore(), _EdgeStore()
@@ -96,8 +96,9 @@ class KeptResolution(UpdatableResolution):
     # -- updates -------------------------------------------------------------------------------------------------------------------
 
     def update(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> None:
-        if self._memory() > 2 * self.size + 1000:
-            self._build(project)  # what is long gone outweighs the rest
+        moved = self.names.modules.packages != getattr(project, "packages", {})
+        if moved or self._memory() > 2 * self.size + 1000:
+            self._build(project)  # imports mean something else, or what is long gone outweighs the rest
             return
         changes = self._changes(project, changed)
         self._take_facts(project, changes)

@@ -1,0 +1,53 @@
+"""Imports go where the project's metadata says that its packages lie."""
+
+from __future__ import annotations
+
+import pytest
+
+from codefuse_hf.graph import GraphBuilder
+
+METADATA = {
+    "pyproject.toml": [
+        '[tool.setuptools.package-dir]\npack = "."\n"pack.inner" = "elsewhere"\n',
+        '[tool.poetry]\npackages = [{ include = "pack", from = "lib" }]\n',
+        '[tool.hatch.build.targets.wheel]\npackages = ["lib/pack"]\n',
+        '[tool.setuptools.packages.find]\nwhere = ["lib"]\n',
+    ],
+    "setup.cfg": ["[options]\npackage_dir =\n    pack.inner = elsewhere\n", "[options.packages.find]\nwhere = lib\n"],
+}
+FILES = {
+    "elsewhere/__init__.py": "def work(): pass\n",
+    "lib/pack/__init__.py": "",
+    "lib/pack/inner.py": "def work(): pass\n",
+    "pack/__init__.py": "",
+    "pack/inner.py": "",
+    "use.py": "from pack.inner import work\nwork()\n",
+}
+
+
+def called(graph) -> list[str]:
+    use = next(node.id for node in graph.nodes() if node.qualified_name == "use")
+    return [graph[target].file_path for target in graph.neighbors(use, "calls", "out")]
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in METADATA.items() for text in texts])
+def test_imports_follow_the_metadata(tmp_path, name, text):
+    for path, source in FILES.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    builder = GraphBuilder(tmp_path, progress=False, workers=0)
+    assert called(builder.build()) == []  # pack/inner.py has no such function
+    (tmp_path / name).write_text(text)
+    updated = builder.update([name])
+    assert called(updated) == ["elsewhere/__init__.py" if "elsewhere" in text else "lib/pack/inner.py"]
+    assert updated.to_json() == GraphBuilder(tmp_path, progress=False, workers=0).build().to_json()
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool", "[tool.setuptools]\npackages = 3\n", '[tool.setuptools.package-dir]\nx = ["y"]\n']
+)
+def test_what_is_no_metadata_says_nothing(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "setup.cfg").write_text(text)
+    (tmp_path / "use.py").write_text(FILES["use.py"])
+    assert called(GraphBuilder(tmp_path, progress=False, workers=0).build()) == []
