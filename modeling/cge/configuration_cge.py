@@ -192,9 +192,12 @@ class CGEConfig(PreTrainedConfig):
             if class_reference is not None and runs_as_remote_code():
                 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-                config_class = get_class_from_dynamic_module(
-                    class_reference, pretrained_model_name_or_path, **hub_kwargs
+                config_class, model_class = (
+                    get_class_from_dynamic_module(reference, pretrained_model_name_or_path, **hub_kwargs)
+                    for reference in (class_reference, backbone["auto_map"].get("AutoModel", class_reference))
                 )
+                # Fetched here, where it is known from where and with what token; the model only has the configuration.
+                config_class.cge_backbone_class = model_class if "AutoModel" in backbone["auto_map"] else None
                 config_dict["text_config"] = config_class(**backbone)
                 config_dict["text_config"].name_or_path = pretrained_model_name_or_path
         return config_dict, kwargs

@@ -89,10 +89,10 @@ class CGEEncodeMixin:
 
     def _find_tokenizer(self) -> PreTrainedTokenizerBase:
         source = self.config.name_or_path
-        trust = {"trust_remote_code": True} if runs_as_remote_code() else {}
+        options = {**getattr(self, "_origin", {}), **({"trust_remote_code": True} if runs_as_remote_code() else {})}
         if getattr(self, "_tokenizer", None) is None:
             try:
-                self._tokenizer = AutoTokenizer.from_pretrained(source, **trust) if source else None
+                self._tokenizer = AutoTokenizer.from_pretrained(source, **options) if source else None
             except (OSError, ValueError) as error:
                 raise ValueError(
                     f"No tokenizer could be loaded from {source!r}; pass one: encode(texts, tokenizer)."

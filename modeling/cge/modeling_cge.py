@@ -44,6 +44,9 @@ _PACKABLE = (
     "starcoder2",
 )
 
+# Where a model was loaded from, beside its name: its tokenizer is loaded from there too.
+_ORIGIN = ("cache_dir", "token", "revision", "local_files_only", "subfolder", "proxies")
+
 
 @dataclass
 class CGEModelOutput(ModelOutput):
@@ -99,8 +102,12 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         super().__init__(config)
         if backbone is None:
             # A backbone whose code travels with this file was trusted together with it.
-            trust = {"trust_remote_code": True} if runs_as_remote_code() else {}
-            backbone = AutoModel.from_config(config.text_config, **trust)
+            remote_class = getattr(type(config.text_config), "cge_backbone_class", None)
+            if remote_class is not None:
+                backbone = remote_class._from_config(config.text_config)
+            else:
+                trust = {"trust_remote_code": True} if runs_as_remote_code() else {}
+                backbone = AutoModel.from_config(config.text_config, **trust)
         removed = _cut_layers(backbone, config.keep_max_layer, config.num_hidden_layers)
         # The published names are those of a causal LM inside: `plm_model.<prefix of the base model>.*`.
         self._backbone_name = backbone.base_model_prefix or "model"
@@ -164,12 +171,14 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
             ValueError: weights are missing; they are named.
         """
         want_info = kwargs.pop("output_loading_info", False)
+        origin = {name: kwargs[name] for name in _ORIGIN if kwargs.get(name) is not None}
         model, info = super().from_pretrained(
             pretrained_model_name_or_path, *model_args, output_loading_info=True, **kwargs
         )
         way_out = "To put a fresh pooling on a language model use CGEModel.from_backbone(name, embedding_dim=...)."
         source = pretrained_model_name_or_path
         _check_all_loaded(info["missing_keys"], info["mismatched_keys"], source, cls.__name__, way_out)
+        model._origin = origin
         return (model, info) if want_info else model
 
     def load_adapter(self, peft_model_id: str | None = None, *args, **kwargs):

@@ -8,6 +8,7 @@ Everything that the module needs (longest input, padding side, place of the prom
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -122,13 +123,21 @@ class CGETransformer(InputModule):
         return self.get_embedding_dimension()
 
     def save(self, output_path: str, *args, safe_serialization: bool = True, **kwargs) -> None:
-        """Write weights, configuration, tokenizer and this file, all into the root of the model's folder."""
+        """Write weights, configuration, tokenizer and this file into `output_path`.
+
+        Code is looked for in the root of a model's folder only. Inside a Router, or as a later module, this module is saved into
+        a subfolder, so there the code is written into the root as well.
+        """
         self.model.save_pretrained(output_path)
         self.tokenizer.save_pretrained(output_path)
         for source in (__file__, *get_relative_import_files(__file__)):
             target = os.path.join(output_path, os.path.basename(source))
             if not os.path.exists(target):
                 shutil.copyfile(source, target)
+        root = _root_of(Path(output_path))
+        if root is not None:
+            for source in Path(output_path).glob("*.py"):
+                shutil.copyfile(source, root / source.name)
 
     @classmethod
     def load(
@@ -159,6 +168,7 @@ class CGETransformer(InputModule):
             "revision": revision,
             "local_files_only": local_files_only,
             "trust_remote_code": trust_remote_code,
+            **({"subfolder": subfolder} if subfolder else {}),
         }
         model_kwargs = {"dtype": "auto", **(model_kwargs or {})}
         if "torch_dtype" in model_kwargs:
@@ -177,6 +187,15 @@ class CGETransformer(InputModule):
             f"{config.embedding_dim}, 'max_seq_length': {self.max_seq_length}, 'architecture': "
             f"{config.text_config.model_type!r}}})"
         )
+
+
+def _root_of(folder: Path) -> Path | None:
+    """The folder of the sentence-transformers model that `folder` is a subfolder of; None if it is none, or the root itself."""
+    settings = "config_sentence_transformers.json"  # is written before the modules
+    folder = folder.resolve()
+    if (folder / settings).is_file():
+        return None
+    return next((parent for parent in list(folder.parents)[:3] if (parent / settings).is_file()), None)
 
 
 def _new_module() -> CGETransformer:

@@ -207,3 +207,39 @@ def test_folder_works_without_the_package(without_package, backbone):
 def test_folder_without_the_package_encodes_in_several_processes(without_package):
     embedder, result = without_package[0]["rodimus_plus"], without_package[1]["rodimus_plus"]
     np.testing.assert_allclose(result["in another process"], embedder.encode(TEXTS), atol=1e-6)
+
+
+# ---- at any place in a tree of modules
+
+LOAD_TREE = """
+model = SentenceTransformer("tree", trust_remote_code=True, device="cpu", cache_folder="cache")
+results["query"] = model.encode_query(texts).tolist()
+results["document"] = model.encode_document(texts).tolist()
+model.save_pretrained("again")
+model = SentenceTransformer("again", trust_remote_code=True, device="cpu")
+results["again"] = model.encode_document(texts).tolist()
+"""
+
+
+@pytest.mark.parametrize("backbones", [("qwen2", "qwen2"), ("rodimus_plus", "qwen2")])
+def test_a_router_of_two_encoders(make_model, tokenizer, tmp_path, backbones):
+    from sentence_transformers.sentence_transformer.modules import Router
+
+    query, document = (CGETransformer(make_model(backbone), tokenizer) for backbone in backbones)
+    with torch.no_grad():
+        document.model.mha_pma.S.add_(1.0)
+    model = SentenceTransformer(modules=[Router.for_query_document([query], [document])], device="cpu")
+    expected = {"query": model.encode_query(TEXTS), "document": model.encode_document(TEXTS)}
+    assert np.abs(expected["query"] - expected["document"]).max() > 1e-3
+    model.save_pretrained(str(tmp_path / "tree"))
+    assert not list((tmp_path / "tree").glob("*.safetensors")), "weights are where their module is"
+    found = run_without_package(LOAD_TREE, tmp_path)
+    for side, vectors in expected.items():
+        np.testing.assert_allclose(found[side], vectors, atol=1e-5)
+    np.testing.assert_allclose(found["again"], expected["document"], atol=1e-5)
+
+
+def test_code_is_not_written_above_a_folder_that_is_no_model(make_model, tokenizer, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    CGETransformer(make_model(), tokenizer).save(str(tmp_path / "a" / "b"))
+    assert not list(tmp_path.glob("*.py")) and not list((tmp_path / "a").glob("*.py"))
