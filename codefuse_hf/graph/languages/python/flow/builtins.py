@@ -54,7 +54,19 @@ _PASS_THROUGH = frozenset(
     }
 )  # fmt: skip
 _FIXTURES = frozenset(("pytest.fixture", "pytest_asyncio.fixture", "fixture()"))
-_CALLBACK_KEYWORDS = {"threading.Thread": "target", "multiprocessing.Process": "target", "threading.Timer": "function"}
+_CALLBACKS = {
+    "threading.Thread": (1, "target", "args", "kwargs"), "multiprocessing.Process": (1, "target", "args", "kwargs"),
+    "threading.Timer": (1, "function", "args", "kwargs"), "signal.signal": (1, "handler", None, None), "weakref.finalize": (1, "func", None, None),
+    "asyncio.to_thread": (0, "func", None, None), "atexit.register": (0, "func", None, None), "Pool.apply": (0, "func", "args", "kwds"),
+    "Pool.apply_async": (0, "func", "args", "kwds"), "Executor.submit": (0, "fn", None, None),
+}  # fmt: skip
+"""Functions that call another one: the place and name of that argument, and of its arguments as a sequence and a dictionary; None: they follow it."""
+_POOLS = {
+    **dict.fromkeys(("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor"), "Executor"),
+    **dict.fromkeys(("multiprocessing.Pool", "multiprocessing.pool.Pool", "multiprocessing.pool.ThreadPool"), "Pool"),
+}
+_MAPS = frozenset(("Executor.map", "Pool.map", "Pool.imap", "Pool.imap_unordered", "Pool.map_async"))
+_STARMAPS = frozenset(("Pool.starmap", "Pool.starmap_async"))
 
 
 def _plain_key(key: Any) -> Any:
@@ -79,8 +91,9 @@ class Builtins(Calls):
             "functools.cached_property", "itertools", "itertools.chain", "itertools.starmap", "itertools.product", "itertools.islice", "itertools.cycle",
             "collections", "collections.defaultdict", "collections.OrderedDict", "collections.deque", "contextlib", "abc", "abc.abstractproperty", "typing",
             "dataclasses", "copy", "types", "weakref", "asyncio", "enum", "operator", "operator.index", "threading", "multiprocessing", "importlib",
-            "importlib.import_module", "pytest", "pytest.fixture", "pytest_asyncio", "pytest_asyncio.fixture", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "atexit.register", "builtins", "weakref.ref",
-            *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACK_KEYWORDS,
+            "importlib.import_module", "pytest", "pytest.fixture", "pytest_asyncio", "pytest_asyncio.fixture", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "signal",
+            "multiprocessing.pool", *_POOLS, *_POOLS.values(), *_MAPS, *_STARMAPS, "builtins", "weakref.ref",
+            *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACKS,
         }
     )  # fmt: skip
 
@@ -651,11 +664,31 @@ class Builtins(Calls):
                 self.give(argument, target)
             if not given:
                 self.add(target, self.value(Kind.BUILTIN, "dataclasses.dataclass"))
-        elif name in _CALLBACK_KEYWORDS:
-            for keyword, argument in arguments.keywords:
-                if keyword == _CALLBACK_KEYWORDS[name] and type(argument) is int and argument:
-                    ignored = self.new((*key, "thread"))
-                    self.on(argument, call_back((*key, "thread"), caller, NO_ARGUMENTS, ignored))
+        elif name in _CALLBACKS:
+            self._call_callback(key, caller, name, given, arguments, target)
+        elif name in _POOLS:
+            self.add(target, self.value(Kind.BUILTIN, _POOLS[name]))
+
+    def _call_callback(self, key: tuple, caller: int, name: str, given: list, arguments: Any, target: int) -> None:
+        """A library function that calls what it is given, now or later."""
+        place, word, sequence, table = _CALLBACKS[name]
+        named = dict(arguments.keywords)
+        function = named.get(word, given[place] if len(given) > place else 0)
+        if type(function) is not int or not function:
+            return
+        if sequence is None:
+            passed = Arguments(
+                tuple([(0, argument) for argument in given[place + 1 :]]),
+                tuple([(key, value) for key, value in arguments.keywords if key != word]),
+            )
+        else:
+            behind = given[place + 1 :] if name != "threading.Thread" and "Process" not in name else given[place + 2 :]
+            items = named.get(sequence, behind[0] if behind else 0)
+            words = named.get(table, behind[1] if len(behind) > 1 else 0)
+            passed = Arguments(((1, items),) if items else (), ((None, words),) if words else ())
+        if name == "atexit.register":
+            self.give(function, target)
+        self.on(function, call_back((*key, "callback"), caller, passed, self.new((*key, "callback"))))
 
     def call_special(self, value: int, caller: int, name: str) -> None:
         """`implicit` as a step."""
@@ -706,6 +739,27 @@ class Builtins(Calls):
             return
         self.on(given[0], ("take_each", caller, self.rest(made)))
         self._key_calls(key, caller, arguments, self.rest(made))
+
+    def _sorted(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._sequence(key, caller, given, arguments, target)
+        if all(word != "key" for word, _ in arguments.keywords):
+            self.on(self.rest(self.new_site((*key, "sequence"), "list")), ("call_special", caller, "__lt__"))
+
+    def _reversed(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        made = self.new_site((*key, "reversed"), "iterator")
+        self.add(target, made)
+        if given and type(given[0]) is int and given[0]:
+            self.on(given[0], ("reverse", caller, self.rest(made)))
+
+    def reverse(self, value: int, caller: int, target: int) -> None:
+        """`for target in reversed(value)`."""
+        name = "__reversed__"
+        if self.kinds[value] == Kind.INSTANCE and self.find_member(self.first[value], self.second[value], name):
+            iterator = self.new((name, caller, value, target))
+            self.on(iterator, ("take_each", caller, target))
+            self.call_method((name, caller, target), caller, value, name, NO_ARGUMENTS, iterator)
+        else:
+            self.iterate(caller, value, target)
 
     def _iter(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if not given or type(given[0]) is not int or not given[0]:
@@ -967,11 +1021,6 @@ class Builtins(Calls):
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
 
-    def _register(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
-        if given and type(given[0]) is int and given[0]:
-            self.give(given[0], target)
-            self.on(given[0], call_back((*key, "exit"), caller, NO_ARGUMENTS, self.new((*key, "exit"))))
-
 
 _HANDLERS: dict[str, Callable] = {
     "map": Builtins._map,
@@ -979,6 +1028,8 @@ _HANDLERS: dict[str, Callable] = {
     "filter": Builtins._filter,
     "functools.reduce": Builtins._reduce,
     **dict.fromkeys(_ELEMENTS - {"iter", "aiter"}, Builtins._sequence),
+    "sorted": Builtins._sorted,
+    "reversed": Builtins._reversed,
     "iter": Builtins._iter,
     "aiter": Builtins._iter,
     "next": Builtins._next,
@@ -1013,6 +1064,7 @@ _HANDLERS: dict[str, Callable] = {
     "importlib.import_module": Builtins._import_module,
     "__import__": Builtins._import_module,
     "object.__new__": Builtins._object_new,
-    "atexit.register": Builtins._register,
+    **dict.fromkeys(_MAPS, Builtins._map),
+    **dict.fromkeys(_STARMAPS, Builtins._starmap),
     **dict.fromkeys(_FIXTURES, Builtins._fixture),
 }

@@ -187,7 +187,10 @@ class Definitions:
         fields = {"name": name, "header": self.header(node, body), "comment": comment or self.comment_above(whole)}
         definition = self.add_definition("Function", whole, fields, whole)
         version = self.function_body(name, definition, parameters, body, result, is_async)
-        self.scope.bind(name, self.decorate(version, list(decorators)))
+        if any(e is not None and self.text_of(e).rpartition(".")[2] == "overload" for _, e in decorators):
+            self.scope.bind(name, version)  # until the next one of that name: what is called is the last
+        else:
+            self.scope.bind(name, self.decorate(version, list(decorators)))
         return 0
 
     def define_lambda(self, node: Any) -> int:
