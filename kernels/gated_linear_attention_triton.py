@@ -285,13 +285,13 @@ def _intra_chunk_backward(
     chunk = b * NC + n
     d_scores, d_q_in, d_k_out = d_scores + chunk * C * C, d_q_in + chunk * C * M, d_k_out + chunk * C * M
     at = t[:, None] * M + chans[None, :]
-    q_all = tl.load(q + at, mask=(t < T)[:, None], other=0.0).to(tl.float32) * scale
-    k_all = tl.load(k + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
     g_all = tl.load(g + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
     g_next = tl.load(g + at + M, mask=((t + 1 < T) & (rows + 1 < C))[:, None], other=0.0).to(tl.float32)
     passing = tl.load(d_decay + chunk * M + chans) * tl.exp(tl.sum(g_all, 0))
     leaving = tl.load(d_k_out + rows[:, None] * M + chans[None, :])
-    leaving *= k_all * tl.exp(tl.cumsum(g_next, 0, reverse=True))
+    leaving *= tl.load(k + at, mask=(t < T)[:, None], other=0.0).to(tl.float32) * tl.exp(
+        tl.cumsum(g_next, 0, reverse=True)
+    )
     if HAS_SEQ:
         seq_idx += b * T
         seq = tl.load(seq_idx + tl.minimum(t, T - 1))
@@ -325,15 +325,16 @@ def _intra_chunk_backward(
         coming = q_own * grad_q
         left_own = k_own * grad_k
         # Pairs with other sub-chunks, which meet at the border of this one.
-        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :])
-        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None])  # transposed
+        wanted = (i[:, None] >= 0) & (rows[None, :] >= 0)
         if HAS_SEQ:
-            same = seq_own[:, None] == seq[None, :]
-            d_rows, d_cols = tl.where(same, d_rows, 0.0), tl.where(same, d_cols, 0.0)
+            wanted = seq_own[:, None] == seq[None, :]
+        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :], mask=wanted, other=0.0)
+        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None], mask=wanted, other=0.0)  # transposed
         to_border = tl.cumsum(tl.where((rows + 1 < s)[:, None], g_next, 0.0), 0, reverse=True)
-        keys = tl.where((rows < s)[:, None], k_all * tl.exp(to_border), 0.0)
+        earlier, later_rows = ((rows < s) & (t < T))[:, None], ((rows >= s + SUB) & (t < T))[:, None]
+        keys = tl.load(k + at, mask=earlier, other=0.0).to(tl.float32) * tl.exp(to_border)
         from_border = tl.cumsum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
-        queries = tl.where((rows >= s + SUB)[:, None], q_all * tl.exp(from_border), 0.0)
+        queries = tl.load(q + at, mask=later_rows, other=0.0).to(tl.float32) * scale * tl.exp(from_border)
         pair_q = _product(d_rows, keys, None, PRECISION) * from_start
         pair_k = _product(d_cols, queries, None, PRECISION) * tl.exp(log_to_end)
         # Pairs within.
@@ -371,7 +372,7 @@ def _fitting(configs, named_args, **kwargs):
     return [config for config in configs if config.kwargs["BV"] * kwargs["M"] <= 64 * 128] or configs[:1]
 
 
-WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (128, 4, 2))
+WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2))
 GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2))
 _prune = {"early_config_prune": _fitting}
 _tuned_outputs = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_outputs)

@@ -39,8 +39,6 @@ def _backward(
 ):  # fmt: skip
     program, chan = tl.program_id(0), tl.arange(0, BLOCK)
     inside = chan < channels
-    w_res = tl.load(residual_weight + chan, mask=inside, other=0.0).to(tl.float32)
-    w = tl.load(weight + chan, mask=inside, other=0.0).to(tl.float32)
     sum_res, sum_w = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
     for step in range(tl.cdiv(rows - program, tl.num_programs(0))):
         row = program.to(tl.int64) + step * tl.num_programs(0)
@@ -48,6 +46,9 @@ def _backward(
         s = tl.load(residual + row * residual_row + chan, mask=inside, other=0.0).to(tl.float32)
         g = tl.load(gate + row * gate_row + chan, mask=inside, other=0.0).to(tl.float32)
         d = tl.load(d_y + row * channels + chan, mask=inside, other=0.0).to(tl.float32)
+        # The weights stay in the cache; registers are for the sums.
+        w_res = tl.load(residual_weight + chan, mask=inside, other=0.0).to(tl.float32)
+        w = tl.load(weight + chan, mask=inside, other=0.0).to(tl.float32)
         sigmoid = tl.sigmoid(g)
         summed = o + w_res * s
         z = summed * g * sigmoid

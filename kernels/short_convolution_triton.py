@@ -15,7 +15,7 @@ except ImportError as error:
     raise ImportError("the kernels in this file need Triton (pip install triton)") from error
 
 CHANNELS = 128  # a program
-STEPS = 16  # at a time
+STEPS, STEPS_BACKWARD = 16, 8  # at a time
 SPAN = 128  # steps a program
 
 
@@ -187,7 +187,7 @@ def _launch(kernel, x, weight, bias, history, seq_idx, channel_gate, results, **
             x, history, weight, bias, seq_idx, channel_gate, *results,
             seq_len, channels, steps, x.stride(0), x.stride(1), *strides, *gate_strides,
             TAPS=weight.shape[2], HAS_HISTORY=history is not None, HAS_SEQ=seq_idx is not None,
-            HAS_GATE=channel_gate is not None, BC=CHANNELS, BT=STEPS, SPAN=SPAN, **options,
+            HAS_GATE=channel_gate is not None, BC=CHANNELS, SPAN=SPAN, **options,
         )  # fmt: skip
 
 
@@ -198,7 +198,7 @@ def _forward_op(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     results = _empty_results(x, weight, bias, history, seq_idx, channel_gate)
     weight, bias = weight.contiguous(), bias.contiguous()
-    _launch(_forward, _dense(x), weight, bias, history, seq_idx, _dense(channel_gate), results)
+    _launch(_forward, _dense(x), weight, bias, history, seq_idx, _dense(channel_gate), results, BT=STEPS)
     return results
 
 
@@ -219,7 +219,19 @@ def _backward_op(
     results = (d_s.contiguous(), d_u.contiguous(), d_x, d_gate, parts)
     weight, bias = weight.contiguous(), bias.contiguous()
     sums = triton.next_power_of_2(taps + 1)
-    _launch(_backward, _dense(x), weight, bias, history, seq_idx, _dense(channel_gate), results, SUMS=sums)
+    _launch(
+        _backward,
+        _dense(x),
+        weight,
+        bias,
+        history,
+        seq_idx,
+        _dense(channel_gate),
+        results,
+        BT=STEPS_BACKWARD,
+        num_warps=8,
+        SUMS=sums,
+    )
     total = parts.sum(0)
     d_weight = total[:taps].flip(0).T.reshape(weight.shape).to(weight.dtype).contiguous()
     return d_x, d_weight, total[taps].to(bias.dtype, copy=True), d_gate

@@ -15,6 +15,7 @@ COMMANDS = {
     "quickstart": "train, load, run and measure a small Rodimus+ on this machine",
     "convert": "turn a published CodeFuse repository into a self-contained folder",
     "push": "upload a self-contained folder, with its model card, to the Hub",
+    "kernels": "write the operators as a repository of the Kernel Hub",
     "graph": "build, measure, show and query the code graph of a repository",
     "index": "index a repository's functions, classes and files for code search",
     "search": "search an indexed repository in plain words",

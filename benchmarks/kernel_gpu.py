@@ -1,0 +1,353 @@
+"""Speed of Rodimus' kernels on a GPU, beside fla-core, PyTorch and transformers' Llama and Mamba2, in one run.
+
+    python benchmarks/kernel_gpu.py                                  # on a GPU: table and JSON into benchmarks/results/
+    TRITON_INTERPRET=1 python benchmarks/kernel_gpu.py --smoke       # on a CPU, tiny: shows only that everything runs
+
+Bandwidth of a copy and rate of a matrix product are measured first, and every time is also given as a share of what they allow.
+What is compared is interleaved; medians of repeats with the spread. Peers that are not installed are left out and named.
+"""
+
+import argparse
+import contextlib
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import LlamaConfig, LlamaForCausalLM, Mamba2Config, Mamba2ForCausalLM, StaticCache
+
+from codefuse_hf import RodimusConfig, RodimusForCausalLM
+from codefuse_hf.kernels import kernel_dispatch
+from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention
+
+RESULTS = Path(__file__).parent / "results"
+FULL = {
+    "operator": ((8, 2048), (1, 32768)), "d_inner": 4096, "d_model": 2048, "layers": 24, "vocab": 126464, "mem_size": 64,
+    "train": (8, 4096), "prefill": 32768, "contexts": (1024, 32768), "decode_batches": (1, 64), "new_tokens": 64,
+    "matrix": 8192, "copy": 2**30, "repeats": 10,
+}  # fmt: skip
+SMOKE = {
+    "operator": ((1, 33),), "d_inner": 64, "d_model": 32, "layers": 1, "vocab": 64, "mem_size": 16,
+    "train": (1, 17), "prefill": 24, "contexts": (8,), "decode_batches": (1, 2), "new_tokens": 2,
+    "matrix": 64, "copy": 2**16, "repeats": 1,
+}  # fmt: skip
+
+
+class Bench:
+    """Timing on one device."""
+
+    def __init__(self, sizes: dict[str, Any], smoke: bool):
+        self.sizes, self.smoke = sizes, smoke
+        self.device = torch.device("cpu" if smoke else torch.accelerator.current_accelerator())
+        self.dtype = torch.bfloat16
+        self.missing: list[str] = []
+
+    def time(self, functions: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
+        """Seconds of each function, interleaved: median, least and most."""
+        seconds: dict[str, list[float]] = {}
+        for name, function in list(functions.items()):
+            try:
+                for _ in range(1 if self.smoke else 3):
+                    function()
+            except Exception as error:  # a peer that fails is reported, the rest goes on
+                self.missing.append(f"{name}: {type(error).__name__}: {str(error)[:160]}")
+                functions.pop(name)
+        for _ in range(self.sizes["repeats"]):
+            for name, function in functions.items():
+                self.synchronize()
+                start = time.perf_counter()
+                function()
+                self.synchronize()
+                seconds.setdefault(name, []).append(time.perf_counter() - start)
+        return {
+            name: {"median": statistics.median(values), "min": min(values), "max": max(values)}
+            for name, values in seconds.items()
+        }
+
+    def synchronize(self) -> None:
+        if not self.smoke:
+            torch.accelerator.synchronize()
+
+    def peak_memory(self, function: Callable[[], Any]) -> int | None:
+        """Bytes allocated at most during a call; None on a CPU."""
+        if self.smoke:
+            function()
+            return None
+        torch.accelerator.reset_peak_memory_stats()
+        function()
+        self.synchronize()
+        return torch.accelerator.max_memory_allocated()
+
+    def randn(self, *shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+        return torch.randn(*shape, device=self.device, dtype=dtype or self.dtype)
+
+
+@contextlib.contextmanager
+def without_kernels():
+    """Our operators in plain PyTorch."""
+    before, kernel_dispatch._ENABLED = kernel_dispatch._ENABLED, False
+    try:
+        yield
+    finally:
+        kernel_dispatch._ENABLED = before
+
+
+def limits(bench: Bench) -> dict[str, float]:
+    """Bytes/s of a copy and FLOP/s of a bfloat16 product on this device."""
+    n, size = bench.sizes["matrix"], bench.sizes["copy"]
+    source, a = torch.empty(size, dtype=torch.uint8, device=bench.device), bench.randn(n, n)
+    target = torch.empty_like(source)
+    seconds = bench.time({"copy": lambda: target.copy_(source), "product": lambda: a @ a})
+    return {"bytes_per_s": 2 * size / seconds["copy"]["min"], "flop_per_s": 2 * n**3 / seconds["product"]["min"]}
+
+
+def operator(bench: Bench, batch: int, seq_len: int, limit: dict[str, float]) -> dict[str, Any]:
+    """The recurrence: ours, fla-core's, eager and compiled PyTorch; forward, and forward with backward."""
+    m, d_inner = bench.sizes["mem_size"], bench.sizes["d_inner"]
+    q, k = (bench.randn(batch, seq_len, m).requires_grad_() for _ in range(2))
+    v = bench.randn(batch, seq_len, d_inner).requires_grad_()
+    g = (-torch.rand(batch, seq_len, m, device=bench.device) * 0.1).requires_grad_()
+    d_out = bench.randn(batch, seq_len, d_inner)
+
+    def ours():
+        return gated_linear_attention(q, k, v, g, output_dtype=bench.dtype)[0]
+
+    compiled = torch.compile(ours)
+
+    def plain(function):
+        def run():
+            with without_kernels():
+                return function()
+
+        return run
+
+    peers: dict[str, Callable] = {"ours": ours}
+    if seq_len <= 4096:  # plain PyTorch keeps states of every chunk
+        peers |= {"eager PyTorch": plain(ours)} | ({} if bench.smoke else {"compiled PyTorch": plain(compiled)})
+    try:
+        from fla.ops.gla import chunk_gla
+
+        heads = [x.unsqueeze(2) for x in (q, k, v, g)]
+        if not bench.smoke:
+            peers["fla-core chunk_gla"] = lambda: chunk_gla(*heads)[0].squeeze(2)
+    except ImportError as error:
+        bench.missing.append(f"fla-core: {error}")
+
+    def inference(function):
+        def run():
+            with torch.no_grad():
+                return function()
+
+        return run
+
+    def training(function):
+        return lambda: function().backward(d_out.to(bench.dtype))
+
+    unit, small = batch * seq_len * d_inner * 2, batch * seq_len * m * 12
+    floors = {"forward": (2 * unit + small) / limit["bytes_per_s"]}
+    floors["forward and backward"] = (5 * unit + 3 * small) / limit["bytes_per_s"]
+    result = {"shape": [batch, seq_len, m, d_inner], "floor_s": floors}
+    result["forward"] = bench.time({name: inference(f) for name, f in peers.items()})
+    result["forward and backward"] = bench.time({name: training(f) for name, f in peers.items()})
+    result["peak_bytes"] = bench.peak_memory(training(ours))
+    return result
+
+
+def models(bench: Bench) -> dict[str, Callable[[], torch.nn.Module]]:
+    """Makers of models of about the same size, with random weights."""
+    s = bench.sizes
+    common = {"vocab_size": s["vocab"]}
+
+    def make(model_class, config):
+        def build():
+            with torch.device(bench.device):
+                return model_class(config).to(bench.dtype).eval()
+
+        return build
+
+    heads = max(s["d_model"] // 128, 2)
+    rodimus = RodimusConfig(
+        block_type="rodimus_plus", d_model=s["d_model"], n_layer=s["layers"], **common,
+        mixer_cfg={"expand_ratio": s["d_inner"] / s["d_model"], "mem_size": s["mem_size"]},
+        attn_cfg={"num_heads": heads, "num_heads_k": 1, "num_heads_v": heads, "window_size": 4096 if not bench.smoke else 8},
+    )  # fmt: skip
+    llama = LlamaConfig(
+        hidden_size=s["d_model"], intermediate_size=4 * s["d_model"], num_hidden_layers=s["layers"],
+        num_attention_heads=heads, max_position_embeddings=2 * s["prefill"], tie_word_embeddings=True, **common,
+    )  # fmt: skip
+    mamba = Mamba2Config(
+        hidden_size=s["d_model"], num_hidden_layers=2 * s["layers"], head_dim=16 if bench.smoke else 64,
+        num_heads=2 * s["d_model"] // (16 if bench.smoke else 64), n_groups=1, tie_word_embeddings=True, **common,
+    )  # fmt: skip
+    found = {
+        "Rodimus+ (ours)": make(RodimusForCausalLM, rodimus),
+        "Llama (sdpa)": make(LlamaForCausalLM, llama),
+        "Mamba2": make(Mamba2ForCausalLM, mamba),
+    }
+    if not bench.smoke:
+        try:
+            from fla.models import RodimusConfig as FlaConfig
+            from fla.models import RodimusForCausalLM as FlaModel
+
+            found["Rodimus+ (fla)"] = make(
+                FlaModel,
+                FlaConfig(hidden_size=s["d_model"], num_hidden_layers=s["layers"], block_type="rodimus_plus", **common),
+            )
+        except Exception as error:
+            bench.missing.append(f"fla's Rodimus: {type(error).__name__}: {error}")
+    return found
+
+
+def mixer(bench: Bench) -> dict[str, Any]:
+    """One mixer layer, forward with backward: by our kernels, in eager and in compiled PyTorch."""
+    model = models(bench)["Rodimus+ (ours)"]().train()
+    layer, (batch, seq_len) = model.model.layers[0].mixer, bench.sizes["operator"][0]
+    x = bench.randn(batch, seq_len, bench.sizes["d_model"]).requires_grad_()
+
+    def step(function):
+        return lambda: function(x).backward(torch.ones_like(x))
+
+    def plain():
+        with without_kernels():
+            step(layer)()
+
+    return bench.time({"ours": step(layer), "eager PyTorch": plain})
+
+
+def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
+    """Training step, prefill, decoding with a static cache, at batch 1 and more, and peak memory."""
+    s, result = bench.sizes, {}
+    for name, make in models(bench).items():
+        model = make()
+        parameters = sum(p.numel() for p in model.parameters())
+        figures: dict[str, Any] = {"parameters": parameters}
+        ids = torch.randint(s["vocab"], s["train"], device=bench.device)
+
+        def train_step(model=model, ids=ids):
+            model.train()
+            model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+            model.zero_grad(set_to_none=True)
+
+        figures["training"] = bench.time({name: train_step}).get(name)
+        if figures["training"]:
+            rate = 6 * parameters * ids.numel() / figures["training"]["median"]
+            figures["training_share_of_matrix_rate"] = rate / limit["flop_per_s"]
+        model.eval()
+        prompt = torch.randint(s["vocab"], (1, s["prefill"]), device=bench.device)
+
+        @torch.no_grad()
+        def prefill(model=model, prompt=prompt):
+            model(input_ids=prompt, use_cache=False, logits_to_keep=1)
+
+        figures["prefill"] = bench.time({name: prefill}).get(name)
+        figures["prefill_peak_bytes"] = bench.peak_memory(prefill) if figures["prefill"] else None
+        figures["decode"] = {}
+        if name != "Mamba2":
+            for context in s["contexts"]:
+                for batch in s["decode_batches"]:
+                    figures["decode"][f"context {context}, batch {batch}"] = decode(
+                        bench, name, model, context, batch, limit
+                    )
+        result[name] = figures
+        del model
+        if not bench.smoke:
+            torch.accelerator.empty_cache()
+    return result
+
+
+def decode(
+    bench: Bench, name: str, model: torch.nn.Module, context: int, batch: int, limit: dict
+) -> dict[str, Any] | None:
+    """One step of decoding, in a CUDA graph on a GPU, and its share of what reading the weights once allows."""
+    ids = torch.randint(bench.sizes["vocab"], (batch, context), device=bench.device)
+    token = ids[:, -1:].contiguous()
+    try:
+        with torch.no_grad():
+            cache = StaticCache(config=model.config, max_cache_len=context + bench.sizes["new_tokens"] + 8)
+            model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+
+            def step():
+                with torch.no_grad():
+                    return model(input_ids=token, past_key_values=cache, use_cache=True).logits
+
+            run = step
+            if bench.device.type == "cuda":
+                stream = torch.cuda.Stream()
+                stream.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(stream):
+                    for _ in range(3):
+                        step()
+                torch.cuda.current_stream().wait_stream(stream)
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph):
+                    step()
+                run = graph.replay
+            seconds = bench.time({name: run})[name]
+    except Exception as error:
+        bench.missing.append(f"{name}, decoding at {context}: {type(error).__name__}: {str(error)[:160]}")
+        return None
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    return {
+        "step_s": seconds,
+        "tokens_per_s": batch / seconds["median"],
+        "share_of_weight_bandwidth": weights / limit["bytes_per_s"] / seconds["median"],
+    }
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    lines = [f"# Kernels on {report['device']}", "", report["versions"], ""]
+    lines += [
+        f"copy {report['limits']['bytes_per_s'] / 1e12:.2f} TB/s, product {report['limits']['flop_per_s'] / 1e12:.0f} TFLOP/s",
+        "",
+    ]
+    lines += ["| operator | phase | what | median ms | least | most | of the floor |", "|---|---|---|---|---|---|---|"]
+    for x in report["operator"]:
+        for phase in ("forward", "forward and backward"):
+            for name, t in x[phase].items():
+                lines.append(
+                    f"| {x['shape']} | {phase} | {name} | {t['median'] * 1e3:.3f} | {t['min'] * 1e3:.3f} | {t['max'] * 1e3:.3f} "
+                    f"| {t['median'] / x['floor_s'][phase]:.2f} x |"
+                )
+    lines += ["", "```json", json.dumps({k: report[k] for k in ("mixer", "models", "left out")}, indent=1), "```", ""]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--smoke", action="store_true", help="tiny shapes on a CPU, in Triton's interpreter; writes nothing"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args(argv)
+    if not args.smoke and torch.accelerator.current_accelerator() is None:
+        parser.error("no GPU was found: with TRITON_INTERPRET=1 and --smoke everything runs tiny on a CPU")
+    import triton
+
+    torch.manual_seed(0)
+    bench = Bench(SMOKE if args.smoke else FULL, args.smoke)
+    limit = limits(bench)
+    report = {
+        "device": "a CPU, in the interpreter: times mean nothing" if args.smoke else torch.cuda.get_device_name(),
+        "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}, transformers {transformers.__version__}",
+        "limits": limit,
+        "operator": [operator(bench, *shape, limit) for shape in bench.sizes["operator"]],
+        "mixer": mixer(bench),
+        "models": whole_models(bench, limit),
+        "left out": bench.missing,
+    }
+    print(table(report))
+    if not args.smoke:
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / "kernel_gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+        (args.output / "kernel_gpu.md").write_text(table(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

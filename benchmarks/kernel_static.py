@@ -1,0 +1,518 @@
+"""What can be said of the Triton kernels without a GPU: compiled for several, and their memory traffic counted.
+
+    python benchmarks/kernel_static.py            # table and JSON into benchmarks/results/ (an hour of CPU; less with
+                                                  # --dtypes bf16 --mem-sizes 64)
+    python benchmarks/kernel_static.py --quick    # a few kernels for sm_90, small shapes, nothing written
+
+*Compiled*: each kernel in each of its configurations for NVIDIA sm_80, sm_90, sm_100 and AMD gfx942: registers, bytes of
+spills, shared memory, blocks that fit on a multiprocessor, and whether every matrix product uses tensor cores.
+*Counted*: bytes read and written per token and layer by executing the pointer arithmetic in the interpreter
+(`kernel_traffic.py`), beside fla-core's `chunk_gla` counted in the same way, and eager PyTorch counted operator by operator.
+Nothing here is a time; floors are bytes over a bandwidth.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+TARGETS = {
+    "sm_80": ("cuda", 80, 32),
+    "sm_90": ("cuda", 90, 32),
+    "sm_100": ("cuda", 100, 32),
+    "gfx942": ("hip", "gfx942", 64),
+}
+# An H200, measured elsewhere: bytes/s of a copy, FLOP/s of a bfloat16 matrix product.
+BANDWIDTH, MATRIX_RATE = 4.3e12, 788e12
+SHARED_PER_BLOCK = {"sm_80": 163 * 1024, "sm_90": 227 * 1024, "sm_100": 227 * 1024, "gfx942": 64 * 1024}
+MEM_SIZE, D_INNER = 64, 4096
+
+
+def cases(
+    dtypes=("bf16", "fp16", "fp32"), mem_sizes=(16, 32, 64, 128)
+) -> Iterator[tuple[str, Any, dict, dict, int, int]]:
+    """Name, kernel, signature, constants, warps and stages of everything that is ever launched."""
+    import triton.language as tl
+
+    from codefuse_hf.kernels import decoding_step_triton, gated_norm_triton, short_convolution_triton
+    from codefuse_hf.kernels import gated_linear_attention_triton as gla
+    from codefuse_hf.kernels import tempered_selection_triton as gates
+
+    f = "*fp32"
+    for dtype in dtypes:
+        x = f"*{dtype}"
+        state, kept = (tl.bfloat16, x) if dtype == "bf16" else (tl.float32, f)
+        for m in mem_sizes:
+            c = 32 if dtype == "fp32" or m > 64 else 64
+            base = {"M": m, "C": c, "PRECISION": "tf32x3" if dtype == "fp32" else "tf32"}
+            group = {"GROUP": gla.KEPT_EVERY // c}
+            for packed in (False, True):
+                seq = {"SUB": gla.SUB, "HAS_SEQ": packed} | ({} if packed else {"seq_idx": None})
+                intra = {"q": f, "k": f, "g": f, "seq_idx": "*i64", "scale": "fp32"}
+                tag = f"{dtype} M{m}{' packed' if packed else ''}"
+                outputs = {"scores": x, "q_in": x, "k_out": x, "decay": f}
+                yield f"intra_chunk {tag}", gla._intra_chunk, intra | outputs, base | seq, 4, 1
+                sums = dict.fromkeys(("d_scores", "d_q_in", "d_k_out", "d_decay", "d_q", "d_k", "d_g"), f)
+                yield f"intra_chunk_backward {tag}", gla._intra_chunk_backward, intra | sums, base | seq, 8, 1
+            shared = {
+                "scores": x,
+                "q_in": x,
+                "k_out": x,
+                "decay": f,
+                "v": x,
+                "o": x,
+                "states": kept,
+                "initial": f,
+                "final": f,
+            }
+            walk = gla._fitting(gla.WALK_CONFIGS, {}, M=m, C=c)
+            for config in walk:
+                bv, warps, stages = config.kwargs["BV"], config.num_warps, config.num_stages
+                for training in (False, True):
+                    options = {
+                        "HAS_INITIAL": True,
+                        "KEEP_STATES": training,
+                        "STORE_FINAL": True,
+                        "STATE": state,
+                        "BV": bv,
+                    }
+                    name = f"outputs{' keeping states' if training else ''} {dtype} M{m} BV{bv}"
+                    yield name, gla._outputs, shared, base | group | options, warps, stages
+                options = {"HAS_INITIAL": True, "KEEP_STATES": True, "REVERSE": True, "BV": bv}
+                walked = {"keys": x, "decay": f, "x": x, "initial": f, "states": kept, "final": f}
+                yield f"states {dtype} M{m} BV{bv}", gla._states, walked, base | group | options, warps, stages
+            for config in gla._fitting(gla.GRADIENT_CONFIGS, {}, M=m, C=c):
+                bv, warps, stages = config.kwargs["BV"], config.num_warps, config.num_stages
+                given = {
+                    "scores": x,
+                    "q_in": x,
+                    "k_out": x,
+                    "decay": f,
+                    "v": x,
+                    "d_o": x,
+                    "states": kept,
+                    "d_states": kept,
+                }
+                sums = {"d_v": x} | dict.fromkeys(("d_scores", "d_q_in", "d_k_out", "d_decay"), f)
+                options = {"STATE": state, "BV": bv}
+                yield (
+                    f"chunk_gradients {dtype} M{m} BV{bv}",
+                    gla._chunk_gradients,
+                    given | sums,
+                    base | group | options,
+                    warps,
+                    stages,
+                )
+            if m == 64:
+                pair = {"query_key": x, "gates": x, "d_query_key": x, "d_gates": x, "eps": "fp32"}
+                wide = dict.fromkeys(("query", "key", "log_decay", "d_query", "d_key", "d_log_decay"), f)
+                for kernel in (gates._forward, gates._backward):
+                    sizes = {"M": m, "MP": m, "STEPS": gates.STEPS}
+                    yield f"gates{kernel.fn.__name__} {dtype}", kernel, pair | wide, sizes, 4, 3
+                step = {
+                    "query_key": x,
+                    "gates": x,
+                    "channel_gate": x,
+                    "x": x,
+                    "state": f,
+                    "out": f,
+                    "eps": "fp32",
+                    "scale": "fp32",
+                }
+                for s in (1, 4):
+                    sizes = {"S": s, "M": m, "BV": decoding_step_triton.VALUES}
+                    yield f"decoding_step {s} {dtype}", decoding_step_triton._step, step, sizes, 4, 3
+        conv = dict.fromkeys(("x", "channel_gate", "weight", "bias", "s", "u", "d_s", "d_u", "d_x", "d_gate"), x)
+        conv |= {"history": f, "seq_idx": "*i64", "d_weights": f}
+        for packed in (False, True):
+            sizes = {"TAPS": 4, "HAS_HISTORY": packed, "HAS_SEQ": packed, "HAS_GATE": True}
+            sizes |= {"BC": short_convolution_triton.CHANNELS, "BT": short_convolution_triton.STEPS}
+            sizes |= {"SPAN": short_convolution_triton.SPAN} | ({} if packed else {"history": None, "seq_idx": None})
+            tag = f"{dtype}{' packed' if packed else ''}"
+            yield f"convolution_forward {tag}", short_convolution_triton._forward, conv, sizes, 4, 3
+            yield (
+                f"convolution_backward {tag}",
+                short_convolution_triton._backward,
+                conv,
+                sizes | {"SUMS": 8, "BT": short_convolution_triton.STEPS_BACKWARD},
+                8,
+                3,
+            )
+        stepping = conv | {"state": f}
+        sizes = {"S": 1, "TAPS": 4, "TAPS_POW2": 4, "BC": short_convolution_triton.CHANNELS}
+        yield f"convolution_step {dtype}", short_convolution_triton._step, stepping, sizes, 4, 3
+        norm = dict.fromkeys(("out", "residual", "gate", "weight", "y", "d_y", "d_out", "d_residual", "d_gate"), x)
+        norm |= {"residual_weight": f, "d_weights": f, "eps": "fp32"}
+        for channels in (4096, 6144):
+            options = gated_norm_triton.options(channels)
+            for kernel in (gated_norm_triton._forward, gated_norm_triton._backward):
+                name = f"gated_norm{kernel.fn.__name__} {channels} {dtype}"
+                yield name, kernel, norm, {"BLOCK": options["BLOCK"]}, options["num_warps"], 3
+
+
+def compile_case(kernel: Any, types: dict, constants: dict, warps: int, stages: int, target: str) -> dict[str, Any]:
+    """Compile one kernel for one target; see the module's text for what is reported."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    names = kernel.arg_names
+    if target == "gfx942" and "PRECISION" in constants:
+        constants = constants | {"PRECISION": "ieee"}
+    signature = {n: "constexpr" if n in constants else types.get(n, "i32") for n in names}
+    counts = ("V", "channels", "T", "NC", "rows", "HISTORY", "per_segment", "first_segment")
+    aligned = [n.endswith(("_batch", "_step", "_row")) or n == "per_split" or signature[n][0] == "*" for n in names]
+    aligned = [flag or n in ("V", "channels") for n, flag in zip(names, aligned, strict=True)]
+    assert all(
+        n in counts or flag or signature[n] != "i32" or n.endswith("_chan")
+        for n, flag in zip(names, aligned, strict=True)
+    )
+    attributes = {
+        (i,): [["tt.divisibility", 16]]
+        for i, (n, flag) in enumerate(zip(names, aligned, strict=True))
+        if flag and n not in constants
+    }
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attributes)
+    compiled = triton.compile(
+        source, target=GPUTarget(*TARGETS[target]), options={"num_warps": warps, "num_stages": stages}
+    )
+    products = re.findall(r"(?:tt\.dot|warp_group_dot|tc_gen5_mma)\b.*", compiled.asm["ttgir"])
+    products = [line for line in products if "wait" not in line.split(" ")[0]]
+    result = {
+        "shared_bytes": compiled.metadata.shared,
+        "products": compiled.asm["ttir"].count("tt.dot "),
+        "products_without_tensor_cores": sum(bool(re.search(r"-> tensor<[^>]*#blocked", line)) for line in products),
+        "warps": warps,
+        "stages": stages,
+    }
+    if target == "gfx942":
+        text = compiled.asm["amdgcn"]
+        registers = int(re.search(r"\.vgpr_count: *(\d+)", text)[1])
+        spilled = int(re.search(r"\.vgpr_spill_count: *(\d+)", text)[1])
+        return result | {"registers": registers, "spill_bytes": 4 * spilled}
+    tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(compiled.asm["cubin"])
+        file.flush()
+        usage = subprocess.run([tool, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
+    registers, stack = map(int, re.search(r"REG:(\d+) STACK:(\d+)", usage).groups())
+    threads = 32 * warps
+    by_registers = 65536 // (-(-registers // 8) * 8 * threads)
+    by_shared = SHARED_PER_BLOCK[target] // max(compiled.metadata.shared + 1024, 1)
+    return result | {
+        "registers": registers,
+        "spill_bytes": stack,
+        "tensor_core_instructions": len(re.findall(r"wgmma\.mma_async|mma\.sync|tcgen05\.mma", compiled.asm["ptx"])),
+        "blocks_per_multiprocessor": min(by_registers, by_shared, 2048 // threads),
+    }
+
+
+def compile_all(selected, targets) -> list[dict[str, Any]]:
+    records = []
+    for name, kernel, types, constants, warps, stages in selected:
+        for target in targets:
+            try:
+                figures = compile_case(kernel, types, constants, warps, stages, target)
+            except Exception as error:  # a configuration that does not fit is a finding, not the end
+                figures = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
+            records.append({"kernel": name, "target": target, **figures})
+    return records
+
+
+# --- Traffic: this part runs in a process with TRITON_INTERPRET=1 ---
+
+
+def _summary(launches: list, tokens: int) -> dict[str, Any]:
+    def total(field):
+        return round(sum(getattr(x, field) for x in launches) / tokens, 1)
+
+    fields = ("distinct_read", "distinct_written", "issued_read", "issued_written", "outside")
+    per_kernel = [
+        {"kernel": x.kernel} | {f: round(getattr(x, f) / tokens, 1) for f in (*fields[:4], "products")}
+        for x in launches
+    ]
+    result = {f: total(f) for f in fields} | {"flop_of_products": total("products"), "kernels": per_kernel}
+    result["distinct"] = result["distinct_read"] + result["distinct_written"]
+    result["issued"] = result["issued_read"] + result["issued_written"]
+    return result
+
+
+def _forward_and_backward(function, tensors, tokens) -> dict[str, Any]:
+    """Counts of the forward pass for inference, and of forward and backward for training."""
+    import torch
+    from kernel_traffic import record
+
+    leaves = [x.detach().requires_grad_(x.is_floating_point()) for x in tensors]
+    with torch.no_grad(), record() as inference:
+        function(*leaves)
+    with record() as training:
+        out = function(*leaves)
+        forward = len(training)
+        torch.autograd.backward(out, [torch.randn_like(x) for x in out])
+    return {
+        "forward": _summary(inference, tokens),
+        "forward of training": _summary(training[:forward], tokens),
+        "forward and backward": _summary(training, tokens),
+    }
+
+
+def _eager_bytes(function, tensors, tokens) -> dict[str, float]:
+    """Bytes per token that eager PyTorch's operators read and write, each operator's inputs and outputs once."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Count(TorchDispatchMode):
+        total = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            storages = {
+                x.untyped_storage().data_ptr() for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)
+            }
+            results = [x for x in tree_leaves(out) if isinstance(x, torch.Tensor)]
+            is_view = function.is_view or (
+                not function._schema.is_mutable
+                and results
+                and all(x.untyped_storage().data_ptr() in storages for x in results)
+            )
+            if not is_view and "empty" not in function.name():
+                inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+                self.total += sum(x.numel() * x.element_size() for x in (*inputs, *results))
+            return out
+
+    leaves = [x.detach().requires_grad_(x.is_floating_point()) for x in tensors]
+    with Count() as count:
+        out = function(*leaves)
+        forward = count.total
+        torch.autograd.backward(out, [torch.randn_like(x) for x in out])
+    return {"forward": round(forward / tokens, 1), "forward and backward": round(count.total / tokens, 1)}
+
+
+def _fla():
+    """fla-core's operator, made to run in the interpreter: one configuration a kernel, loop variables as tensors."""
+    import gc
+
+    import numpy as np
+    import triton.language as tl
+    from fla.modules.causal_conv1d.ops import causal_conv1d
+    from fla.ops.gla.chunk import chunk_gla
+    from triton.runtime.autotuner import Autotuner
+    from triton.runtime.interpreter import TensorHandle
+
+    def as_int(x):
+        return int(x.handle.data.item()) if isinstance(x, tl.tensor) else int(x)
+
+    def tensor_range(*bounds):
+        for i in range(*map(as_int, bounds)):
+            yield tl.tensor(TensorHandle(np.array([i], dtype=np.int32), tl.int32), tl.int32)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fla."):
+            module.__dict__["range"] = tensor_range
+    for x in gc.get_objects():
+        if issubclass(type(x), Autotuner):
+            x.configs = x.configs[-1:]
+    return chunk_gla, causal_conv1d
+
+
+def traffic(quick: bool) -> dict[str, Any]:
+    """Bytes per token of the operator and of all around it, ours, fla-core's, eager PyTorch's; bfloat16 activations."""
+    import torch
+
+    from codefuse_hf.kernels import gated_linear_attention_triton as gla
+    from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_chunk
+    from codefuse_hf.kernels.gated_norm import gated_norm
+    from codefuse_hf.kernels.short_convolution_triton import short_convolution_triton
+    from codefuse_hf.kernels.tempered_selection import tempered_selection
+
+    torch.manual_seed(0)
+    tokens, d_inner, bf16 = 256, 256 if quick else D_INNER, torch.bfloat16
+
+    def wide(*dtype):
+        return torch.randn(1, tokens, d_inner, dtype=torch.float32).to(*dtype)
+
+    q, k, g = torch.randn(1, tokens, 64), torch.randn(1, tokens, 64), -torch.rand(1, tokens, 64)
+    v = wide(bf16)
+
+    def ours(q, k, v, g):
+        return [gated_linear_attention(q, k, v, g, output_dtype=bf16)[0]]
+
+    result = {
+        "tokens": tokens,
+        "d_inner": d_inner,
+        "mem_size": 64,
+        "ours": {"operator": _forward_and_backward(ours, (q, k, v, g), tokens)},
+    }
+    parts = result["ours"]
+    gla.processors, gla.MIN_SEGMENT = lambda device: 2 * d_inner // 64, 1  # a row is cut in two, as on a GPU
+    parts["operator, one long row"] = _forward_and_backward(ours, (q, k, v, g), tokens)
+    gla.processors, gla.MIN_SEGMENT = lambda device: 1, 8
+    taps, bias = torch.randn(d_inner, 1, 4).to(bf16), torch.randn(d_inner).to(bf16)
+    convolve = lambda x, c, w, b: list(short_convolution_triton(x, w, b, channel_gate=c))  # noqa: E731
+    parts["convolution and channel gate"] = _forward_and_backward(
+        convolve, (wide(bf16), wide(bf16), taps, bias), tokens
+    )
+    pairs = (torch.randn(1, tokens, 128).to(bf16), torch.randn(1, tokens, 128).to(bf16))
+    parts["gates"] = _forward_and_backward(lambda a, b: list(tempered_selection(a, b, 1e-5)), pairs, tokens)
+    norm = (wide(bf16), wide(bf16), torch.ones(d_inner), wide(bf16), torch.ones(d_inner, dtype=bf16))
+    parts["residual, output gate and norm"] = _forward_and_backward(lambda *x: [gated_norm(*x, 1e-5)], norm, tokens)
+    result["eager PyTorch"] = {
+        "operator": _eager_bytes(lambda *x: [gated_linear_attention_chunk(*x)[0]], (q, k, v, g), tokens)
+    }
+    try:
+        chunk_gla, causal_conv1d = _fla()
+    except ImportError as error:
+        result["fla-core"] = {"error": str(error)}
+        return result
+    heads = tuple(x.to(bf16).unsqueeze(2) for x in (q, k, v)) + (g.unsqueeze(2),)
+    peer = result["fla-core"] = {"operator": _forward_and_backward(lambda *x: [chunk_gla(*x)[0]], heads, tokens)}
+    try:
+        conv = lambda x, w, b: [causal_conv1d(x, weight=w[:, 0], bias=b, activation="silu")[0]]  # noqa: E731
+        peer["convolution"] = _forward_and_backward(conv, (wide(bf16), taps, bias), tokens)
+    except Exception as error:
+        peer["convolution"] = {"error": f"{type(error).__name__}: {str(error)[:200]}"}
+    return result
+
+
+def compare(counted: dict[str, Any]) -> dict[str, Any]:
+    """Ratios to what must move, and to fla-core."""
+    d_inner, unit = counted["d_inner"], 2 * counted["d_inner"]
+    small = 3 * 64 * 4  # q, k and g in float32, or their gradients
+    must = {"forward": 2 * unit + small, "forward and backward": 5 * unit + 3 * small}
+    rows: dict[str, Any] = {"bytes that must move": must, "ratios": {}}
+    for name in ("operator", "operator, one long row"):
+        ours = counted["ours"][name]
+        for phase, least in must.items():
+            ratio = {"distinct to what must move": round(ours[phase]["distinct"] / least, 3)}
+            ratio["issued to what must move"] = round(ours[phase]["issued"] / least, 3)
+            if "operator" in counted["fla-core"]:
+                ratio["distinct to fla-core"] = round(
+                    ours[phase]["distinct"] / counted["fla-core"]["operator"][phase]["distinct"], 3
+                )
+            rows["ratios"][f"{name}, {phase}"] = ratio
+    # Around fla-core's operators: elementwise code compiled at its best, each input read and each output written once.
+    #   forward: channel gate 3 tensors, gates, residual with gate and norm 4; backward: 5 and 7, sum of the two gradients of x 3.
+    gates = counted["ours"]["gates"]
+    if "forward" in counted["fla-core"].get("convolution", {}):
+        around = {"forward": 7 * unit, "forward and backward": (7 + 15) * unit}
+        for phase, elementwise in around.items():
+            kernels = ("operator", "convolution and channel gate", "gates", "residual, output gate and norm")
+            ours = sum(counted["ours"][name][phase]["distinct"] for name in kernels)
+            theirs = sum(counted["fla-core"][name][phase]["distinct"] for name in ("operator", "convolution"))
+            theirs += elementwise + gates[phase]["distinct"]
+            rows["ratios"][f"mixer layer without projections, {phase}"] = {
+                "ours": round(ours), "fla-core and compiled": round(theirs), "ratio": round(ours / theirs, 3)
+            }  # fmt: skip
+    flop = counted["ours"]["operator"]["forward"]["flop_of_products"]
+    rows["floors on an H200 in microseconds"] = {
+        f"{shape}, {phase}": {
+            "what must move": round(tokens * least / BANDWIDTH * 1e6, 1),
+            "counted distinct bytes": round(tokens * counted["ours"][name][phase]["distinct"] / BANDWIDTH * 1e6, 1),
+            "products": round(tokens * counted["ours"][name][phase]["flop_of_products"] / MATRIX_RATE * 1e6, 1),
+        }
+        for shape, name, tokens in (("8 x 2048", "operator", 16384), ("1 x 32768", "operator, one long row", 32768))
+        for phase, least in must.items()
+    }
+    rows["flop of products per token, forward"] = flop
+    rows["d_inner"] = d_inner
+    return rows
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report in Markdown."""
+    lines = [
+        "# Triton kernels without a GPU",
+        "",
+        f"{report['versions']}. Compiled and counted; nothing was timed.",
+        "",
+    ]
+    compiled = [x for x in report["compiled"] if "error" not in x]
+    for target in TARGETS:
+        mine = [x for x in compiled if x["target"] == target]
+        errors = [x for x in report["compiled"] if x["target"] == target and "error" in x]
+        if mine or errors:
+            spilling = [x for x in mine if x["spill_bytes"]]
+            without = sum(x["products_without_tensor_cores"] for x in mine)
+            lines.append(
+                f"* {target}: {len(mine)} kernels compile, {len(errors)} do not; {len(spilling)} spill registers; "
+                f"{without} of {sum(x['products'] for x in mine)} products without tensor cores."
+            )
+            lines += [f"  * spills {x['spill_bytes']} bytes: {x['kernel']}" for x in spilling]
+            lines += [f"  * does not compile: {x['kernel']}: {x['error']}" for x in errors]
+    lines += [
+        "",
+        "| bfloat16, M 64, I 4096, sm_90 | registers | spills | shared | blocks/SM | tensor-core instructions |",
+        "|---|---|---|---|---|---|",
+    ]
+    for x in compiled:
+        if x["target"] == "sm_90" and "bf16" in x["kernel"] and not re.search(r"M(16|32|128)|6144", x["kernel"]):
+            lines.append(
+                f"| {x['kernel']} ({x['warps']} warps, {x['stages']} stages) | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
+                f"| {x['blocks_per_multiprocessor']} | {x['tensor_core_instructions']} |"
+            )
+    lines += [
+        "",
+        "## Bytes per token and layer, bfloat16, M 64, I 4096",
+        "",
+        "| | phase | distinct | issued |",
+        "|---|---|---|---|",
+    ]
+    for side in ("ours", "fla-core"):
+        for name, phases in report["counted"][side].items():
+            for phase, figures in phases.items():
+                if isinstance(figures, dict):
+                    lines.append(f"| {side}: {name} | {phase} | {figures['distinct']:.0f} | {figures['issued']:.0f} |")
+    for phase, figure in report["counted"]["eager PyTorch"]["operator"].items():
+        lines.append(f"| eager PyTorch: operator (torch.compile runs it as one call) | {phase} | {figure:.0f} | |")
+    lines += ["", "```json", json.dumps(report["compared"], indent=1), "```", ""]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="bfloat16 and M 64 for sm_90 only, small shapes, no files")
+    parser.add_argument("--dtypes", nargs="+", default=["bf16", "fp16", "fp32"], help="which to compile (default: all)")
+    parser.add_argument(
+        "--mem-sizes", nargs="+", type=int, default=[16, 32, 64, 128], help="which to compile (default: all)"
+    )
+    parser.add_argument("--traffic", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args(argv)
+    if args.traffic:
+        print("TRAFFIC" + json.dumps(traffic(args.quick)))
+        return 0
+    import torch
+    import triton
+
+    command = [sys.executable, __file__, "--traffic", *(["--quick"] if args.quick else [])]
+    counting = subprocess.Popen(command, env=os.environ | {"TRITON_INTERPRET": "1"}, stdout=subprocess.PIPE, text=True)
+    if args.quick:
+        compiled = compile_all(cases(("bf16",), (64,)), ["sm_90"])
+    else:
+        compiled = compile_all(cases(args.dtypes, args.mem_sizes), TARGETS)
+    output, _ = counting.communicate()
+    counted = json.loads(next(line for line in output.splitlines() if line.startswith("TRAFFIC"))[len("TRAFFIC") :])
+    report = {
+        "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}",
+        "compiled": compiled,
+        "counted": counted,
+        "compared": compare(counted),
+    }
+    print(table(report))
+    if not args.quick:
+        args.output.mkdir(parents=True, exist_ok=True)
+        (args.output / "kernel_static.json").write_text(json.dumps(report, indent=1) + "\n")
+        (args.output / "kernel_static.md").write_text(table(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
