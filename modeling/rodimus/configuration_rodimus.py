@@ -27,6 +27,8 @@ ATTENTION_DEFAULTS = {
     "softmax_scale": None,
 }
 
+# Top-level keys that flash-linear-attention's class of this model type writes, and the published files do not have.
+_FLA_KEYS = frozenset({"attn_mode", "conv_size", "expand_ratio", "fuse_norm", "hidden_ratio", "k_norm_eps", "ska_attn"})
 # Properties that follow from the other keys and cannot be set.
 DERIVED = ("layer_types", "head_dim", "intermediate_size", "d_inner", "mem_size", "d_conv", "rotary_dim")
 
@@ -99,6 +101,12 @@ class RodimusConfig(PreTrainedConfig):
     pad_token_id: int | None = None
 
     def __post_init__(self, **kwargs):
+        if len(_FLA_KEYS.intersection(kwargs)) >= 3:
+            raise ValueError(
+                "this is a configuration of flash-linear-attention's own Rodimus class, which has the same model_type, but other "
+                f"names and shapes ({', '.join(sorted(_FLA_KEYS.intersection(kwargs)))}): its checkpoints are not read here. Load "
+                "them with that library's class, fla.models.RodimusForCausalLM"
+            )
         for name in ("mixer_cfg", "attn_cfg"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, dict):

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from codefuse_hf.cli import main
 from codefuse_hf.hub.convert.core import convert_folder
@@ -328,3 +328,28 @@ def test_interrupted_run_leaves_nothing(tmp_path, sent, capsys):
     said = capsys.readouterr().err
     assert "going on with" in said and "which an interrupted run had left behind" in said
     assert leftovers(tmp_path) == ["result"]
+
+
+FLA = {
+    "architectures": ["RodimusForCausalLM"], "model_type": "rodimus", "block_type": "rodimus_plus", "hidden_size": 64,
+    "num_hidden_layers": 2, "attn_mode": "chunk", "residual_in_fp32": True, "expand_ratio": 8, "input_gate_low_rank": "auto",
+    "use_short_conv": True, "conv_size": 4, "hidden_ratio": 4 / 3, "intermediate_size": None, "hidden_act": "swish",
+    "norm_eps": 1e-5, "k_norm_eps": None, "attn": None, "ska_attn": {"num_heads": 2, "window_size": 16}, "fuse_norm": True,
+    "fuse_swiglu": True, "vocab_size": 97, "tie_word_embeddings": True,
+}  # fmt: skip
+
+
+def test_a_checkpoint_of_flash_linear_attentions_own_class_is_refused_by_name(tmp_path, capsys):
+    """Another layout under the same model type: whatever does not fit would be random."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "config.json").write_text(json.dumps(FLA))
+    names = ("q_proj", "k_proj", "g_gate_proj", "tau_gate_proj", "gate_proj", "up_proj", "down_proj")
+    weights = {f"model.layers.0.mixer.{name}.weight": torch.zeros(2, 2) for name in names}
+    save_file(weights, source / "model.safetensors", metadata={"format": "pt"})
+    for load in (AutoConfig.from_pretrained, AutoModelForCausalLM.from_pretrained):
+        with pytest.raises(ValueError, match="flash-linear-attention's own Rodimus class"):
+            load(source)
+    assert main(["convert", str(source), str(tmp_path / "result")]) == 1
+    assert "flash-linear-attention's own Rodimus class" in capsys.readouterr().err
+    assert leftovers(tmp_path) == []
