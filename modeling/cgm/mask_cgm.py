@@ -43,11 +43,13 @@ def node_rows(
         node_mask: bool `[batch, N]`, true at real nodes.
     """
     num_nodes = adjacency.shape[-1]
-    seen_nodes = adjacency & node_mask.unsqueeze(1)
-    seen_text = (prompt_mask & text_mask).unsqueeze(1).expand(-1, num_nodes, -1)
-    rows = torch.cat([seen_nodes, seen_text], dim=-1)
-    itself = torch.eye(num_nodes, rows.shape[-1], dtype=torch.bool, device=rows.device)
-    return rows | (itself & ~rows.any(-1, keepdim=True))
+    seen_text = prompt_mask & text_mask
+    rows = adjacency.new_empty(*adjacency.shape[:2], num_nodes + text_mask.shape[-1])
+    rows[..., :num_nodes] = adjacency if node_mask.all() else adjacency & node_mask.unsqueeze(1)
+    rows[..., num_nodes:] = seen_text.unsqueeze(1)
+    if not seen_text.any(-1).all():
+        rows.diagonal(dim1=1, dim2=2).logical_or_(~rows.any(-1))
+    return rows
 
 
 def mask_function(rows: torch.Tensor) -> Callable:
