@@ -303,9 +303,9 @@ class CodeReader(StatementReader):
         if content.type == "block":
             self.statement(content)
             if any(each[0] == op.RETURN for each in self.code):
-                self.bodies[body] = (*self.bodies[body][:4], "value", self.code)
+                self.bodies[body] = self.bodies[body]._replace(shape="value")
         else:
-            self.bodies[body] = (*self.bodies[body][:4], "expression", self.code)
+            self.bodies[body] = self.bodies[body]._replace(shape="expression")
             self.emit(op.RETURN, self.expression(content))
         self.leave(saved)
         return self.emit(op.LAMBDA, body)

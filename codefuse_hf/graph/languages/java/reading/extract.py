@@ -497,7 +497,7 @@ class FileReader(CodeReader):
         index = self.initializers.get(self.owner)
         if index is None:
             index = self.initializers[self.owner] = self.body((), "initializer")
-        return self.bodies[index][5]
+        return self.bodies[index].code
 
     def initializer(self, node: Any) -> None:
         self.code = self.initializer_code()

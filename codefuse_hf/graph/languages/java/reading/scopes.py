@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
+from codefuse_hf.graph.languages.java.reading.facts import BodyFacts
 from codefuse_hf.graph.languages.source_text import SourceText
 
 DEEPEST = 20_000
@@ -37,7 +38,7 @@ class ScopeReader:
         self.source = source
         self.utf8 = source.utf8
         self.definitions: list[Definition] = []
-        self.bodies: list[tuple] = []
+        self.bodies: list[BodyFacts] = []
         self.slots: list[list] = []  # [type or None, environment, number of assignments]
         self.environments: list[list] = [[-1, -1]]
         self.mentions: dict[tuple[int, int, str], None] = {}
@@ -60,7 +61,7 @@ class ScopeReader:
     def body(self, parameters: tuple, shape: str) -> int:
         """Starts a new body, whose code is the current one from now on; returns its index."""
         self.code = []
-        self.bodies.append((self.caller, self.owner, self.environment, tuple(parameters), shape, self.code))
+        self.bodies.append(BodyFacts(self.caller, self.owner, self.environment, tuple(parameters), shape, self.code))
         return len(self.bodies) - 1
 
     # -- types and scopes --------------------------------------------------------------------------------------------------
