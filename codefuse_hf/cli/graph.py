@@ -219,7 +219,7 @@ def _loader(path: Path) -> Any:
     if path.is_file() and path.name.endswith((".json", ".json.gz")):
         return CodeGraph.load
     if any((path / f"nodes{suffix}").is_file() for suffix in (".parquet", ".jsonl")):
-        return tables.load_rows
+        return CodeGraph.load
     return None
 
 

@@ -41,9 +41,9 @@ _PUBLIC_NAMES = {
     "GraphSegments": "cgm.segments",
     "segment_graph": "cgm.segments",
     "to_networkx": "formats.networkx",
-    "from_networkx": "formats.networkx",
+    "from_networkx": "code_graph",
     "to_dataset": "formats.tables",
-    "from_dataset": "formats.tables",
+    "from_dataset": "code_graph",
     "save_page": "formats.page.render",
 }
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from os import PathLike
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,10 +83,17 @@ class CodeGraph:
 
     @classmethod
     def load(cls, path: str | PathLike) -> "CodeGraph":
-        """Reads a graph from a `.json` or `.json.gz` file, see `formats.json.load`."""
-        from codefuse_hf.graph.formats import json
+        """Reads a graph from a `.json` or `.json.gz` file, or from a folder of rows that `formats.tables.save_rows` wrote.
 
-        return json.load(path)
+        Raises:
+            OSError: nothing is there, or it cannot be read.
+            ValueError: it holds no graph; the message names the file and the place.
+        """
+        from codefuse_hf.graph.formats import json, tables
+
+        if Path(path).is_dir():
+            return cls.from_dataset(tables.read_rows(path))
+        return cls(json.load(path))
 
     def save(self, path: str | PathLike) -> None:
         """Writes the graph to a `.json` or `.json.gz` file: the same bytes for the same graph."""
@@ -105,7 +112,7 @@ class CodeGraph:
         """Reads a graph from JSON text, see `formats.json.loads`."""
         from codefuse_hf.graph.formats import json
 
-        return json.loads(text)
+        return cls(json.loads(text))
 
     def to_networkx(self, *, text: bool = True) -> "networkx.MultiDiGraph":
         """Makes the graph as a `networkx.MultiDiGraph`, see `formats.networkx.to_networkx`."""
@@ -118,6 +125,26 @@ class CodeGraph:
         from codefuse_hf.graph.formats import tables
 
         return tables.to_dataset(self)
+
+    @classmethod
+    def from_networkx(cls, graph: "networkx.DiGraph | networkx.MultiDiGraph") -> "CodeGraph":
+        """Makes a code graph from a directed networkx graph whose nodes are whole numbers and carry `nodeType` and other fields.
+
+        An edge's type is its attribute `edgeType`, or else its key. ValueError for what the schema does not allow.
+        """
+        from codefuse_hf.graph.formats import networkx
+
+        return cls.from_records(*networkx.read_networkx(graph))
+
+    @classmethod
+    def from_dataset(cls, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> "CodeGraph":
+        """Makes the graph of two data sets (or any iterables of rows) under the names `nodes` and `edges`, see `to_dataset`.
+
+        Columns may be missing or in any order, and spelled as any reader of the schema accepts; null means absent.
+        """
+        from codefuse_hf.graph.formats.tables import read_tables
+
+        return cls.from_records(*read_tables(tables))
 
     def _collapse_duplicates(self) -> None:
         """Keeps the first of nodes that are the same in every field; ValueError where two differ."""
@@ -597,3 +624,7 @@ def _outgoing(direction: str) -> tuple[bool, ...]:
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}, found {direction!r}")
     return {"out": (True,), "in": (False,), "both": (True, False)}[direction]
+
+
+from_networkx = CodeGraph.from_networkx
+from_dataset = CodeGraph.from_dataset

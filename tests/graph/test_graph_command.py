@@ -7,7 +7,6 @@ import pytest
 
 from codefuse_hf.cli import main
 from codefuse_hf.graph import CodeGraph
-from codefuse_hf.graph.formats.tables import load_rows
 from helpers.graph_strategies import GOLDEN
 
 DEMO = str(GOLDEN / "demo.graph.json")
@@ -42,7 +41,7 @@ def test_build_prints_json_for_tools(repository, tmp_path, capsys):
     status, out, _ = run(capsys, *arguments)
     result = json.loads(out)
     assert status == 0 and result["output"] == str(output) and result["nodes"]["Function"] == 2
-    assert result["num_nodes"] == load_rows(output).num_nodes == sum(result["nodes"].values())
+    assert result["num_nodes"] == CodeGraph.load(output).num_nodes == sum(result["nodes"].values())
 
 
 def test_build_refuses_a_wrong_output_before_it_works(repository, tmp_path, capsys):
@@ -116,4 +115,4 @@ def test_the_example_builds_asks_and_saves(repository, tmp_path):
     command = [sys.executable, str(script), str(repository), "--output", str(tmp_path / "out")]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "cart.price" in result.stdout
-    assert CodeGraph.load(tmp_path / "out" / "graph.json.gz") == load_rows(tmp_path / "out" / "rows")
+    assert CodeGraph.load(tmp_path / "out" / "graph.json.gz") == CodeGraph.load(tmp_path / "out" / "rows")

@@ -14,17 +14,20 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codefuse_hf.files import replacing
-from codefuse_hf.graph.code_graph import CodeGraph
+from codefuse_hf.graph.arrays import GraphArrays
 from codefuse_hf.graph.formats.records import GraphAssembler
+
+if TYPE_CHECKING:
+    from codefuse_hf.graph.code_graph import CodeGraph
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def save(graph: CodeGraph, path: str | os.PathLike) -> None:
+def save(graph: "CodeGraph", path: str | os.PathLike) -> None:
     """Writes a graph to `path`, gzipped where it ends in `.gz`: the same bytes for the same graph, all or nothing."""
     path = Path(path)
     with replacing(path) as raw, contextlib.ExitStack() as stack:
@@ -36,7 +39,7 @@ def save(graph: CodeGraph, path: str | os.PathLike) -> None:
             raw.write(line.encode())
 
 
-def load(path: str | os.PathLike) -> CodeGraph:
+def load(path: str | os.PathLike) -> GraphArrays:
     """Reads a graph from a JSON file, gzipped or not whatever its name.
 
     Raises:
@@ -55,12 +58,12 @@ def load(path: str | os.PathLike) -> CodeGraph:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
-def dumps(graph: CodeGraph) -> str:
+def dumps(graph: "CodeGraph") -> str:
     """Writes the graph as JSON text."""
     return "".join(_lines(graph))
 
 
-def loads(text: str | bytes) -> CodeGraph:
+def loads(text: str | bytes) -> GraphArrays:
     """Reads a graph from JSON text (bytes: UTF-8). ValueError, with the place, for anything that is no graph."""
     if not isinstance(text, str):
         try:
@@ -77,10 +80,10 @@ def loads(text: str | bytes) -> CodeGraph:
         seen.add(key)
     if "nodes" not in seen:
         raise ValueError(f"not a code graph: no key 'nodes' (found: {', '.join(sorted(seen)) or 'none'})")
-    return CodeGraph(assembler.finish())
+    return assembler.finish()
 
 
-def _lines(graph: CodeGraph) -> Iterator[str]:
+def _lines(graph: "CodeGraph") -> Iterator[str]:
     edges = ({"edgeType": kind.value, "source": a, "target": b} for kind, a, b in graph.edges())
     yield '{"nodes": ['
     yield from _elements(graph.records())

@@ -1,16 +1,17 @@
 """Code graphs as networkx graphs, both ways; networkx is imported when it is needed."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-from codefuse_hf.graph.code_graph import CodeGraph
 
 if TYPE_CHECKING:
     import networkx
 
+    from codefuse_hf.graph.code_graph import CodeGraph
+
 _TEXT_KEYS = ("text", "clean_text")
 
 
-def to_networkx(graph: CodeGraph, *, text: bool = True) -> "networkx.MultiDiGraph":
+def to_networkx(graph: "CodeGraph", *, text: bool = True) -> "networkx.MultiDiGraph":
     """Makes the graph for networkx: nodes by id with the fields of the JSON schema, edges keyed by their type.
 
     Args:
@@ -27,11 +28,8 @@ def to_networkx(graph: CodeGraph, *, text: bool = True) -> "networkx.MultiDiGrap
     return result
 
 
-def from_networkx(graph: "networkx.DiGraph | networkx.MultiDiGraph") -> CodeGraph:
-    """Makes a code graph from a directed networkx graph whose nodes are whole numbers and carry `nodeType` and other fields.
-
-    An edge's type is its attribute `edgeType`, or else its key. ValueError for what the schema does not allow.
-    """
+def read_networkx(graph: "networkx.DiGraph | networkx.MultiDiGraph") -> tuple[Iterator[dict], Iterator[tuple]]:
+    """Reads the node records and the edges of a directed networkx graph, see `CodeGraph.from_networkx`."""
     if not graph.is_directed():
         raise ValueError("a code graph is directed: found an undirected networkx graph")
     nodes = ({**fields, "id": node} for node, fields in graph.nodes(data=True))
@@ -39,4 +37,4 @@ def from_networkx(graph: "networkx.DiGraph | networkx.MultiDiGraph") -> CodeGrap
         edges = ((data.get("edgeType", key), a, b) for a, b, key, data in graph.edges(keys=True, data=True))
     else:
         edges = ((data.get("edgeType"), a, b) for a, b, data in graph.edges(data=True))
-    return CodeGraph.from_records(nodes, edges)
+    return nodes, edges

@@ -4,7 +4,7 @@ A graph is two tables, `nodes` and `edges`, whose columns are the keys of the JS
 does not have is null. On the Hub and in a folder they are two configurations of one data set:
 
     push_to_hub(graph, "me/my-code-graph")
-    graph = from_dataset({name: load_dataset("me/my-code-graph", name, split="train") for name in ("nodes", "edges")})
+    graph = CodeGraph.from_dataset({name: load_dataset("me/my-code-graph", name, split="train") for name in ("nodes", "edges")})
 
 datasets and pyarrow are imported when they are needed.
 """
@@ -21,12 +21,13 @@ import numpy as np
 
 from codefuse_hf.files import replacing_folder
 from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER
-from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.schema import EDGE_TYPES, FIELDS, NODE_TYPES, Field, FieldKind, NodeType
 
 if TYPE_CHECKING:
     import datasets
     import pyarrow
+
+    from codefuse_hf.graph.code_graph import CodeGraph
 
 TABLES = ("nodes", "edges")
 FORMATS = ("parquet", "jsonl")
@@ -34,25 +35,22 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BATCH = 10_000  # rows turned into Arrow at a time
 
 
-def to_dataset(graph: CodeGraph) -> "dict[str, datasets.Dataset]":
+def to_dataset(graph: "CodeGraph") -> "dict[str, datasets.Dataset]":
     """Makes the graph as two data sets, `{"nodes": …, "edges": …}`, held in memory; each can be saved and pushed as usual."""
     import datasets
 
     return {name: datasets.Dataset(table) for name, table in _tables(graph).items()}
 
 
-def from_dataset(tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> CodeGraph:
-    """Makes the graph of two data sets (or any iterables of rows) under the names `nodes` and `edges`, see `to_dataset`.
-
-    Columns may be missing or in any order, and spelled as any reader of the schema accepts; null means absent.
-    """
+def read_tables(tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[Iterator[dict], Iterable[Mapping]]:
+    """Reads the node records and the edges of two data sets (or any iterables of rows), see `CodeGraph.from_dataset`."""
     missing = [name for name in TABLES if name not in tables]
     if missing:
         raise ValueError(f"expected the tables 'nodes' and 'edges', found {', '.join(map(repr, tables)) or 'none'}")
-    return CodeGraph.from_records(map(_record_of_row, tables["nodes"]), tables["edges"])
+    return map(_record_of_row, tables["nodes"]), tables["edges"]
 
 
-def push_to_hub(graph: CodeGraph, repo_id: str, **options: Any) -> None:
+def push_to_hub(graph: "CodeGraph", repo_id: str, **options: Any) -> None:
     """Uploads the graph as a data set with the configurations `nodes` and `edges`.
 
     `options` are those of `datasets.Dataset.push_to_hub` (`private`, `token`, `revision`, `commit_message`, …).
@@ -61,10 +59,10 @@ def push_to_hub(graph: CodeGraph, repo_id: str, **options: Any) -> None:
         table.push_to_hub(repo_id, config_name=name, split="train", **options)
 
 
-def save_rows(graph: CodeGraph, folder: str | os.PathLike, file_format: str = "parquet") -> None:
+def save_rows(graph: "CodeGraph", folder: str | os.PathLike, file_format: str = "parquet") -> None:
     """Writes the graph as a data-set folder: `nodes` and `edges` as Parquet or JSON lines, and the card that names them.
 
-    `datasets.load_dataset(folder, "nodes")` reads it, and so does `load_rows`. The folder must be new or empty.
+    `datasets.load_dataset(folder, "nodes")` reads it, and so does `CodeGraph.load`. The folder must be new or empty.
     """
     if file_format not in FORMATS:
         raise ValueError(f"file_format must be one of {', '.join(FORMATS)}, found {file_format!r}")
@@ -86,9 +84,9 @@ def save_rows(graph: CodeGraph, folder: str | os.PathLike, file_format: str = "p
         (partial / "README.md").write_text(_card(tables, file_format), encoding="utf-8")
 
 
-def load_rows(folder: str | os.PathLike) -> CodeGraph:
-    """Reads a graph from a folder that `save_rows` wrote. OSError where files are missing, ValueError where wrong."""
-    return from_dataset({name: _rows(Path(folder), name) for name in TABLES})
+def read_rows(folder: str | os.PathLike) -> dict[str, Iterator[dict[str, Any]]]:
+    """Reads the tables in a folder that `save_rows` wrote, row by row. OSError where files are missing, ValueError where wrong."""
+    return {name: _rows(Path(folder), name) for name in TABLES}
 
 
 def _rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -113,7 +111,7 @@ def _rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
         raise FileNotFoundError(f"{folder} has neither {parquet.name} nor {lines.name}")
 
 
-def _tables(graph: CodeGraph) -> "dict[str, pyarrow.Table]":
+def _tables(graph: "CodeGraph") -> "dict[str, pyarrow.Table]":
     import pyarrow
 
     schema = pyarrow.schema(
@@ -139,7 +137,7 @@ def _tables(graph: CodeGraph) -> "dict[str, pyarrow.Table]":
     return {"nodes": pyarrow.Table.from_batches(batches, schema), "edges": pyarrow.table(edges)}
 
 
-def _used_keys(graph: CodeGraph) -> dict[str, Field]:
+def _used_keys(graph: "CodeGraph") -> dict[str, Field]:
     """The keys that some node of the graph has, with their fields, in schema order."""
     arrays = graph.arrays
     used: dict[str, Field] = {}

@@ -5,13 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codefuse_hf.graph import CodeGraph
-from codefuse_hf.graph.formats.networkx import from_networkx, to_networkx
+from codefuse_hf.graph import CodeGraph, from_dataset, from_networkx
+from codefuse_hf.graph.formats.networkx import to_networkx
 from codefuse_hf.graph.formats.tables import (
     FORMATS,
     TABLES,
-    from_dataset,
-    load_rows,
     push_to_hub,
     save_rows,
     to_dataset,
@@ -93,7 +91,7 @@ def test_a_folder_of_rows_is_read_by_us_and_by_load_dataset(demo, tmp_path, file
     import datasets
 
     save_rows(demo, tmp_path / "rows", file_format)
-    assert load_rows(tmp_path / "rows") == demo
+    assert CodeGraph.load(tmp_path / "rows") == demo
     tables = {
         name: datasets.load_dataset(str(tmp_path / "rows"), name, split="train", cache_dir=str(tmp_path / "cache"))
         for name in TABLES
@@ -112,14 +110,14 @@ def test_rows_are_not_written_over_other_files(demo, tmp_path):
 
 def test_wrong_rows_are_errors_that_say_where(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither nodes.parquet nor nodes.jsonl"):
-        load_rows(tmp_path)
+        CodeGraph.load(tmp_path)
     (tmp_path / "edges.jsonl").write_text("")
     (tmp_path / "nodes.jsonl").write_text(json.dumps({"id": 1, "nodeType": "Repo"}) + "\n{broken\n")
     with pytest.raises(ValueError, match=r"nodes\.jsonl, line 2: not JSON"):
-        load_rows(tmp_path)
+        CodeGraph.load(tmp_path)
     (tmp_path / "nodes.parquet").write_bytes(b"PAR0")
     with pytest.raises(ValueError, match="is not a Parquet file"):
-        load_rows(tmp_path)
+        CodeGraph.load(tmp_path)
     with pytest.raises(ValueError, match="expected the tables 'nodes' and 'edges'"):
         from_dataset({"nodes": []})
 
