@@ -13,11 +13,42 @@ from pathlib import Path
 
 import pytest
 
-from helpers import GOLDEN
+from helpers import GOLDEN, TESTS
+
+# What takes long by construction: whole runs, processes of their own, many random examples. `.ci/check` leaves it out.
+SLOW = (
+    "benchmarks/",
+    "cli/",
+    "examples/",
+    "graph/build/test_incremental.py",
+    "graph/formats/test_page.py",
+    "graph/languages/python/test_python_fuzz.py",
+    "graph/languages/python/test_python_states.py",
+    "graph/languages/test_tree_sitter.py",
+    "graph/languages/test_toy_language.py",
+    "graph/test_graph_command.py",
+    "graph/test_graph_accuracy.py",
+    "hub/",
+    "kernels/interpreted/",
+    "modeling/cge/test_sentence_transformers_cge.py",
+    "modeling/cge/test_training_cge.py",
+    "modeling/cgm/test_processing_cgm.py",
+    "modeling/rodimus/test_common_rodimus.py",
+    "search/test_default_model.py",
+    "test_package.py",
+    "test_quickstart.py",
+    "test_registration.py",
+    "training/test_distributed_rodimus.py",
+    "training/test_peft_rodimus.py",
+    "training/test_trainer_rodimus.py",
+)
 
 
 def pytest_collection_modifyitems(items):
-    """Tests marked `gpu` are skipped where there is none."""
+    """Marks what is `slow`; tests marked `gpu` are skipped where there is none."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     if not any("gpu" in item.keywords for item in items):
         return
     import torch

@@ -1,13 +1,15 @@
 """What we save loads with trust_remote_code=True where `codefuse_hf` cannot be imported, and saves itself again."""
 
 import json
+import os
+import stat
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Trainer, TrainingArguments
 
-from codefuse_hf import RodimusForCausalLM
-from codefuse_hf.hub.remote_code import collect_sources
+from codefuse_hf import CGEConfig, RodimusForCausalLM
+from codefuse_hf.hub.remote_code import collect_sources, write_sources
 from codefuse_hf.modeling.rodimus.configuration_rodimus import RodimusConfig
 from helpers.processes import run_python
 from helpers.published_layout import write_published
@@ -194,6 +196,28 @@ def test_nothing_that_travels_mentions_the_package(tmp_path):
 def test_the_config_alone_is_self_contained(tmp_path):
     RodimusConfig(d_model=32, n_layer=1).save_pretrained(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == SOURCES | {"config.json"}
+
+
+def test_the_backbones_code_travels_with_an_embedding_model(tmp_path):
+    """A configuration inside a configuration: its family's sources, and its own `auto_map`."""
+    sizes = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 1}
+    for name, backbone in (("own", RodimusConfig(**sizes)), ("native", Qwen2Config(**sizes, num_attention_heads=2))):
+        CGEConfig(backbone, compress_dim=16, pma_num_heads=2).save_pretrained(tmp_path / name)
+    own, native = ({path.name for path in (tmp_path / name).glob("*.py")} for name in ("own", "native"))
+    assert own - native == SOURCES
+    saved = json.loads((tmp_path / "own" / "config.json").read_text())
+    inner = next(value for value in saved.values() if isinstance(value, dict) and value.get("model_type") == "rodimus")
+    assert inner["auto_map"]["AutoModel"] == "modeling_rodimus.RodimusModel"
+    assert saved["auto_map"]["AutoModel"] == "modeling_cge.CGEModel"
+
+
+def test_sources_have_the_modes_of_ordinary_files(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_sources(["codefuse_hf.modeling.rodimus.configuration_rodimus"], tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "configuration_rodimus.py").stat().st_mode) == 0o644
 
 
 def test_installed_class_wins_over_the_folders_code(tmp_path):

@@ -231,3 +231,24 @@ def test_benchmark_measures_memory(tmp_path):
     subprocess.run([sys.executable, str(script), "--functions", "250", "--results", str(target)], check=True)
     figures = json.loads(target.read_text())
     assert figures["functions"] == 250 and figures["peak_mib"] >= figures["mib_before"] > 0
+
+
+def test_vectors_of_another_model_are_not_used_again(repository, tmp_path):
+    """Same width and same texts: only the probe tells the models apart."""
+    folder = tmp_path / "index"
+    CodeIndex.build(repository, model=BagOfWords(seed=0), folder=folder, progress=False)
+    other = BagOfWords(seed=1)
+    index = CodeIndex.build(repository, model=other, folder=folder, progress=False)
+    fresh = CodeIndex.build(repository, model=BagOfWords(seed=1), folder=tmp_path / "fresh", progress=False)
+    assert index.manifest["embedded_now"] == len(index)
+    for query in ("try again", "add numbers"):
+        found, expected = index.search(query, mode="vectors"), fresh.search(query, mode="vectors")
+        assert [(each.name, each.score) for each in found] == [(each.name, each.score) for each in expected]
+
+
+def test_an_interrupted_run_of_another_model_is_not_gone_on_with(repository, tmp_path):
+    folder = tmp_path / "index"
+    with pytest.raises(KeyboardInterrupt):
+        CodeIndex.build(repository, model=BagOfWords(seed=0, fail_after=3), folder=folder, batch_size=1, progress=False)
+    index = CodeIndex.build(repository, model=BagOfWords(seed=1), folder=folder, progress=False)
+    assert index.manifest["embedded_now"] == len(index)

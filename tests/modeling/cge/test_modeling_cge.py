@@ -6,6 +6,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, Qwen2ForCausalLM
 
 from codefuse_hf import CGEConfig, CGEModel
+from codefuse_hf.modeling.cge.adapters_cge import base_state_dict
 from codefuse_hf.modeling.cge.pooling_cge import CGEAttentionPooling
 from helpers import GOLDEN
 from helpers.models_cge import BACKBONES
@@ -445,3 +446,14 @@ def test_gradient_checkpointing_gives_the_same_gradients(make_model, uneven_batc
 def test_default_model_initialises(make_model):
     model = CGEModel(CGEConfig(BACKBONES["qwen2"](), compress_dim=32, pma_num_heads=4))
     assert model.mha_pma.mab.ln0.weight.eq(1).all() and model.mha_pma.S.std() < 0.05
+
+
+def test_weights_below_adapters_keep_their_names_and_values(make_model):
+    from peft import LoraConfig
+
+    model = make_model()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.add_adapter(LoraConfig(r=2, target_modules=["q_proj", "down_proj"], init_lora_weights=False))
+    base = base_state_dict(model)
+    assert base.keys() == before.keys()
+    assert all(torch.equal(base[name], tensor) for name, tensor in before.items())
