@@ -25,17 +25,18 @@ from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 SUBSCRIBE, EXISTS = -1, -2
 """Messages are pairs (variable, value). In place of a value: the sender wants the variable's values; the variable has come into being."""
 
-MAX_VALUES = 256
-"""Values kept per variable: tables of handlers and wrapped functions are longer than one thinks."""
-MAX_OBJECTS = 24
-"""Instances (and their methods) are no longer added to a variable that holds so many values: then it holds anything."""
+MAX_VALUES = 32
+"""Values kept per variable: tables of handlers are long. What wrappers are made for is kept in full."""
+MAX_OBJECTS = 12
+"""Instances (and their methods) are no longer added to a variable that holds so many values, unless an annotation says what they are, or it is `self`:
+then it holds anything."""
 MAX_CONTAINERS = 6
 """The same of containers: literals are many and alike."""
 
 _CONSTANT = Kind.CONSTANT
 _LIMITS = {
     **dict.fromkeys((Kind.OBJECT, Kind.METHOD, Kind.GENERATOR, Kind.CONSTANT, Kind.PARTIAL), MAX_CONTAINERS),
-    **dict.fromkeys((Kind.INSTANCE, Kind.BOUND, Kind.GETTER), MAX_OBJECTS),
+    **dict.fromkeys((Kind.INSTANCE, Kind.GETTER), MAX_OBJECTS),
 }
 _LIMITED_KINDS = frozenset((Kind.INSTANCE, Kind.FUNCTION, Kind.BOUND, Kind.CLASS, Kind.WRAPPED))
 """Values that an annotation may keep out."""
@@ -156,7 +157,7 @@ class Flows:
                 return
             size = len(known)
             if size >= MAX_CONTAINERS and size >= _LIMITS.get(self.kinds[value], MAX_VALUES):
-                if variable not in self.open_ended:
+                if variable not in self.open_ended and (variable not in self.limits or size >= MAX_VALUES):
                     return
             now = (*known, value)
         else:

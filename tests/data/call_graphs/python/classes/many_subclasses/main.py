@@ -106,7 +106,7 @@ class Kid19(Base):
         pass
 
 
-def start(task):
+def start(task: Base):
     task.run()
 
 
