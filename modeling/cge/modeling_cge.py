@@ -21,7 +21,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from .adapters_cge import base_state_dict, has_adapters, merge_adapters, trains_base_weights
 from .configuration_cge import CGEConfig, runs_as_remote_code
 from .encoding_cge import CGEEncodeMixin
-from .pooling_cge import CGEAttentionBlock, CGEAttentionPooling, pool_tokens, token_weights
+from .pooling_cge import CGEAttentionPooling, pool_tokens, token_weights
 from .ragged_cge import RaggedBatch
 
 # Names that transformers' decoders give to the norm after the last layer.
@@ -155,10 +155,10 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         # A small seed makes the fresh attention nearly uniform: training starts from mean pooling of a projection.
         if isinstance(module, CGEAttentionPooling):
             init.normal_(module.S, mean=0.0, std=0.02)
-        elif isinstance(module, CGEAttentionBlock):
-            for linear in (module.fc_q, module.fc_k, module.fc_v, module.fc_o):
-                init.xavier_uniform_(linear.weight)
-                init.zeros_(linear.bias)
+        elif isinstance(module, nn.Linear):  # of the pooling: the backbone initialises its own
+            init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                init.zeros_(module.bias)
         elif isinstance(module, nn.LayerNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)

