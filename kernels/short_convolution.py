@@ -65,7 +65,8 @@ class CausalConv1d(nn.Conv1d):
     def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:
         if fused:
             return self._by_kernel(x, **fused)
-        decoding = x.shape[2] == self.kernel_size[0] and not torch.is_grad_enabled()
+        # The length that an exporter keeps open is not asked for: the answer would bind it.
+        decoding = isinstance(x.shape[2], int) and x.shape[2] == self.kernel_size[0] and not torch.is_grad_enabled()
         if decoding and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
             # One output: setting up a convolution takes six times as long as the sum itself.
             return (torch.linalg.vecdot(x, self.weight.squeeze(1)) + self.bias).unsqueeze(-1)

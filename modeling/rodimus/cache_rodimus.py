@@ -1,4 +1,4 @@
-"""What Rodimus adds to transformers' caches: the length of a purely recurrent one, and saving a state to a file.
+"""What Rodimus adds to transformers' caches: layers on which every operation is exact, and saving a state to a file.
 
 `DynamicCache(config=…)` and `StaticCache(config=…)` hold everything that the model remembers: per layer the last inputs
 of the short convolution, the recurrent state (float32) and, for `rodimus_plus`, the sliding window of keys and values.
@@ -13,12 +13,71 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache, LinearAttentionLayer
+from transformers.cache_utils import (
+    Cache,
+    CacheLayerMixin,
+    DynamicCache,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+    LinearAttentionAndStaticFullAttentionLayer,
+    LinearAttentionAndStaticSlidingWindowAttentionLayer,
+    LinearAttentionLayer,
+    StaticLayer,
+)
 
 STATE_FORMAT = "codefuse-hf rodimus generation state, version 1"
 
 
-class RecurrentLayer(LinearAttentionLayer, CacheLayerMixin):
+class StateOperations:
+    """What can be done to a cache layer with a recurrent state, beside transformers' own reordering."""
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Repeat every row `repeats` times."""
+        self._each_tensor(lambda x: x.repeat_interleave(repeats, 0))
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Keep the rows `indices`, or those where a mask is true."""
+        self._each_tensor(lambda x: x[indices.to(x.device) if isinstance(indices, torch.Tensor) else indices])
+
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
+        """Put rows in the order `beam_idx`, as beam search does."""
+        self._each_tensor(lambda x: x.index_select(0, beam_idx.to(x.device)))
+
+    def offload(self) -> None:
+        """Move all that the layer holds to the CPU."""
+        self._each_tensor(lambda x: x.to("cpu", non_blocking=True))
+
+    def prefetch(self) -> None:
+        """Move all that the layer holds back to its device."""
+        if self.device is not None:
+            self._each_tensor(lambda x: x.to(self.device, non_blocking=True))
+
+    def crop(self, tokens_to_remove: int) -> None:
+        """Nothing for 0 tokens.
+
+        Raises:
+            ValueError: any other number, since a recurrent state cannot be rolled back.
+        """
+        if tokens_to_remove != 0:
+            raise ValueError(
+                "a recurrent state cannot be cropped: what it has read cannot be taken out of it. Keep a copy of the cache, "
+                "copy.deepcopy(past_key_values), from before the tokens that may have to go"
+            )
+
+    def activate_past_recording(self) -> None:
+        """Raises `ValueError`: only convolutions could be rolled back, not the recurrence behind them."""
+        raise ValueError("a recurrent state keeps no past to return to; keep copies of the cache instead")
+
+    def _each_tensor(self, function) -> None:
+        for states in (self.conv_states, self.recurrent_states):
+            states.update({i: function(x) for i, x in states.items() if x is not None})
+        if self.keys is not None:
+            self.keys, self.values = function(self.keys), function(self.values)
+            if hasattr(self, "batch_size"):
+                self.batch_size = self.keys.shape[0]
+
+
+class RecurrentLayer(StateOperations, LinearAttentionLayer, CacheLayerMixin):
     """A linear-attention cache layer that also counts the tokens it has seen.
 
     `generate` asks a cache for its length, which transformers' linear-attention layer does not know; in a model with
@@ -27,19 +86,13 @@ class RecurrentLayer(LinearAttentionLayer, CacheLayerMixin):
     """
 
     supports_early_init = False
+    is_croppable = False
 
     def __init__(self, number_of_states: int = 1, **kwargs):
         LinearAttentionLayer.__init__(self, number_of_states=number_of_states)
         self.keys = self.values = None
         self.is_initialized = False
         self.cumulative_length = torch.tensor(0, dtype=torch.long)
-
-    @classmethod
-    def upgrade(cls, layer: LinearAttentionLayer) -> "RecurrentLayer":
-        """The same layer, with its states, able to count."""
-        counting = cls(number_of_states=layer.number_of_states)
-        counting.__dict__.update(layer.__dict__)
-        return counting
 
     def advance(self, tokens: int, device: torch.device) -> None:
         """Count `tokens` more."""
@@ -50,7 +103,7 @@ class RecurrentLayer(LinearAttentionLayer, CacheLayerMixin):
         self.cumulative_length.add_(tokens)
 
     def get_seq_length(self) -> int:
-        return int(self.cumulative_length)
+        return _length(self.cumulative_length)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.get_seq_length() + query_length, 0
@@ -66,16 +119,113 @@ class RecurrentLayer(LinearAttentionLayer, CacheLayerMixin):
         self.cumulative_length.zero_()
 
 
-def count_tokens(cache: Cache, config: Any) -> Cache:
-    """Let the first layer of a purely recurrent cache count tokens; other caches are returned as they are."""
-    layers = cache.layers
-    if not config.has_attention and layers and not isinstance(layers[0], CacheLayerMixin):
-        layers[0] = RecurrentLayer.upgrade(layers[0])
+class SlidingLayer(StateOperations, LinearAttentionAndSlidingWindowAttentionLayer):
+    """Recurrent state and sliding window of one layer, in a dynamic cache."""
+
+    is_croppable = False
+
+
+class FullLayer(StateOperations, LinearAttentionAndFullAttentionLayer):
+    """Recurrent state and all keys and values of one layer, in a dynamic cache."""
+
+    is_croppable = False
+
+
+class WindowLayer(StateOperations, LinearAttentionAndStaticSlidingWindowAttentionLayer):
+    """Recurrent state and a window of constant size of one layer, in a static cache.
+
+    The newest token is always the window's last, so nothing depends on how many there have been: a compiled step serves
+    all of them. (transformers' layer fills from the left and counts with Python's integers, which a compiler guards.)
+    """
+
+    is_croppable = False
+
+    def __init__(self, max_cache_len: int, sliding_window: int, number_of_states: int = 1, **kwargs):
+        super().__init__(max_cache_len, sliding_window, number_of_states)
+        self.started = False
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the segment behind those of the window's other tokens; of the segment alone if it is the first."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        if self.started:
+            key_states = torch.cat([self.keys[:, :, 1:], key_states], 2)
+            value_states = torch.cat([self.values[:, :, 1:], value_states], 2)
+        steps = key_states.shape[2]
+        self.cumulative_length.add_(steps - self.past)
+        for buffer, x in ((self.keys, key_states), (self.values, value_states)):
+            if not self.started:
+                x = torch.nn.functional.pad(x, (0, 0, self.max_cache_len, 0))
+            buffer.copy_(x[:, :, -self.max_cache_len :])
+        self.started = True
+        return key_states, value_states
+
+    @property
+    def past(self) -> int:
+        """Keys that `update` returns in front of those of the segment."""
+        return self.max_cache_len - 1 if self.started else 0
+
+    def get_seq_length(self) -> int:
+        return _length(self.cumulative_length) if self.is_initialized else 0
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.past + query_length, self.get_seq_length() - self.past
+
+    def reset(self) -> None:
+        super().reset()
+        self.started = False
+
+
+class WindowView:
+    """A cache as transformers' mask functions ask for it, seen from the first slot of a `WindowLayer`."""
+
+    is_compileable = True
+
+    def __init__(self, past: int):
+        self.past = past
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        return self.past
+
+    get_query_offset = get_seq_length
+
+    def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:
+        return self.past + query_length, 0
+
+
+def adopt_cache(cache: Cache, config: Any) -> Cache:
+    """Give a cache that transformers made the layers of this file, which can do all that a cache layer should.
+
+    Raises:
+        ValueError: a cache that cannot hold this model's states.
+    """
+    _check_cache(cache, config)
+    for i, layer in enumerate(cache.layers):
+        make = _ADOPTED.get(type(layer))
+        if make is not None:
+            cache.layers[i] = make(layer, config.sliding_window)
+            if any(layer.has_previous_state.values()):
+                raise ValueError("past_key_values was filled by another model: make a new one for this model")
     return cache
 
 
-def check_cache(cache: Any, config: Any) -> None:
-    """Raises `ValueError` for a cache that cannot hold this model's states."""
+def _window_layer(layer: StaticLayer, window: int | None) -> WindowLayer:
+    size = layer.max_cache_len if window is None else min(layer.max_cache_len, window)
+    return WindowLayer(size, size, layer.number_of_states)
+
+
+_ADOPTED = {
+    LinearAttentionLayer: lambda layer, window: RecurrentLayer(layer.number_of_states),
+    LinearAttentionAndFullAttentionLayer: lambda layer, window: FullLayer(layer.number_of_states),
+    LinearAttentionAndSlidingWindowAttentionLayer: lambda layer, window: SlidingLayer(window, layer.number_of_states),
+    LinearAttentionAndStaticFullAttentionLayer: _window_layer,
+    LinearAttentionAndStaticSlidingWindowAttentionLayer: _window_layer,
+}
+
+
+def _check_cache(cache: Any, config: Any) -> None:
     if not isinstance(cache, Cache):
         raise ValueError(f"past_key_values must be a transformers Cache, got {type(cache).__name__}")
     layers = cache.layers
@@ -85,13 +235,39 @@ def check_cache(cache: Any, config: Any) -> None:
             f"{config.num_hidden_layers} Rodimus layers: make it with DynamicCache(config=model.config) or "
             "StaticCache(config=model.config, max_cache_len=…)"
         )
+    for layer in layers:
+        if getattr(layer, "keys", None) is not None and not layer.is_recurrent_states_initialized[0]:
+            raise ValueError(
+                "past_key_values holds keys and values without recurrent states, as after going through tuples: pass the "
+                "cache itself on, or copy it with copy.deepcopy"
+            )
+
+
+def check_capacity(cache: Cache, config: Any, seq_len: int) -> None:
+    """Raises `ValueError` where a static cache is too short for the window and full: it would forget too early."""
+    layer = cache.layers[0]
+    if not isinstance(layer, WindowLayer) or layer.max_cache_len == config.sliding_window:
+        return
+    if layer.get_seq_length() + seq_len > layer.max_cache_len:
+        raise ValueError(
+            f"the static cache holds {layer.max_cache_len} tokens, of which {layer.get_seq_length()} are taken, and {seq_len} "
+            "more came: make it with a larger max_cache_len"
+        )
+
+
+def has_past(cache: Cache | None) -> bool:
+    """Whether a cache has seen anything."""
+    return cache is not None and cache.layers[0].has_previous_state[0]
 
 
 def past_length(cache: Cache | None) -> int:
     """Tokens that a cache has seen, padding included."""
-    if cache is None or not isinstance(cache.layers[0], CacheLayerMixin):
-        return 0
-    return cache.get_seq_length()
+    return cache.get_seq_length() if has_past(cache) else 0
+
+
+def _length(count: torch.Tensor) -> int | torch.Tensor:
+    """A count as a number; in a traced graph, where its value is not known, as it is."""
+    return count if torch.compiler.is_compiling() else int(count)
 
 
 class GenerationStateMixin:
@@ -116,7 +292,7 @@ class GenerationStateMixin:
             ValueError: an empty cache, or one of another model or of another kind.
             OSError: the file cannot be written.
         """
-        check_cache(past_key_values, self.config)
+        adopt_cache(past_key_values, self.config)
         if not isinstance(past_key_values, DynamicCache):
             raise ValueError(f"only a DynamicCache can be saved, got {type(past_key_values).__name__}")
         tensors = {"length": torch.tensor(past_length(past_key_values))}
@@ -174,7 +350,7 @@ class GenerationStateMixin:
 
     def _cache_from_tensors(self, tensors: dict[str, torch.Tensor], path: str | os.PathLike) -> Cache:
         config, length = self.config, int(tensors["length"])
-        cache = count_tokens(DynamicCache(config=config), config)
+        cache = adopt_cache(DynamicCache(config=config), config)
         for i, layer in enumerate(cache.layers):
             conv = self._checked(tensors, f"layers.{i}.conv_state", (config.d_inner, config.d_conv), path)
             state = self._checked(tensors, f"layers.{i}.recurrent_state", (config.mem_size, config.d_inner), path)

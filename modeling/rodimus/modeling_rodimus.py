@@ -33,9 +33,18 @@ from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
-from .cache_rodimus import GenerationStateMixin, check_cache, count_tokens, past_length
+from .cache_rodimus import (
+    GenerationStateMixin,
+    WindowLayer,
+    WindowView,
+    adopt_cache,
+    check_capacity,
+    has_past,
+    past_length,
+)
 from .configuration_rodimus import RodimusConfig
-from .padding_rodimus import Padding, positions_of_sequences, sequence_index, take_steps
+from .masks_rodimus import read_attention_mask
+from .padding_rodimus import Packing, Padding, take_steps
 
 
 class RodimusRMSNorm(nn.Module):
@@ -80,10 +89,10 @@ class RodimusShortConv(nn.Module):
         past_key_values: Cache | None = None,
         has_past: bool = False,
         padding: Padding | None = None,
-        seq_idx: torch.Tensor | None = None,
+        packing: Packing | None = None,
     ) -> torch.Tensor:
         """`x` and the result: `[batch, seq_len, d_inner]`."""
-        if has_past and x.shape[1] == 1 and padding is None:
+        if has_past and _is_one(x.shape[1]) and padding is None:
             window = self._update_cache(past_key_values, x.transpose(1, 2))[..., -self.taps :]
             return F.silu(self.conv1d(window.to(x.dtype)).transpose(1, 2))
         history = x.new_zeros(x.shape[0], self.taps, x.shape[2])
@@ -92,16 +101,13 @@ class RodimusShortConv(nn.Module):
         if padding is not None:
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
         steps = torch.cat([history, x], 1)
-        last = None
-        if seq_idx is not None:
-            steps, positions = insert_gaps(steps, F.pad(seq_idx, (self.taps, 0)), self.taps - 1)
-            last = positions[:, -1:] + torch.arange(1 - self.taps, 1, device=x.device)
+        if packing is None:
+            window, out = steps[:, -self.taps :], self.conv1d(steps[:, 1:].transpose(1, 2)).transpose(1, 2)
+        else:
+            window, out = self._convolve_packed(steps, F.pad(packing.packed, (self.taps, 0)))
         if past_key_values is not None:
-            window = steps[:, -self.taps :] if last is None else take_steps(steps, last)
             self._update_cache(past_key_values, window.transpose(1, 2))
-        out = F.silu(self.conv1d(steps[:, 1:].transpose(1, 2)).transpose(1, 2))
-        if seq_idx is not None:
-            out = take_steps(out, positions[:, self.taps :] - self.taps)
+        out = F.silu(out)
         return out if padding is None else padding.unpack(out)
 
     def by_kernel(
@@ -111,10 +117,10 @@ class RodimusShortConv(nn.Module):
         past_key_values: Cache | None,
         has_past: bool,
         padding: Padding | None,
-        seq_idx: torch.Tensor | None,
+        packing: Packing | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The same as `forward` in one pass, and the gated value of the inner mixer, which reads the same input."""
-        history = None
+        history, seq_idx = None, None if packing is None else packing.packed
         if has_past:
             history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
         if padding is not None:
@@ -131,6 +137,19 @@ class RodimusShortConv(nn.Module):
             last = F.pad(last, (0, 0, self.taps, 0)) if history is None else torch.cat([history, last], 1)
             self._update_cache(past_key_values, last[:, -self.taps :].transpose(1, 2))
         return (out if padding is None else padding.unpack(out)), value
+
+    def _convolve_packed(self, steps: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last inputs and the outputs of sequences `numbers` in a row, behind the history, that do not see one another."""
+        if not torch.compiler.is_compiling():
+            spread, positions = insert_gaps(steps, numbers, self.taps - 1)
+            last = positions[:, -1:] + torch.arange(1 - self.taps, 1, device=steps.device)
+            out = self.conv1d(spread[:, 1:].transpose(1, 2)).transpose(1, 2)
+            return take_steps(spread, last), take_steps(out, positions[:, self.taps :] - self.taps)
+        # How far gaps move the steps is not known here; so each step gets a window of its own.
+        windows, of_windows = steps[:, 1:].unfold(1, self.taps, 1), numbers[:, 1:].unfold(1, self.taps, 1)
+        windows = windows * (of_windows == of_windows[..., -1:])[:, :, None]
+        out = self.conv1d(windows.flatten(0, 1)).squeeze(-1).unflatten(0, windows.shape[:2])
+        return steps[:, -self.taps :] * (numbers[:, -self.taps :] == numbers[:, -1:])[..., None], out
 
     def _update_cache(self, past_key_values: Cache, window: torch.Tensor) -> torch.Tensor:
         window = window if window.dtype == torch.float64 else window.float()
@@ -166,7 +185,7 @@ class RodimusInnerMixer(nn.Module):
         x: torch.Tensor,
         past_key_values: Cache | None = None,
         padding: Padding | None = None,
-        seq_idx: torch.Tensor | None = None,
+        packing: Packing | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """`x`: `[batch, seq_len, d_inner]`. Returns what the recurrence gives, the residual and its weights: the arguments of
         `RodimusGatedRMSNorm`, which adds them up."""
@@ -178,18 +197,19 @@ class RodimusInnerMixer(nn.Module):
             return out, conv, self.residual_weight
         if by_kernels:
             gate = self.ch_gate_proj(x)
-            conv, value = self.short_conv.by_kernel(x, gate, past_key_values, has_past, padding, seq_idx)
+            conv, value = self.short_conv.by_kernel(x, gate, past_key_values, has_past, padding, packing)
         else:
-            conv = self.short_conv(x, past_key_values, has_past, padding, seq_idx)
+            conv = self.short_conv(x, past_key_values, has_past, padding, packing)
             value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
         query, key, log_decay = tempered_selection(self.in_proj(conv), self.mem_gate_proj(conv), self.key_eps)
         if padding is not None:
             # A padding token writes nothing and lets nothing fade.
             key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
         state = layer.recurrent_states[0] if has_past else None
-        if has_past and x.shape[1] == 1 and not torch.is_grad_enabled():
+        if has_past and _is_one(x.shape[1]) and not torch.is_grad_enabled():
             out = gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
         else:
+            seq_idx = None if packing is None else packing.numbers
             out, state = gated_linear_attention(
                 query,
                 key,
@@ -278,9 +298,12 @@ class RodimusAttention(nn.Module):
         attention_mask: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
         padding: Padding | None = None,
+        moved: Padding | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`moved`: padding of cache and segment, where the order in the cache is not that of the input."""
         batch, seq_len, width = hidden_states.shape
+        in_blocks = attention_mask is None and window_alone(self.config, seq_len, past_key_values, self.layer_idx)
         query = self._rotate(self.q_proj(hidden_states), position_embeddings)
         key = self._rotate(self.k_proj(hidden_states), position_embeddings)
         value = self.v_proj(hidden_states)
@@ -289,10 +312,10 @@ class RodimusAttention(nn.Module):
             key, value = self._pack_with_cache(key, value, past_key_values, padding)
         if past_key_values is not None:
             key, value = past_key_values.update(key.unsqueeze(1), value.unsqueeze(1), self.layer_idx)
-            if seq_len > 1:
+            if not _is_one(seq_len):
                 _own_memory(past_key_values.layers[self.layer_idx])
             key, value = key.squeeze(1), value.squeeze(1)
-        if attention_mask is None and window_alone(self.config, seq_len):
+        if in_blocks:
             key, value = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (key, value))
             dropout = self.attention_dropout if self.training else 0.0
             out = sliding_window_attention(self._heads(query), key, value, self.sliding_window, self.scaling, dropout)
@@ -312,6 +335,8 @@ class RodimusAttention(nn.Module):
             **kwargs,
         )
         out = out.reshape(batch, seq_len, width)
+        if weights is not None and moved is not None:
+            weights = moved.weights_in_input_order(weights)
         return self.out_proj(out if padding is None else padding.unpack(out)), weights
 
     def _heads(self, x: torch.Tensor) -> torch.Tensor:
@@ -335,16 +360,17 @@ class RodimusAttention(nn.Module):
         return (torch.cat([rotated, rest], -1) if rest.shape[-1] else rotated).flatten(-2)
 
     def _pack_with_cache(self, key, value, past_key_values, padding):
-        """Keys and values in packed order, together with those in the cache, which are moved where they lie."""
+        """Keys and values in packed order, together with those in the cache, which are moved there."""
         layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
-        cached = (
-            0 if layer is None or not layer.is_initialized else int(min(layer.get_seq_length(), layer.keys.shape[2]))
-        )
-        if padding.in_order or cached == 0:
+        if padding.in_order or layer is None or layer.keys is None or layer.keys.shape[2] == 0:
             return padding.pack(key), padding.pack(value)
-        old_key, key = padding.pack_with_past(layer.keys[:, 0, :cached], key)
-        old_value, value = padding.pack_with_past(layer.values[:, 0, :cached], value)
-        layer.keys[:, 0, :cached], layer.values[:, 0, :cached] = old_key, old_value
+        old_key, key = padding.pack_with_past(layer.keys.squeeze(1), key)
+        old_value, value = padding.pack_with_past(layer.values.squeeze(1), value)
+        if isinstance(layer, WindowLayer):
+            layer.keys.copy_(old_key.unsqueeze(1))
+            layer.values.copy_(old_value.unsqueeze(1))
+        else:
+            layer.keys, layer.values = old_key.unsqueeze(1), old_value.unsqueeze(1)
         return key, value
 
 
@@ -388,11 +414,12 @@ class RodimusBlock(GradientCheckpointingLayer):
         attention_mask: torch.Tensor | None = None,
         past_key_values: Cache | None = None,
         padding: Padding | None = None,
-        seq_idx: torch.Tensor | None = None,
+        packing: Packing | None = None,
+        moved: Padding | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> torch.Tensor:
         mixed = self.mixer(
-            self.mixer_norm(hidden_states), past_key_values=past_key_values, padding=padding, seq_idx=seq_idx
+            self.mixer_norm(hidden_states), past_key_values=past_key_values, padding=padding, packing=packing
         )
         hidden_states = hidden_states + self._drop(mixed)
         if not self.has_attention:
@@ -403,6 +430,7 @@ class RodimusBlock(GradientCheckpointingLayer):
             attention_mask=attention_mask,
             past_key_values=past_key_values,
             padding=padding,
+            moved=moved,
             **kwargs,
         )
         return hidden_states + self._drop(self.ffn(self.ffn_norm(hidden_states + self._drop(attended))))
@@ -520,12 +548,20 @@ class RodimusPreTrainedModel(PreTrainedModel):
 
         Returns:
             `{"attention": mask of the attention function or None, "padding": 2D mask of cache and segment, or None if the
-            segment has no padding}`; a forward pass takes it as `attention_mask`.
+            segment has no padding, "moved": the same, or None if tokens stand in the cache in the order of the input}`; a
+            forward pass takes it as `attention_mask`.
         """
+        if past_key_values is not None:
+            adopt_cache(past_key_values, config)
         padding = Padding.from_attention_mask(attention_mask, inputs_embeds.shape[1])
-        attention = attention_mask_for(config, inputs_embeds, padding, past_key_values, position_ids)
+        attention = attention_mask_for(config, inputs_embeds, padding, past_key_values)
         in_segment = padding is not None and not bool(padding.mask.all())
-        return {"attention": attention, "padding": attention_mask if in_segment else None}
+        moved = padding is not None and not padding.all_in_order
+        return {
+            "attention": attention,
+            "padding": attention_mask if in_segment else None,
+            "moved": attention_mask if moved else None,
+        }
 
 
 def attention_mask_for(
@@ -533,27 +569,52 @@ def attention_mask_for(
     inputs_embeds: torch.Tensor,
     padding: Padding | None,
     past_key_values: Cache | None,
-    position_ids: torch.Tensor | None,
-    packed: bool = False,
+    packing: Packing | None = None,
 ) -> torch.Tensor | None:
     """The causal (windowed) mask in the form that the model's attention function takes; None where it needs none."""
+    seq_len, device = inputs_embeds.shape[1], inputs_embeds.device
     if not config.has_attention:
         return None
-    if padding is None and not packed and window_alone(config, inputs_embeds.shape[1]):
+    if padding is None and packing is None and window_alone(config, seq_len, past_key_values):
         return None
+    mask = None if padding is None else padding.full_mask
+    if past_key_values is not None and isinstance(past_key_values.layers[0], WindowLayer):
+        layer, past_key_values = past_key_values.layers[0], None
+        if layer.started:
+            # Real tokens are the last of the window and of the segment, as many as there are.
+            seen = layer.get_seq_length() + seq_len if mask is None else mask.sum(1, keepdim=True)
+            slots = torch.arange(layer.past + seq_len, device=device)[None]
+            mask = (slots >= layer.past + seq_len - seen).expand(inputs_embeds.shape[0], -1)
+            past_key_values = WindowView(layer.past)
     create_mask = create_causal_mask if config.sliding_window is None else create_sliding_window_causal_mask
-    return create_mask(
-        config=config,
-        inputs_embeds=inputs_embeds,
-        attention_mask=None if padding is None else padding.full_mask,
-        past_key_values=past_key_values,
-        position_ids=position_ids,
-    )
+    arguments = {"config": config, "inputs_embeds": inputs_embeds, "attention_mask": mask}
+    if packing is None:
+        return create_mask(**arguments, past_key_values=past_key_values)
+    # In an empty cache there is nothing to see.
+    if config._attn_implementation == "flex_attention":
+        numbers = packing.packed
+
+        def same(batch, head, query, key):
+            return numbers[batch, query] == numbers[batch, key]
+
+        return create_mask(**arguments, past_key_values=None, and_mask_function=same)
+    mask = create_mask(**arguments, past_key_values=None)
+    if mask is None:
+        mask = torch.ones(seq_len, seq_len, dtype=torch.bool, device=device).tril()[None, None]
+    if mask.ndim != 4:
+        return mask  # flash attention, which reads positions or cu_seq_lens instead
+    same = packing.packed[:, None, :, None] == packing.packed[:, None, None, :]
+    return mask & same if mask.dtype == torch.bool else mask.masked_fill(~same, torch.finfo(mask.dtype).min)
 
 
-def window_alone(config: RodimusConfig, seq_len: int) -> bool:
+def window_alone(config: RodimusConfig, seq_len: int, past_key_values: Cache | None, layer_idx: int = 0) -> bool:
     """Whether attention is computed in blocks when nothing but the window limits it (no padding, no packing)."""
-    return config._attn_implementation == "sdpa" and worth_blocks(seq_len, config.sliding_window)
+    if config._attn_implementation != "sdpa" or torch.compiler.is_exporting():
+        return False
+    layer = None if past_key_values is None else past_key_values.layers[layer_idx]
+    if isinstance(layer, WindowLayer) and layer.started:
+        return False  # not all that lies in the window need be there yet
+    return worth_blocks(seq_len, config.sliding_window)
 
 
 class RodimusModel(RodimusPreTrainedModel):
@@ -583,8 +644,9 @@ class RodimusModel(RodimusPreTrainedModel):
         r"""
         Args:
             input_ids: `[batch, seq_len]`; or `inputs_embeds`: `[batch, seq_len, d_model]`.
-            attention_mask: 1 for real tokens, 0 for padding (anywhere), `[batch, past_len + seq_len]`.
-            position_ids: `[batch, seq_len]`. Positions that start again within a row, without a mask, mark packed
+            attention_mask: 1 for real tokens, 0 for padding (anywhere), `[batch, past_len + seq_len]`; numbers 1, 2, … mark
+                packed sequences. Masks over pairs of tokens, `[batch, 1, seq_len, past_len + seq_len]`, may say the same.
+            position_ids: `[batch, seq_len]`. Positions that start again within a row, without padding, mark packed
                 sequences, as do `seq_idx` `[batch, seq_len]` and `cu_seq_lens_q`.
             past_key_values: `DynamicCache(config=model.config)` or `StaticCache(config=model.config, max_cache_len=…)`.
 
@@ -598,12 +660,15 @@ class RodimusModel(RodimusPreTrainedModel):
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         if past_key_values is not None:
-            check_cache(past_key_values, self.config)
-            count_tokens(past_key_values, self.config)
-        masks, position_ids, padding, seq_idx = self._prepare(
+            adopt_cache(past_key_values, self.config)
+            if not torch.compiler.is_compiling():
+                check_capacity(past_key_values, self.config, inputs_embeds.shape[1])
+        masks, position_ids, padding, packing, moved = self._prepare(
             inputs_embeds, attention_mask, position_ids, past_key_values, kwargs
         )
         kwargs.pop("seq_idx", None)  # the layers get it in one form, whatever it was given as
+        if packing is not None and "flash" in (self.config._attn_implementation or ""):
+            kwargs["position_ids"] = position_ids
         position_embeddings = None
         if self.config.has_attention:
             position_embeddings = self._position_embeddings(position_ids, _wide(inputs_embeds).dtype)
@@ -615,7 +680,8 @@ class RodimusModel(RodimusPreTrainedModel):
                 attention_mask=masks,
                 past_key_values=past_key_values,
                 padding=padding,
-                seq_idx=seq_idx,
+                packing=packing,
+                moved=moved,
                 **kwargs,
             )
         if past_key_values is not None and not self.config.has_attention:
@@ -634,46 +700,29 @@ class RodimusModel(RodimusPreTrainedModel):
 
     def _prepare(self, inputs_embeds, attention_mask, position_ids, past_key_values, kwargs):
         """Attention mask, positions, padding and packing of one forward pass, made once for all layers."""
-        seq_len, device = inputs_embeds.shape[1], inputs_embeds.device
-        if isinstance(attention_mask, dict):
-            padding = Padding.from_attention_mask(attention_mask["padding"], seq_len)
-            if position_ids is None and self.config.has_attention:
-                position_ids = (torch.arange(seq_len, device=device) + past_length(past_key_values))[None]
-            return attention_mask["attention"], position_ids, padding, None
-        past_len = (
-            0 if torch.compiler.is_compiling() and not self.config.has_attention else past_length(past_key_values)
-        )
-        custom_mask = attention_mask if attention_mask is not None and attention_mask.ndim == 4 else None
-        if custom_mask is None and attention_mask is not None:
-            self._check_mask(attention_mask, inputs_embeds, past_len)
-        padding = Padding.from_attention_mask(attention_mask if custom_mask is None else None, seq_len)
-        has_mask_or_past = padding is not None or custom_mask is not None or past_len > 0
-        seq_idx = sequence_index(inputs_embeds, position_ids, has_mask_or_past, kwargs) if seq_len > 1 else None
-        if seq_idx is not None:
-            if has_mask_or_past:
-                raise ValueError("packed sequences can neither be padded nor continue from a cache")
-            position_ids = positions_of_sequences(seq_idx)
-        elif position_ids is None:
-            arange = torch.arange(seq_len, device=device) + past_len
-            position_ids = arange[None] if padding is None else padding.position_ids()
-        if custom_mask is None:
-            # transformers recognises packing by the positions, but only where no cache is given.
-            cache = past_key_values if seq_idx is None else None
-            custom_mask = attention_mask_for(
-                self.config, inputs_embeds, padding, cache, position_ids, packed=seq_idx is not None
-            )
-        if padding is not None and bool(padding.mask.all()):
-            padding = None  # it lies in the cache already, and only the attention mask still has to know
-        return custom_mask, position_ids, padding, seq_idx
-
-    def _check_mask(self, attention_mask: torch.Tensor, inputs_embeds: torch.Tensor, past_len: int) -> None:
         batch, seq_len = inputs_embeds.shape[:2]
-        if torch.compiler.is_compiling() or attention_mask.shape == (batch, past_len + seq_len):
-            return
-        raise ValueError(
-            f"attention_mask must have shape {(batch, past_len + seq_len)}: batch, and the {past_len} tokens in the cache plus "
-            f"the {seq_len} new ones; got {tuple(attention_mask.shape)}"
-        )
+        packing, needs_positions = None, self.config.has_attention
+        if isinstance(attention_mask, dict):
+            masks = attention_mask["attention"]
+            padding = Padding.from_attention_mask(attention_mask["padding"], seq_len)
+            moved = Padding.from_attention_mask(attention_mask["moved"], seq_len)
+        else:
+            traced = torch.compiler.is_compiling()
+            past_len = 0 if traced else past_length(past_key_values)
+            mask, numbers = read_attention_mask(attention_mask, batch, seq_len, past_len, self.config.sliding_window)
+            padding = Padding.from_attention_mask(mask, seq_len)
+            packing = Packing.find(inputs_embeds, numbers, position_ids, padding, has_past(past_key_values), kwargs)
+            masks = attention_mask_for(self.config, inputs_embeds, padding, past_key_values, packing)
+            moved = None if padding is None or padding.all_in_order else padding
+            if packing is not None:
+                position_ids = packing.position_ids() if padding is None else padding.position_ids()
+            elif position_ids is None and padding is not None and needs_positions:
+                position_ids = padding.position_ids()
+            if padding is not None and not traced and bool(padding.mask.all()):
+                padding = None  # it lies in the cache already, and only the attention mask still has to know
+        if position_ids is None and needs_positions:
+            position_ids = (torch.arange(seq_len, device=inputs_embeds.device) + past_length(past_key_values))[None]
+        return masks, position_ids, padding, packing, moved
 
     def _position_embeddings(
         self, position_ids: torch.Tensor, dtype: torch.dtype
@@ -744,9 +793,15 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         result = super()._prepare_cache_for_generation(generation_config, model_kwargs, *args, **kwargs)
         cache = model_kwargs.get("past_key_values")
         if cache is not None:
-            check_cache(cache, self.config)
-            count_tokens(cache, self.config)
+            adopt_cache(cache, self.config)
         return result
+
+    def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):
+        inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
+        # Whoever has put a function of their own around this one, as PEFT does to add virtual tokens, gets the mask itself.
+        if "prepare_inputs_for_generation" in vars(self) and isinstance(inputs.get("attention_mask"), dict):
+            inputs["attention_mask"] = attention_mask
+        return inputs
 
 
 class RodimusForSequenceClassification(GenericForSequenceClassification, RodimusPreTrainedModel):
@@ -763,6 +818,11 @@ def _own_memory(layer: CacheLayerMixin) -> None:
 def _can_step(layer: CacheLayerMixin) -> bool:
     """Whether a cache layer's states may be updated in place: no gradients, no past kept for taking steps back."""
     return not torch.is_grad_enabled() and not getattr(layer, "record_past", False)
+
+
+def _is_one(size: int) -> bool:
+    """Whether a size is 1. One that an exporter keeps open is not, and not asked either: the answer would bind it."""
+    return isinstance(size, int) and size == 1
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

@@ -4,14 +4,14 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from codefuse_hf.modeling.rodimus.cache_rodimus import RecurrentLayer, count_tokens, past_length
+from codefuse_hf.modeling.rodimus.cache_rodimus import RecurrentLayer, adopt_cache, past_length
 from helpers.models_rodimus import BLOCKS, make_ids, make_model, plus
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_cache_that_was_reset_is_as_good_as_new(block):
     model, ids = make_model(BLOCKS[block]), make_ids(2, 20)
-    cache = count_tokens(DynamicCache(config=model.config), model.config)
+    cache = adopt_cache(DynamicCache(config=model.config), model.config)
     with torch.no_grad():
         model(ids[:, 9:], past_key_values=cache)
         assert past_length(cache) == 11

@@ -196,13 +196,17 @@ def test_packing_leaves_the_states_of_the_last_sequence(variant):
 
 
 @pytest.mark.parametrize("variant", BLOCKS)
-def test_packed_sequences_can_neither_be_padded_nor_continue(variant):
-    model, ids = MODELS[variant], make_ids(1, 6)
-    seq_idx, mask = torch.tensor([[0, 0, 0, 1, 1, 1]]), torch.tensor([[0, 1, 1, 1, 1, 1]])
-    with pytest.raises(ValueError, match="neither be padded nor continue"):
-        model(ids, attention_mask=mask, seq_idx=seq_idx)
-    cache = model(ids).past_key_values
-    with pytest.raises(ValueError, match="neither be padded nor continue"):
+def test_packed_sequences_may_be_padded_but_not_continue_from_a_cache(variant):
+    model, ids = MODELS[variant], make_ids(1, 9)
+    seq_idx, mask = torch.tensor([[7, 0, 0, 0, 3, 1, 2, 1, 2]]), torch.tensor([[0, 1, 1, 1, 0, 1, 0, 1, 0]])
+    logits, cache = model(ids, attention_mask=mask, seq_idx=seq_idx)[:2]
+    for steps in ([1, 2, 3], [5, 7]):
+        alone = model(ids[:, steps])
+        assert_close(logits[:, steps], alone.logits)
+    for layer, expected in zip(cache.layers, alone.past_key_values.layers, strict=True):
+        assert_close(layer.recurrent_states[0], expected.recurrent_states[0])
+        assert_close(layer.conv_states[0], expected.conv_states[0])
+    with pytest.raises(ValueError, match="cannot continue from a cache"):
         model(ids, seq_idx=seq_idx, past_key_values=cache)
 
 
