@@ -798,8 +798,10 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
 
     def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):
         inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
-        # Whoever has put a function of their own around this one, as PEFT does to add virtual tokens, gets the mask itself.
-        if "prepare_inputs_for_generation" in vars(self) and isinstance(inputs.get("attention_mask"), dict):
+        # A step is compiled with a static cache only; and whoever has put a function of their own around this one, as PEFT
+        # does to add virtual tokens, needs the mask itself.
+        dynamic = isinstance(inputs.get("past_key_values"), DynamicCache)
+        if dynamic or "prepare_inputs_for_generation" in vars(self):
             inputs["attention_mask"] = attention_mask
         return inputs
 
