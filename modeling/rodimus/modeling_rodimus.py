@@ -6,6 +6,7 @@ The file is long because a model's definition is read as a whole, in transformer
 have files of their own.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -796,6 +797,7 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
             adopt_cache(cache, self.config)
         return result
 
+    @functools.wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks at the names of its arguments
     def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):
         inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
         # A step is compiled with a static cache only; and whoever has put a function of their own around this one, as PEFT
