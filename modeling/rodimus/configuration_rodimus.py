@@ -115,7 +115,8 @@ class RodimusConfig(PreTrainedConfig):
         self.mixer_cfg = {**MIXER_DEFAULTS, **_without_none(self.mixer_cfg, MIXER_DEFAULTS)}
         self.attn_cfg = {**ATTENTION_DEFAULTS, **_without_none(self.attn_cfg, ATTENTION_DEFAULTS)}
         # Derived from the others; some tools write them, so they are accepted and checked rather than stored.
-        stated = {name: kwargs.pop(name) for name in DERIVED if kwargs.get(name) is not None}
+        stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
+        stated = {name: value for name, value in stated.items() if value is not None}  # a null stands for an absent key
         super().__post_init__(**kwargs)
         self.check_values()
         for name, value in stated.items():
