@@ -18,6 +18,7 @@ SOURCES = {
     "configuration_rodimus.py",
     "modeling_rodimus.py",
     "cache_rodimus.py",
+    "masks_rodimus.py",
     "padding_rodimus.py",
     "kernel_dispatch.py",
     "decoding_step.py",

@@ -39,7 +39,7 @@ def test_loss_falls(tmp_path, block_type, bf16):
 def test_bf16_autocast_keeps_parameters_and_gates_in_float32(block_type):
     model, seen = make_model(block_type), {}
     mixer = model.model.layers[0].mixer.inner_mixer
-    mixer.register_forward_hook(lambda module, args, out: seen.update(mixer=out.dtype))
+    mixer.register_forward_hook(lambda module, args, out: seen.update(mixer=out[0].dtype))
     mixer.in_proj.register_forward_hook(lambda module, args, out: seen.update(projection=out.dtype))
     batch = {name: torch.stack([x[name] for x in make_examples(2)]) for name in ("input_ids", "labels")}
     with torch.autocast("cpu", torch.bfloat16):
