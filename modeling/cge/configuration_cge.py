@@ -52,11 +52,13 @@ _DROPPED_FLAT_KEYS = (
 # C2LLM, the successor: the same pooling with another residual, and keys that its files leave out.
 _C2LLM_MODEL_TYPE, _C2LLM_BACKBONE = "c2llm", "qwen2"
 _C2LLM_DEFAULTS = {"pma_residual": "projected_seed", "padding_side": "left", "inf_seq_length": 2048}
+# Properties that follow from the other keys and cannot be set.
+_DERIVED = ("embedding_dim", "hidden_size", "num_attention_heads", "num_hidden_layers", "vocab_size")
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
 class CGEConfig(PreTrainedConfig):
-    """Configuration of a `CGEModel`.
+    """Configuration of a `CGEModel`. None (null) for any key is as good as leaving it out.
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*): the backbone's configuration: any causal language
@@ -113,6 +115,7 @@ class CGEConfig(PreTrainedConfig):
         unpad_inputs: bool | None = None,
         **kwargs,
     ):
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
         text_config = kwargs.pop("backbone_config", None) if text_config is None else text_config
         if text_config is None and is_flat_cge_config(kwargs):
             nested = nest_flat_config(kwargs)
@@ -136,12 +139,18 @@ class CGEConfig(PreTrainedConfig):
         self.padding_side = padding_side
         self.prompt_position = prompt_position
         self.unpad_inputs = unpad_inputs
-        for key in _CGE_KEYS:  # null is as good as absent
+        for key in _CGE_KEYS:
             if getattr(self, key) is None:
                 setattr(self, key, inspect.signature(CGEConfig.__init__).parameters[key].default)
         kwargs.pop("model_type", None)
+        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
         self._validate_pooling()
+        for key, value in stated.items():
+            if value != getattr(self, key):
+                raise ValueError(
+                    f"CGEConfig: `{key}` is {value!r}, but the other keys and `text_config` give {getattr(self, key)!r}: leave it out."
+                )
 
     @property
     def backbone_config(self) -> PreTrainedConfig:
@@ -207,7 +216,8 @@ class CGEConfig(PreTrainedConfig):
         """As in `PreTrainedConfig`; flat dictionaries of the published checkpoints are accepted too."""
         if is_flat_cge_config(config_dict):
             config_dict = nest_flat_config(config_dict)
-        return super().from_dict(config_dict, **kwargs)
+        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
+        return super().from_dict({**config_dict, **stated}, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As in `PreTrainedConfig`, without the place that the backbone once came from."""
@@ -241,8 +251,8 @@ def is_flat_cge_config(config_dict: dict[str, Any]) -> bool:
     """Whether a configuration dictionary is the backbone's, with or without pooling keys beside it."""
     return (
         config_dict.get("model_type") not in (None, CGEConfig.model_type)
-        and "text_config" not in config_dict
-        and "backbone_config" not in config_dict
+        and config_dict.get("text_config") is None
+        and config_dict.get("backbone_config") is None
     )
 
 
@@ -252,6 +262,8 @@ def nest_flat_config(flat: dict[str, Any]) -> dict[str, Any]:
     CodeFuse-CGE was trained with the instruction after the text, which no key of theirs says.
     """
     is_c2llm = flat["model_type"] == _C2LLM_MODEL_TYPE
+    own = (*_CGE_KEYS, "compressed_dim", "text_config", "backbone_config")
+    flat = {key: value for key, value in flat.items() if value is not None or key not in own}
     if is_c2llm:
         flat = {**flat, "model_type": _C2LLM_BACKBONE}
         flat["compress_dim"] = flat.pop("compressed_dim", flat.get("hidden_size"))

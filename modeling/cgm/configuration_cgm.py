@@ -1,5 +1,6 @@
 """Configuration of CGM: a causal language model, an encoder of node texts, and the adapter between them."""
 
+import inspect
 import os
 from typing import Any
 
@@ -12,11 +13,13 @@ GRAPH_DIRECTIONS = ("forward", "backward", "both")
 
 _RECURRENT = ("rodimus", "rwkv", "mamba", "mamba2", "falcon_mamba", "xlstm", "recurrent_gemma", "minimax")
 _ALIBI = ("bloom", "mpt")
+# Properties that follow from `text_config` and cannot be set.
+_DERIVED = ("hidden_size", "num_attention_heads", "num_hidden_layers")
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
 class CGMConfig(PreTrainedConfig):
-    """Configuration of a `CGMForCausalLM`.
+    """Configuration of a `CGMForCausalLM`. None (null) for any key is as good as leaving it out.
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*): the language model: any causal LM of transformers whose
@@ -67,6 +70,7 @@ class CGMConfig(PreTrainedConfig):
         freeze_encoder: bool = False,
         **kwargs,
     ):
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
         self.text_config = CONFIG_MAPPING["qwen2"]() if text_config is None else _as_config("text_config", text_config)
         self.encoder_config = None if encoder_config is None else _as_config("encoder_config", encoder_config)
         _check_text_config(self.text_config)
@@ -81,13 +85,22 @@ class CGMConfig(PreTrainedConfig):
         self.encoder_projection_dim = encoder_projection_dim
         self.encoder_normalize = encoder_normalize
         self.freeze_encoder = freeze_encoder
+        for key, parameter in inspect.signature(CGMConfig.__init__).parameters.items():
+            if parameter.default not in (None, inspect.Parameter.empty) and getattr(self, key) is None:
+                setattr(self, key, parameter.default)
         self.embedding_dim = self._resolve_width(embedding_dim)
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             kwargs.setdefault(name, getattr(self.text_config, name, None))
         kwargs.setdefault("tie_word_embeddings", bool(getattr(self.text_config, "tie_word_embeddings", False)))
         kwargs.pop("model_type", None)
+        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
         self._check_values()
+        for key, value in stated.items():
+            if value != getattr(self, key):
+                raise ValueError(
+                    f"CGMConfig: `{key}` is {value!r}, but `text_config` says {getattr(self, key)!r}: leave it out."
+                )
 
     def _resolve_width(self, embedding_dim: int | None) -> int:
         if self.encoder_config is None:
@@ -149,7 +162,7 @@ class CGMConfig(PreTrainedConfig):
         """
         hub_kwargs = {key: kwargs[key] for key in _HUB_KEYS if kwargs.get(key) is not None}
         config_dict, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
-        if config_dict.get("model_type") not in (None, cls.model_type) and "text_config" not in config_dict:
+        if config_dict.get("model_type") not in (None, cls.model_type) and config_dict.get("text_config") is None:
             config_dict = {"text_config": config_dict}
         for key in cls.sub_configs:
             part = config_dict.get(key)
@@ -163,6 +176,12 @@ class CGMConfig(PreTrainedConfig):
                 config_dict[key] = found(**part)
                 config_dict[key].name_or_path = pretrained_model_name_or_path
         return config_dict, kwargs
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "CGMConfig":
+        """As in transformers; what follows from `text_config` may be stated among `kwargs` as well."""
+        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
+        return super().from_dict({**config_dict, **stated}, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As in `PreTrainedConfig`, without the places that the parts once came from."""

@@ -1,5 +1,6 @@
 """Configuration of Rodimus and Rodimus+ (arXiv 2410.06577), in the layout of the published checkpoints."""
 
+import dataclasses
 from typing import Any
 
 from transformers.configuration_utils import PreTrainedConfig
@@ -30,7 +31,26 @@ ATTENTION_DEFAULTS = {
 # Top-level keys that flash-linear-attention's class of this model type writes, and the published files do not have.
 _FLA_KEYS = frozenset({"attn_mode", "conv_size", "expand_ratio", "fuse_norm", "hidden_ratio", "k_norm_eps", "ska_attn"})
 # Properties that follow from the other keys and cannot be set.
-DERIVED = ("layer_types", "head_dim", "intermediate_size", "d_inner", "mem_size", "d_conv", "rotary_dim")
+DERIVED = (
+    "d_conv",
+    "d_inner",
+    "has_attention",
+    "head_dim",
+    "input_gate_rank",
+    "intermediate_size",
+    "layer_types",
+    "mem_size",
+    "num_key_heads",
+    "num_value_heads",
+    "rotary_dim",
+)
+_SWITCHES = (
+    "residual_in_fp32",
+    "use_norm_embedding",
+    "use_scale_embedding",
+    "rescale_prenorm_residual",
+    "tie_word_embeddings",
+)
 
 
 def _round_up(value: float, multiple: int) -> int:
@@ -64,7 +84,8 @@ class RodimusConfig(PreTrainedConfig):
         max_position_embeddings (`int`, defaults to 4096): the training context; nothing limits the length at inference.
 
     Keys that only ever chose a kernel (`mode`, `use_fast_path`, `use_fused_swiglu`, `use_fused_cross_entropy`, …) and
-    unknown keys are kept and ignored.
+    unknown keys are kept and ignored. None (null) for any key is as good as leaving it out. What follows from other keys,
+    such as `head_dim`, may be stated and is checked.
 
     Raises:
         ValueError: an impossible value; the message names the key and the allowed range.
@@ -107,6 +128,10 @@ class RodimusConfig(PreTrainedConfig):
                 f"names and shapes ({', '.join(sorted(_FLA_KEYS.intersection(kwargs)))}): its checkpoints are not read here. Load "
                 "them with that library's class, fla.models.RodimusForCausalLM"
             )
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) is None and field.default is not None:
+                setattr(self, field.name, field.default)
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}
         for name in ("mixer_cfg", "attn_cfg"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, dict):
@@ -116,12 +141,17 @@ class RodimusConfig(PreTrainedConfig):
         self.attn_cfg = {**ATTENTION_DEFAULTS, **_without_none(self.attn_cfg, ATTENTION_DEFAULTS)}
         # Derived from the others; some tools write them, so they are accepted and checked rather than stored.
         stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
-        stated = {name: value for name, value in stated.items() if value is not None}  # a null stands for an absent key
         super().__post_init__(**kwargs)
         self.check_values()
         for name, value in stated.items():
             if value != getattr(self, name):
                 raise ValueError(f"{name}={value!r} does not fit the other values, which give {getattr(self, name)!r}")
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "RodimusConfig":
+        """As in transformers; what follows from other keys may be stated among `kwargs` as well."""
+        stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
+        return super().from_dict({**config_dict, **stated}, **kwargs)
 
     # ---- the recurrent mixer
 
@@ -215,6 +245,8 @@ class RodimusConfig(PreTrainedConfig):
             raise ValueError(f"block_type must be one of {BLOCK_TYPES}, got {self.block_type!r}")
         for name in ("vocab_size", "d_model", "n_layer", "max_position_embeddings"):
             _check_int(name, getattr(self, name), 1)
+        for name in _SWITCHES:
+            _check_switch(name, getattr(self, name))
         for name in ("dropout", "activation_dropout", "attention_dropout"):
             _check_range(name, getattr(self, name), 0.0, 1.0)
         _check_range("norm_epsilon", self.norm_epsilon, 0.0)
@@ -250,6 +282,7 @@ class RodimusConfig(PreTrainedConfig):
             raise ValueError(f"attn_cfg.window_size must be an integer, or null or ≤ 0 for no window, got {window!r}")
         _check_range("attn_cfg.ffn_expand_ratio", attention["ffn_expand_ratio"], 1 / self.d_model)
         _check_range("attn_cfg.rotary_emb_base", attention["rotary_emb_base"], 1.0)
+        _check_switch("attn_cfg.rotary_emb_interleaved", attention["rotary_emb_interleaved"])
         _check_int("attn_cfg.rotary_emb_dim", attention["rotary_emb_dim"], -1, self.head_dim)
         if self.rotary_dim % 2:
             raise ValueError(
@@ -266,6 +299,11 @@ def _check_int(name: str, value: Any, low: int, high: int | None = None) -> None
     if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
         allowed = f"an integer ≥ {low}" if high is None else f"an integer from {low} to {high}"
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {value!r}")
 
 
 def _check_range(name: str, value: Any, low: float, high: float | None = None) -> None:

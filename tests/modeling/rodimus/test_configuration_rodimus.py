@@ -220,8 +220,3 @@ def test_impossible_values_are_refused(values, message):
 
 def test_attention_values_do_not_matter_without_attention():
     RodimusConfig(**SMALL, block_type="rodimus", attn_cfg={"num_heads": 5})
-
-
-def test_a_null_for_a_derived_key_is_an_absent_key():
-    for name in ("head_dim", "intermediate_size", "layer_types", "rotary_dim", "d_inner", "mem_size", "d_conv"):
-        assert RodimusConfig(**{name: None}).to_dict() == RodimusConfig().to_dict()
