@@ -93,6 +93,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     building.add_argument(
         "--revision", help="a commit, branch or tag of the git repository, instead of its files on disk"
     )
+    building.add_argument("--no-ignore", action="store_true", help="read files that git ignores (.gitignore) too")
     building.add_argument(
         "--language", action="append", choices=[each.value for each in Language], help="only this language"
     )
@@ -192,6 +193,7 @@ def _graph_of(args: argparse.Namespace) -> tuple[CodeGraph, float]:
         raise FileNotFoundError(f"{path} does not exist: expected {_SOURCE_HELP}")
     options = {
         "revision": args.revision,
+        "ignored": args.no_ignore or None,
         "languages": args.language,
         "cache": args.cache,
         "workers": args.workers,
@@ -203,7 +205,8 @@ def _graph_of(args: argparse.Namespace) -> tuple[CodeGraph, float]:
     loader = _loader(path)
     if loader is not None:
         if options:
-            names = ", ".join("--" + name.replace("_", "-").replace("languages", "language") for name in options)
+            spelled = {"languages": "language", "ignored": "no-ignore"}
+            names = ", ".join("--" + spelled.get(name, name).replace("_", "-") for name in options)
             raise ValueError(f"{path} is a graph that was built already: {names} is for source code")
         graph = loader(path)
     else:

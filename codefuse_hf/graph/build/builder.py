@@ -183,7 +183,11 @@ class GraphBuilder:
     def _list(self) -> sources.SourceTree:
         options = self._options
         return sources.list_sources(
-            self._path, revision=options.revision, files=options.files, max_files=options.max_files
+            self._path,
+            revision=options.revision,
+            files=options.files,
+            max_files=options.max_files,
+            ignored=options.ignored,
         )
 
     def _relative(self, path: str | os.PathLike) -> str:

@@ -18,6 +18,7 @@ class BuildOptions:
     Attributes:
         revision: a commit, tag or branch of the git repository at the path; its work tree is neither read nor touched.
         files: only these files of the folder.
+        ignored: whether files are read that git ignores; those of `files` are in any case.
         languages: by name, as in `Language`; None for all. Files of other languages become Textfile nodes.
         workers: processes that parse; None for one per processor, 0 or 1 for none beside this one.
         text_files: whether files that are text but no source become Textfile nodes.
@@ -31,6 +32,7 @@ class BuildOptions:
 
     revision: str | None = None
     files: Iterable[str | os.PathLike] | None = None
+    ignored: bool = False
     languages: Iterable[str] | None = None
     workers: int | None = None
     text_files: bool = True

@@ -1,6 +1,6 @@
 """Where the files of a graph come from: a folder, a list of files, or a revision of a local git repository.
 
-Listing is separate from reading, so that files can be read inside worker processes and a file that vanishes in between costs one diagnostic.
+A folder is listed as git would list it: what is ignored is no source (`ignore.py`), nor is what this package wrote itself. Listing is separate from reading, so that files can be read inside worker processes and a file that vanishes in between costs one diagnostic.
 
 A repository is somebody else's, so nothing in it reaches out of it: a link is followed only to what lies inside and is listed too, and git is
 kept from running what the repository's own configuration names.
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codefuse_hf.graph.build.ignore import IgnoreRules, git_command
 from codefuse_hf.graph.schema import Diagnostic
 
 IGNORED_FOLDERS = frozenset(
@@ -93,6 +94,11 @@ _BINARY_SUFFIXES = frozenset(
         ".zst",
     ]
 )
+_OUTPUT = re.compile(
+    rb"""\s*(?:\{"nodes":\s*\[\s*\{"(?:nodeType|nodeId|id)":|<!doctype html>.*<meta name="generator" content="codefuse-hf")""",
+    re.DOTALL,
+)
+"""How a saved graph and a page of one begin."""
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -129,8 +135,13 @@ def list_sources(
     files: Iterable[str | os.PathLike] | None = None,
     suffixes: frozenset[str] | None = None,
     max_files: int = DEFAULT_MAX_FILES,
+    ignored: bool = False,
 ) -> SourceTree:
-    """Lists what a graph is built from.
+    """Lists what a graph is built from, and what a search index is made of: read each file with `SourceReader`.
+
+    Of a folder, what git ignores is left out (`.gitignore` in any folder, `.git/info/exclude`; tracked files stay), whether or not it is a repository's
+    root; so are caches (`IGNORED_FOLDERS`), virtual environments, and folders that this package wrote: indexes, kept graphs, tables. Saved graphs and
+    pages of graphs are known by their contents when they are read (`decode_text`).
 
     Args:
         path: a folder, one file, or several files (their deepest common folder is the root).
@@ -138,6 +149,7 @@ def list_sources(
         files: only these files of `path` (relative to it, or absolute inside it).
         suffixes: keep only files with these endings; None keeps all.
         max_files: further files are left out, with a diagnostic.
+        ignored: list what git ignores too. Named files, and those of a revision, are listed in any case.
 
     Raises:
         OSError: `path` or one of `files` does not exist.
@@ -162,7 +174,7 @@ def list_sources(
         elif files is not None:
             tree = _tree_inside(root, _relative_files(root, files))
         else:
-            tree = _list_folder(root)
+            tree = _list_folder(root, ignored)
     if suffixes is not None:
         tree.paths = [p for p in tree.paths if p.endswith(tuple(suffixes))]
     tree.paths.sort()
@@ -223,6 +235,14 @@ def _leads_out(base: str, path: str) -> str | None:
     return None
 
 
+def _link_problem(base: str, path: str, rules: IgnoreRules | None) -> str | None:
+    """Why a link inside the folder `base` is not followed; None if it is."""
+    problem, target = _leads_out(base, path), os.path.realpath(path)
+    if problem is None and rules is not None and target != base and rules.ignores_above(target, os.path.isdir(target)):
+        return "the link leads to what git ignores; not followed"
+    return problem
+
+
 def _relative_files(root: Path, files: Iterable[str | os.PathLike]) -> list[str]:
     base = os.path.abspath(root)
     result = set()
@@ -239,10 +259,21 @@ def _relative_files(root: Path, files: Iterable[str | os.PathLike]) -> list[str]
     return sorted(result)
 
 
-def _list_folder(root: Path) -> SourceTree:
+_OUTPUTS = (
+    {"pyvenv.cfg"},
+    {"CACHEDIR.TAG"},
+    {"manifest.json", "units.jsonl"},
+    {"manifest.json", "graph.json.gz"},
+    {"README.md", "nodes.jsonl", "edges.jsonl"},
+)
+"""Names that only a virtual environment, a cache (as bford.info/cachedir has it), and an index, a kept graph and rows of a graph have together."""
+
+
+def _list_folder(root: Path, ignored: bool) -> SourceTree:
     """Walks a folder; a folder that a symbolic link reaches again (a loop, or a second way to it) is entered once only, and
     one outside not at all."""
     base = os.path.realpath(root)
+    rules = None if ignored else IgnoreRules(base)
     paths: list[str] = []
     diagnostics: list[Diagnostic] = []
     seen: set[tuple[int, int]] = set()
@@ -265,17 +296,22 @@ def _list_folder(root: Path) -> SourceTree:
         except OSError as error:
             diagnostics.append(Diagnostic(relative, "unreadable", f"folder skipped: {error.strerror or error}"))
             continue
-        if relative and any(entry.name == "pyvenv.cfg" for entry in entries):
+        names = {entry.name for entry in entries}
+        if relative and any(output <= names for output in _OUTPUTS):
             continue
         for entry in entries:
             name = f"{relative}/{entry.name}" if relative else entry.name
             try:
-                problem = _leads_out(base, entry.path) if entry.is_symlink() else None
+                if rules is not None and rules.ignores(os.path.join(base, name), entry.is_dir(follow_symlinks=False)):
+                    continue
+                problem = _link_problem(base, entry.path, rules) if entry.is_symlink() else None
                 if problem is not None:
                     diagnostics.append(Diagnostic(name, "symlink", problem))
                 elif entry.is_dir():
                     if entry.name not in IGNORED_FOLDERS and not entry.name.endswith((".egg-info", ".dist-info")):
                         (links if entry.is_symlink() else pending).append((entry.path, name))
+                elif entry.name == ".git":  # that of a second work tree or a submodule is a file
+                    continue
                 elif entry.is_file():
                     paths.append(name)
                 elif entry.is_symlink():
@@ -289,25 +325,9 @@ def _list_folder(root: Path) -> SourceTree:
     return _tree(root, paths, diagnostics)
 
 
-# The configuration in a repository's .git may name programs: for missing objects (transports), and for changed files.
-_GIT_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-_GIT_ENVIRONMENT = {
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-}
-
-
-def _git_command(root: str | os.PathLike, *arguments: str) -> dict:
-    """Arguments of `subprocess` for a git command that only reads the repository's objects."""
-    command = ["git", *_GIT_OPTIONS, "-C", os.fspath(root), *arguments]
-    return {"args": command, "env": {**os.environ, **_GIT_ENVIRONMENT}}
-
-
 def _git(root: Path, *arguments: str, data: bytes | None = None) -> bytes:
     try:
-        done = subprocess.run(**_git_command(root, *arguments), input=data, capture_output=True, check=False)
+        done = subprocess.run(**git_command(root, *arguments), input=data, capture_output=True, check=False)
     except FileNotFoundError as error:
         raise OSError("revision= needs the git command, which was not found on the PATH") from error
     if done.returncode:
@@ -380,7 +400,7 @@ class SourceReader:
                 return (None, size) if size > limit else (file.read(), size)
         if self._process is None:
             self._process = subprocess.Popen(
-                **_git_command(self._root, "cat-file", "--batch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                **git_command(self._root, "cat-file", "--batch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         self._process.stdin.write(self._blobs[path].encode() + b"\n")
         self._process.stdin.flush()
@@ -398,7 +418,10 @@ def has_binary_suffix(path: str) -> bool:
 
 
 def decode_text(data: bytes) -> str | None:
-    """Decodes the text of a file that is not source code: UTF-8, UTF-16/32 with a byte order mark or Latin-1; None for binary data."""
+    """Decodes the text of a file that is not source code: UTF-8, UTF-16/32 with a byte order mark or Latin-1; None for binary data,
+    and for graphs and pages that this package saved, which are no text of the repository."""
+    if _OUTPUT.match(data[:1024]):
+        return None
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             try:
