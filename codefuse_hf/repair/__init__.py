@@ -16,5 +16,11 @@ __getattr__, __dir__, __all__ = lazy_names(
         "Ranking": "locate",
         "RankedFile": "locate",
         "RankedUnit": "locate",
+        "InferenceModel": "models",
+        "CachedModel": "models",
+        "ChatModel": "models",
+        "ModelError": "models",
+        "Rewriter": "rewriter",
+        "Rewriting": "rewriter",
     },
 )
