@@ -34,6 +34,7 @@ SLOW = (
     "modeling/cge/test_training_cge.py",
     "modeling/cgm/test_processing_cgm.py",
     "modeling/rodimus/test_common_rodimus.py",
+    "notebooks/",
     "search/test_default_model.py",
     "test_package.py",
     "test_quickstart.py",

@@ -271,7 +271,7 @@ class CGMProcessor(ProcessorMixin):
             figure: a matplotlib figure to draw into; a new one by default.
 
         Returns:
-            The figure (`.savefig(path)` writes it; a notebook shows it).
+            The figure (`.savefig(path)` writes it; a notebook shows it after `%matplotlib inline`).
         """
         prepared = graph if isinstance(graph, PreparedGraph) else self.prepare_graph(graph, anchors=anchors)
         example = self.example(text, prepared, answer)
