@@ -21,6 +21,20 @@ def size(text: str) -> int:
     return positive(text[: len(text) - len(unit)]) * _SIZE_UNITS[unit]
 
 
-def add_kinds(parser: argparse.ArgumentParser) -> None:
-    """Add `--kinds`, common to `index` and `search`."""
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="only these kinds of units")
+def kind_list(text: str) -> list[str]:
+    """Read kinds of units, separated by commas."""
+    kinds = [kind.strip() for kind in text.split(",")]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(f"expected some of {','.join(KINDS)}, found {kind!r}")
+    return kinds
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add `--kinds`, `--include` and `--exclude`, common to `index` and `search`."""
+    parser.add_argument(
+        "--kinds", type=kind_list, action="extend", help=f"only these kinds of units, such as {KINDS[0]},{KINDS[1]}"
+    )
+    patterns = {"action": "append", "default": [], "metavar": "PATTERN"}
+    parser.add_argument("--include", help="only such files: a folder, a path, or a pattern like '*.py'", **patterns)
+    parser.add_argument("--exclude", help="no such files", **patterns)

@@ -178,8 +178,20 @@ def _query(args: argparse.Namespace) -> int:
         for node in nodes:
             _print_answer(graph, node, args)
     if not nodes:
-        _remark(args, "nothing found")
+        _remark(args, "nothing found" + _hint(graph, args))
     return 0 if nodes else 1
+
+
+def _hint(graph: CodeGraph, args: argparse.Namespace) -> str:
+    """What the person may have meant, where the name that they gave is a path."""
+    if (
+        args.name is not None
+        and args.path is None
+        and ("/" in args.name or "." in args.name)
+        and graph.find(path=args.name)
+    ):
+        return f": {args.name} is a path, which --path takes"
+    return ""
 
 
 # ---------------------------------------------------------------------- making and measuring

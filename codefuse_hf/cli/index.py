@@ -5,7 +5,8 @@ import json
 import time
 
 from ..search.default_model import DEFAULT_MODEL
-from .arguments import add_kinds
+from ..search.kinds import KINDS
+from .arguments import add_choice, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words-only", action="store_true", help="no model: search by words (BM25) only")
     parser.add_argument("--trust-remote-code", action="store_true", help="run the code that the model's folder carries")
     parser.add_argument("--index", help="folder of the index (default: one in your cache, in HF_HOME)")
-    parser.add_argument("--batch-size", type=int, default=32, help="units embedded at once")
+    parser.add_argument("--batch-size", type=positive, default=32, help="units embedded at once")
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
-    add_kinds(parser)
+    add_choice(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,7 +34,9 @@ def run(args: argparse.Namespace) -> None:
         args.path,
         model=None if args.words_only else args.model,
         folder=args.index,
-        kinds=tuple(args.kinds),
+        kinds=tuple(args.kinds or KINDS),
+        include=args.include,
+        exclude=args.exclude,
         batch_size=args.batch_size,
         trust_remote_code=args.trust_remote_code,
         progress=not args.json,

@@ -29,3 +29,12 @@ def default_folder(root: str | os.PathLike) -> Path:
 def is_own(folder: str | os.PathLike) -> bool:
     """Whether an index lies in the user's own cache, so that nobody else has written it."""
     return Path(folder).resolve().is_relative_to(cache_folder().resolve())
+
+
+def find_index(path: str | os.PathLike) -> tuple[Path, Path] | None:
+    """The user's index of `path` or of the nearest folder above it, and that folder; None if there is no such index."""
+    path = Path(path).resolve()
+    for root in (path, *path.parents):
+        if (default_folder(root) / "manifest.json").is_file():
+            return default_folder(root), root
+    return None

@@ -1,4 +1,4 @@
-"""What is found: the functions, classes and files of a repository, one after another."""
+"""What is found: the functions, classes, sections and files of a repository, one after another."""
 
 import hashlib
 import os
@@ -14,9 +14,9 @@ from codefuse_hf.graph.languages.base import Definition, FileFacts
 from codefuse_hf.graph.languages.source_text import SourceText
 from codefuse_hf.graph.schema import FIELDS, NodeType
 from codefuse_hf.search.kinds import KINDS
+from codefuse_hf.search.paths import PathFilter
+from codefuse_hf.search.sections import MAX_CHARACTERS, is_markdown, markdown_sections, uncovered_sections
 
-# A file or a class is known by its beginning; its functions are units of their own.
-MAX_CHARACTERS = 4000
 _SNIPPET_LINES, _SNIPPET_CHARACTERS = 3, 240
 
 
@@ -25,11 +25,13 @@ class Unit:
     """One thing to be found.
 
     Attributes:
-        kind: "function", "class" or "file".
-        name: qualified name within the file ("Class.method"); the file's name for a file.
+        kind: "function", "class", "section" or "file".
+        name: qualified name within the file ("Class.method"), a section's headings; the file's name for a file and for a section
+            without headings.
         path: `/`-separated, relative to the repository.
-        line, end_line: from 1, both inclusive.
-        text: its source, what is embedded and indexed; a file or class by its beginning.
+        line, end_line: from 1, both inclusive; for a long function or class all of it.
+        text: its source, what is embedded and indexed, by its beginning; what is cut off is in sections.
+        comment: what a comment before it says, where that is not part of its text.
     """
 
     kind: str
@@ -38,27 +40,36 @@ class Unit:
     line: int
     end_line: int
     text: str
+    comment: str = ""
+
+    @property
+    def described(self) -> str:
+        """What is embedded: the comment before it and its text."""
+        return f"{self.comment}\n{self.text}" if self.comment else self.text
 
     @property
     def content_hash(self) -> str:
         """Same hash, same vector: it depends on what is embedded, not on where it stands."""
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(self.described.encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def snippet(self) -> str:
         """The first lines, to look at."""
-        return "\n".join(self.text.split("\n")[:_SNIPPET_LINES])[:_SNIPPET_CHARACTERS]
+        return "\n".join(self.text.strip("\n").split("\n")[:_SNIPPET_LINES])[:_SNIPPET_CHARACTERS]
 
 
 def iter_units(
     root: str | os.PathLike,
     *,
     kinds: tuple[str, ...] = KINDS,
+    wanted: PathFilter | None = None,
     max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
     max_files: int = sources.DEFAULT_MAX_FILES,
     progress: bool = True,
 ) -> Iterator[Unit]:
     """The units of a repository in the order of their paths and lines; files that cannot be read or are too large are left out.
+
+    `wanted`: only files that it chooses.
 
     Raises:
         ValueError: an unknown kind.
@@ -70,8 +81,9 @@ def iter_units(
     if not Path(root).is_dir():
         raise FileNotFoundError(f"there is no folder {os.fspath(root)!r} to index")
     tree = sources.list_sources(root, max_files=max_files)
+    paths = [path for path in tree.paths if wanted is None or wanted(path)]
     with sources.SourceReader(tree.root, tree.blobs) as reader:
-        for path in tqdm(tree.paths, desc="Reading", unit="file", disable=not progress):
+        for path in tqdm(paths, desc="Reading", unit="file", disable=None if progress else True):
             if sources.has_binary_suffix(path):
                 continue
             try:
@@ -79,30 +91,59 @@ def iter_units(
             except OSError:
                 continue
             if data:
-                yield from (unit for unit in _units_of_file(path, data) if unit.kind in kinds)
+                yield from (unit for unit in units_of_file(path, data) if unit.kind in kinds)
 
 
-def _units_of_file(path: str, data: bytes) -> Iterator[Unit]:
+def units_of_file(path: str, data: bytes) -> Iterator[Unit]:
+    """The units of one file, none for binary data."""
     language = language_of_path(path)
     text = sources.decode_text(data) if language is None else sources.decode_source(data)[0]
     if text is None or not text.strip():
         return
     source = SourceText(text)
     name = path.rpartition("/")[2]
-    yield Unit("file", name, path, 1, source.line(max(len(text) - 1, 0)), f"{path}\n{text[:MAX_CHARACTERS]}")
+    yield Unit("file", name, path, 1, _line(source, len(text) - 1), f"{path}\n{text[:MAX_CHARACTERS]}")
+    covered = [_covered(text, 0, len(text))]
     if language is not None:
-        yield from _definitions(path, source, front_end(language).extract(path, source))
+        for unit, span in _definitions(path, source, front_end(language).extract(path, source)):
+            covered.append(_covered(text, *span))
+            yield unit
+    if is_markdown(path):
+        for title, start, end in markdown_sections(text):
+            covered.append((start, end))
+            yield _section(source, path, title or name, start, end)
+    for start, end in uncovered_sections(text, covered):
+        yield _section(source, path, name, start, end)
 
 
-def _definitions(path: str, source: SourceText, facts: FileFacts) -> Iterator[Unit]:
+def _covered(text: str, start: int, end: int) -> tuple[int, int]:
+    """What of `[start, end)` is in a unit's text: whole lines, if there are several."""
+    if end - start > MAX_CHARACTERS:
+        end = text.rfind("\n", start, start + MAX_CHARACTERS) + 1 or start + MAX_CHARACTERS
+    return start, end
+
+
+def _section(source: SourceText, path: str, name: str, start: int, end: int) -> Unit:
+    return Unit("section", name, path, source.line(start), _line(source, end - 1), source.text[start:end])
+
+
+def _line(source: SourceText, at: int) -> int:
+    return source.line(max(at, 0))
+
+
+def _definitions(path: str, source: SourceText, facts: FileFacts) -> Iterator[tuple[Unit, tuple[int, int]]]:
+    """The functions and classes, with where each starts and ends."""
     kinds = languages()[facts.language].unit_kinds
     for definition in facts.definitions[1:]:
         kind = kinds.get(definition.node_type)
         text = source.text[definition.start : definition.end]
         if kind is None or not text.strip():
             continue
-        lines = source.line(definition.start), source.line(max(definition.end - 1, definition.start))
-        yield Unit(kind, _qualified_name(definition, facts), path, *lines, text[:MAX_CHARACTERS])
+        lines = source.line(definition.start), _line(source, definition.end - 1)
+        comment = definition.fields.get("comment") or ""
+        comment = comment[:MAX_CHARACTERS] if isinstance(comment, str) and comment not in text else ""
+        unit = Unit(kind, _qualified_name(definition, facts), path, *lines, text[:MAX_CHARACTERS], comment)
+        yield unit, (definition.start, definition.end)
 
 
 def _qualified_name(definition: Definition, facts: FileFacts) -> str:
@@ -115,7 +156,9 @@ def _qualified_name(definition: Definition, facts: FileFacts) -> str:
 
 
 def _own_name(definition: Definition) -> str:
-    """The name that tells a definition from its neighbours: with its parameters, where the language has overloads."""
+    """The name that tells a definition from its neighbours: with the types of its parameters, where the language has overloads."""
+    signature = definition.fields.get("signature")
+    if isinstance(signature, str) and "#" in signature:
+        return signature.partition("#")[2]
     columns = {field.column: field for field in FIELDS[NodeType(definition.node_type)]}
-    keys = [key for name in ("method_signature", "name") if name in columns for key in columns[name].keys]
-    return next((definition.fields[key] for key in keys if definition.fields.get(key)), "")
+    return next((definition.fields[key] for key in columns["name"].keys if definition.fields.get(key)), "")

@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("sentence_transformers")
 pytest.importorskip("faiss")
-pytest.importorskip("bm25s")
 
 from codefuse_hf.cli import main
 from codefuse_hf.search import DEFAULT_MODEL, CodeIndex, load_default_model
 from codefuse_hf.search.default_model import FOLDER
 from codefuse_hf.search.places import default_folder
+from codefuse_hf.search.small_cge import SmallCGE
 
 # Descriptions and functions that no package holds word for word.
 PAIRS = {
@@ -72,6 +72,56 @@ def test_command_uses_it_by_default(tmp_path, capsys):
     assert "module_1.py" in capsys.readouterr().out
     assert main(["index", str(tmp_path), "--words-only", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] is None
+
+
+def test_numpy_gives_the_vectors_of_pytorch(model):
+    texts = [
+        *PAIRS,
+        *PAIRS.values(),
+        "",
+        " ",
+        "x",
+        "naïve Übersetzung 漢字 <eos>",
+        "word " * 95,
+        "word " * 96,
+        "word " * 500,
+        "a" * 3000,
+        " " * 3000,
+    ]
+    small = SmallCGE.load(FOLDER)
+    expected = model.encode_document(texts, convert_to_numpy=True)
+    for batch_size in (1, 4, 32):
+        found = small.encode_document(texts, batch_size=batch_size)
+        assert found.dtype == np.float32 and (found * expected).sum(1).min() > 0.9999
+    np.testing.assert_allclose(small.encode_query(list(PAIRS)), model.encode_query(list(PAIRS)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"embedding_method": "mean"}, "embedding_method 'mean'"),
+        ({"pma_norm_mode": "pre_gptj"}, "pma_norm_mode"),
+        ({"text_config": {"model_type": "qwen2"}}, "model_type 'qwen2'"),
+        ({"text_config": {"num_key_value_heads": 1}}, "num_key_value_heads 1"),
+        ({"text_config": {"rope_parameters": {"rope_theta": 1e4, "rope_type": "yarn"}}}, "rope_type 'yarn'"),
+    ],
+)
+def test_numpy_refuses_what_it_does_not_know(change, message):
+    config = json.loads((FOLDER / "config.json").read_text())
+    config |= {**change, "text_config": config["text_config"] | change.get("text_config", {})}
+    with pytest.raises(ValueError, match=message):
+        SmallCGE(config, {}, None)
+
+
+def test_a_query_needs_no_torch(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    return 1\n")
+    code = (
+        "import sys; from codefuse_hf.cli import main\n"
+        "assert main(['index', sys.argv[1]]) == 0 and main(['search', '--path', sys.argv[1], 'f']) == 0\n"
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert done.stderr == "", "no progress bars without a terminal"
 
 
 def test_its_name_costs_no_torch():

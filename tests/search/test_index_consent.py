@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 pytest.importorskip("faiss")
-pytest.importorskip("bm25s")
 pytest.importorskip("sentence_transformers")
 
 import faiss
@@ -109,6 +108,6 @@ def test_only_the_kind_of_vectors_that_we_write_is_read(repository):
     vectors = np.zeros((2, 8), dtype=np.float32)
     other = faiss.IndexHNSWFlat(8, 4)
     other.add(vectors)
-    faiss.write_index(other, str(repository / CARRIED_FOLDER / "vectors.faiss"))
+    faiss.write_index(other, str(repository / CARRIED_FOLDER / "g1" / "vectors.faiss"))
     with pytest.raises(ValueError, match="no flat index"):
         CodeIndex.load(repository / CARRIED_FOLDER)

@@ -1,0 +1,82 @@
+"""What is found: sections of long files and of Markdown, names, comments."""
+
+import pytest
+
+pytest.importorskip("tree_sitter")
+
+from codefuse_hf.search.sections import MAX_CHARACTERS
+from codefuse_hf.search.units import units_of_file
+
+
+def units(path, text):
+    return list(units_of_file(path, text.encode()))
+
+
+MARKDOWN = """Before.
+
+# Guide
+
+Some words about it.
+
+```sh
+# no heading
+```
+
+## Install it
+
+One two three four.
+
+Deeper
+------
+
+# Use it #
+
+Five six seven eight.
+"""
+
+
+def test_markdown_has_a_section_a_heading():
+    sections = {each.name: each for each in units("a.md", MARKDOWN) if each.kind == "section"}
+    assert list(sections) == ["Guide", "Guide › Install it", "Use it"]
+    assert (sections["Guide"].line, sections["Guide"].end_line) == (3, 9)
+    assert "no heading" in sections["Guide"].text and "seven" not in sections["Guide › Install it"].text
+    assert sections["Use it"].line == 18
+
+
+def test_every_word_of_a_long_file_is_in_a_unit():
+    text = "\n\n".join(f"Paragraph {'x' * i} with some words and the number n{i}n." for i in range(300))
+    found = units("notes.txt", text)
+    assert all(any(f"n{i}n." in each.text for each in found) for i in range(300))
+    assert max(len(each.text) for each in found) < MAX_CHARACTERS + 20
+    lines = text.split("\n")
+    for each in found[1:]:
+        assert each.text == "\n".join(lines[each.line - 1 : each.end_line])
+
+
+def test_code_between_and_behind_functions_is_in_sections():
+    body = "".join(f"    value_{i} = compute(value_{i - 1}, {i})\n" for i in range(1, 300))
+    table = "".join(f"TABLE_{i} = {{'key of {i}': 'value'}}\n" for i in range(50))
+    text = "# head\n" * 700 + f"def long(value_0):\n{body}    return value_299\n\n\n{table}"
+    found = units("code.py", text)
+    sections = [each for each in found if each.kind == "section"]
+    assert any("value_298" in each.text for each in sections) and any("TABLE_49" in each.text for each in sections)
+    assert not any("def long" in each.text for each in sections)
+    (function,) = (each for each in found if each.kind == "function")
+    assert function.end_line - function.line == 300
+
+
+def test_one_line_without_end():
+    assert sum(len(each.text) for each in units("data.json", '["word another third", ' * 2000)) > 45_000
+
+
+def test_short_files_have_no_sections():
+    assert [each.kind for each in units("a.py", "def f():\n    return 1\n")] == ["file", "function"]
+
+
+def test_java_names_have_no_return_types():
+    text = "class Tool {\n  /** Adds two numbers. */\n  static <T> int addNumbers(int a, java.util.List<T> b) { return a; }\n  Tool(String s) {}\n}\n"
+    found = {each.name: each for each in units("Tool.java", text)}
+    assert set(found) == {"Tool.java", "Tool", "Tool.addNumbers(int,java.util.List<T>)", "Tool.Tool(String)"}
+    method = found["Tool.addNumbers(int,java.util.List<T>)"]
+    assert "Adds two numbers" in method.comment and method.line == 3
+    assert method.described.index("Adds") < method.described.index("addNumbers")
