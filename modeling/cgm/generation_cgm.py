@@ -91,6 +91,12 @@ class CGMGenerationMixin(GenerationMixin):
         }.items():
             if kwargs.get(name) is not None:
                 raise ValueError(f"`{name}` cannot be combined with a graph: {reason}.")
+        wrapper = getattr(vars(self).get("prepare_inputs_for_generation"), "__self__", None)
+        if getattr(getattr(wrapper, "active_peft_config", None), "num_virtual_tokens", None):
+            raise ValueError(
+                "virtual tokens (PEFT's prompt tuning, p-tuning, prefix tuning) cannot be combined with a graph, whose nodes "
+                "stand where they would: use LoRA or another adapter of the weights."
+            )
         chunk = kwargs.get("prefill_chunk_size", getattr(generation_config, "prefill_chunk_size", None))
         if chunk is not None:
             raise ValueError("`prefill_chunk_size`: nodes attend to the whole prompt, so it is read in one piece.")

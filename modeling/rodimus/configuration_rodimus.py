@@ -141,7 +141,10 @@ class RodimusConfig(PreTrainedConfig):
         self.attn_cfg = {**ATTENTION_DEFAULTS, **_without_none(self.attn_cfg, ATTENTION_DEFAULTS)}
         # Derived from the others; some tools write them, so they are accepted and checked rather than stored.
         stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
+        heads = kwargs.pop("num_attention_heads", None)
         super().__post_init__(**kwargs)
+        if heads is not None and heads != self.num_attention_heads:
+            self.num_attention_heads = heads
         self.check_values()
         for name, value in stated.items():
             if value != getattr(self, name):
@@ -152,6 +155,14 @@ class RodimusConfig(PreTrainedConfig):
         """As in transformers; what follows from other keys may be stated among `kwargs` as well."""
         stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
         return super().from_dict({**config_dict, **stated}, **kwargs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in transformers, with `num_attention_heads`, which PEFT's prompt tuning looks for there."""
+        return {**super().to_dict(), "num_attention_heads": self.num_attention_heads}
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """As in transformers: what `config.json` holds."""
+        return {key: value for key, value in super().to_diff_dict().items() if key != "num_attention_heads"}
 
     # ---- the recurrent mixer
 

@@ -46,6 +46,7 @@ from .cache_rodimus import (
 from .configuration_rodimus import RodimusConfig
 from .masks_rodimus import read_attention_mask
 from .padding_rodimus import Packing, Padding, take_steps
+from .virtual_tokens_rodimus import check_virtual_tokens, virtual_tokens
 
 
 class RodimusRMSNorm(nn.Module):
@@ -790,20 +791,25 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
             attentions=outputs.attentions,
         )
 
-    def _prepare_cache_for_generation(self, generation_config, model_kwargs, *args, **kwargs):
-        result = super()._prepare_cache_for_generation(generation_config, model_kwargs, *args, **kwargs)
+    def _prepare_cache_for_generation(
+        self, generation_config, model_kwargs, generation_mode, batch_size, max_cache_length
+    ):
+        virtual = virtual_tokens(self)
+        result = super()._prepare_cache_for_generation(
+            generation_config, model_kwargs, generation_mode, batch_size, max_cache_length + virtual
+        )
         cache = model_kwargs.get("past_key_values")
         if cache is not None:
             adopt_cache(cache, self.config)
+        if virtual:
+            check_virtual_tokens(generation_config, cache)
         return result
 
     @functools.wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks at the names of its arguments
     def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):
         inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
-        # A step is compiled with a static cache only; and whoever has put a function of their own around this one, as PEFT
-        # does to add virtual tokens, needs the mask itself.
-        dynamic = isinstance(inputs.get("past_key_values"), DynamicCache)
-        if dynamic or "prepare_inputs_for_generation" in vars(self):
+        # A step is compiled with a static cache only; and virtual tokens are put in front of the mask itself.
+        if isinstance(inputs.get("past_key_values"), DynamicCache) or virtual_tokens(self):
             inputs["attention_mask"] = attention_mask
         return inputs
 
