@@ -95,10 +95,12 @@ class Bodies(DeepCalls, Calls):
 
     def settle_function(self, function: FunctionValue, expected: Any) -> None:
         """Types a lambda or method reference by the functional interface that it becomes."""
-        if function.done:
-            return
         cls = erasure(expected)
         method = cls.functional_method() if type(cls) is JavaClass else None
+        if function.interface is None and type(cls) is JavaClass and (method is not None or cls.external):
+            function.interface = cls
+        if function.done:
+            return
         formals: tuple = ()
         result: Any = None
         if method is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
+from codefuse_hf.graph.languages.java.calls.library_calls import LibraryCalls
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
@@ -19,10 +20,8 @@ from codefuse_hf.graph.languages.java.types.types import (
     substitute,
 )
 
-_COMPOSING = frozenset({"java.util.stream.Collectors", "java.util.Comparator", "java.util.stream.Collector"})
 
-
-class Calls:
+class Calls(LibraryCalls):
     """Everything about calls; `Bodies` adds the other instructions."""
 
     def __init__(self, project: Project) -> None:
@@ -36,6 +35,7 @@ class Calls:
         self._slot_nodes: dict[tuple[str, int], int] = {}
         self._carrying: dict[JavaClass, bool] = {}
         self._hubs: dict[tuple, int] = {}
+        self._composed_calls: set[tuple[Ref, FunctionValue]] = set()
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
@@ -51,17 +51,19 @@ class Calls:
         key = (unit.path, slot)
         found = self._slot_nodes.get(key)
         if found is None:
-            found = self._slot_nodes[key] = self.flow.node()
+            text, environment, _ = unit.slots[slot]
+            found = self._slot_nodes[key] = self.flow.node(unit.type(environment, text))
         return found
 
     def field_node(self, field: JavaField) -> int:
         if field.node < 0:
-            field.node = self.flow.node()
+            field.node = self.flow.node(field.unit.field_type(field))
         return field.node
 
     def result_node(self, method: JavaMethod) -> int:
         if method.node < 0:
-            method.node = self.flow.node()
+            method.unit.parameter_types(method)
+            method.node = self.flow.node(method.result)
         return method.node
 
     def carries(self, kind: Any) -> bool:
@@ -114,14 +116,15 @@ class Calls:
             found = [m for m in self.project.nowhere.methods.get(name, ()) if m.unit is frame.unit]
         if found:
             return self.invoke(frame, found, UNKNOWN, values, virtual=False)
-        return self.call_library(frame, None, UNKNOWN, values, ())
+        return self.call_unknown_code(frame, UNKNOWN, values)
 
     def call_named(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
         kind = receiver.type
         if receiver.kind == PACKAGE:
-            return self.call_library(frame, None, UNKNOWN, values, ())
+            return self.call_unknown_code(frame, UNKNOWN, values)
         if type(kind) is tuple and kind[0] == "[]":
-            return receiver if name == "clone" else self.call_library(frame, None, receiver, values, ())
+            found = self.project.object[0].named(name) if name != "clone" else []
+            return self.invoke(frame, found, receiver, values, virtual=True) if found else receiver
         cls = erasure(kind)
         if type(cls) is not JavaClass:
             return self.call_unknown(frame, receiver, name, values)
@@ -138,7 +141,7 @@ class Calls:
             return implicit
         if cls.external:
             return self.call_unknown(frame, receiver, name, values)
-        return self.call_library(frame, None, receiver, values, ())
+        return self.call_unknown_code(frame, receiver, values)
 
     def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
         """A call on a value of unknown type: by its name, if only one hierarchy of the project has it."""
@@ -149,7 +152,7 @@ class Calls:
         )
         if found and receiver.type is None:
             return self.invoke(frame, found, Value((found[0].owner, ()), receiver.nodes), values, virtual=True)
-        return self.call_library(frame, None, receiver, values, ())
+        return self.call_unknown_code(frame, receiver, values)
 
     def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
         """What the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""
@@ -175,7 +178,7 @@ class Calls:
             found = [m for m in parent.named(name) if not m.is_abstract] or parent.named(name)
             if found:
                 return self.invoke(frame, found, Value((parent, parent_arguments)), values, virtual=False)
-        return self.call_library(frame, None, UNKNOWN, values, ())
+        return self.call_unknown_code(frame, UNKNOWN, values)
 
     # -- constructors ------------------------------------------------------------------------------------------------------------
 
@@ -188,19 +191,18 @@ class Calls:
             if inner is not None:
                 made = (inner, ())
         if type(made) is not tuple or made[0] == "[]":
-            self.call_library(frame, None, UNKNOWN, values, ())
+            self.call_unknown_code(frame, UNKNOWN, values)
             return UNKNOWN
         self.refer(frame.caller, made[0].ref)
-        made = self.construct(frame, made, values)
+        nodes = (self.flow.node(),) if self.carries(made) and made[0].ref is None else ()
+        made = self.construct(frame, made, values, nodes)
         if anonymous >= 0:
             own = frame.unit.classes[anonymous]
             return Value((own, ()), (), (), EXACT, own)
-        return Value(
-            made, (self.flow.node(),) if self.carries(made) and made[0].ref is None else (), (), EXACT, made[0]
-        )
+        return Value(made, nodes, (), EXACT, made[0])
 
-    def construct(self, frame: Any, made: tuple, values: tuple) -> tuple:
-        """Calls a constructor; returns the type with inferred arguments."""
+    def construct(self, frame: Any, made: tuple, values: tuple, nodes: tuple = ()) -> tuple:
+        """Calls a constructor, of an object that functions may be put into at `nodes`; returns the type with inferred arguments."""
         cls = made[0]
         seen: set[JavaClass] = set()
         while cls not in seen:
@@ -210,7 +212,7 @@ class Calls:
                 receiver = made if made[0] is cls else (cls, ())
                 if cls.variables and not receiver[1]:
                     receiver = cls.this_type
-                self.invoke(frame, constructors, Value(receiver, (), (), TYPE), values, virtual=False)
+                self.invoke(frame, constructors, Value(receiver, nodes, (), TYPE), values, virtual=False)
                 if not made[1] and made[0] is cls and cls.variables:
                     return self.inferred(cls, constructors, values)
                 return made
@@ -221,7 +223,7 @@ class Calls:
             if parent is None or (parent.ref is None and not parent.methods.get("<init>")):
                 break
             cls, values = parent, (values if cls.kind == "anonymous" else ())
-        self.call_library(frame, None, UNKNOWN, values, ())
+        self.call_unknown_code(frame, UNKNOWN, values)
         return made
 
     def inferred(self, cls: JavaClass, constructors: list[JavaMethod], values: tuple) -> tuple:
@@ -260,7 +262,7 @@ class Calls:
     def invoke(self, frame: Any, candidates: list[JavaMethod], receiver: Value, values: tuple, virtual: bool) -> Value:
         chosen = self.methods.choose(candidates, list(values), receiver.type)
         if not chosen:
-            return self.call_library(frame, None, receiver, values, ())
+            return self.call_unknown_code(frame, receiver, values)
         result: Value | None = None
         for method in chosen:
             made = self.invoke_one(frame, method, receiver, values, virtual)
@@ -287,7 +289,7 @@ class Calls:
         self.pass_arguments(targets, values)
         nodes = list(self.result_hub(targets)) if self.carries(kind) else []
         if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
-            nodes.append(self.add_site(frame, receiver.nodes, values))
+            nodes.append(self.add_site(frame, receiver, values))
         if method.ref is None:
             if method.name == "start" and method.owner.name == "java.lang.Thread":
                 self.call_named(frame, receiver, "run", ())
@@ -300,9 +302,11 @@ class Calls:
         found = cls.functional_method() if type(cls) is JavaClass else None
         return found is not None and found.name == method.name
 
-    def add_site(self, frame: Any, nodes: tuple, values: tuple) -> int:
+    def add_site(self, frame: Any, receiver: Value, values: tuple) -> int:
+        """The functions that reach the receiver are called; returns the node of what they return."""
         result = self.flow.node()
-        self.flow.add_site(nodes, Site(frame.caller, tuple([value.nodes for value in values]), result, False))
+        arguments = tuple([value.nodes for value in values])
+        self.flow.add_site(receiver.nodes, Site(frame.caller, arguments, result, False, erasure(receiver.type)))
         return result
 
     def bind(self, method: JavaMethod, receiver: Value, values: tuple) -> tuple[list, Any]:
@@ -381,69 +385,6 @@ class Calls:
                 self.flow.connect((self.result_node(method),), found)
         return (found,)
 
-    # -- the library -----------------------------------------------------------------------------------------------------------------
-
-    def call_library(
-        self, frame: Any, method: JavaMethod | None, receiver: Value, values: tuple, formals: Any
-    ) -> Value:
-        """A call of code outside of the project: it may call the functions that it is given, keep them, or return them."""
-        for value in values:
-            self.settle(value, None)
-        result = self.flow.merge(
-            tuple(dict.fromkeys([*receiver.nodes, *(node for value in values for node in value.nodes)]))
-        )
-        composes = method is not None and self._composes(method)
-        declared = method.unit.parameter_types(method) if method is not None else ()
-        for position, value in enumerate(values):
-            formal = formals[position] if position < len(formals) else None
-            raw = declared[min(position, len(declared) - 1)] if declared else None
-            if value.nodes:
-                if method is not None and not self._is_function_type(raw) and not self._is_collector(raw):
-                    for node in receiver.nodes:
-                        self.flow.connect(value.nodes, node)
-                elif not composes:
-                    others = tuple(
-                        dict.fromkeys(
-                            [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
-                        )
-                    )
-                    made = self.flow.node()
-                    self.flow.add_site(value.nodes, Site(frame.caller, (others,), made, True))
-                    result = self.flow.merge((*result, made))
-            if method is not None and not composes and value.type is not None and self._is_function_type(raw):
-                self._call_object(frame, value, formal)
-        return Value(None, result)
-
-    def _composes(self, method: JavaMethod) -> bool:
-        owner = method.owner
-        return owner.name in _COMPOSING or (
-            owner.functional_method() is not None and not method.is_abstract and owner.name != "java.lang.Iterable"
-        )
-
-    def _is_function_type(self, kind: Any) -> bool:
-        return type(kind) is tuple and kind[0] != "[]" and kind[0].functional_method() is not None and kind[0].name not in (
-            "java.lang.Iterable", "java.lang.Comparable", "java.lang.AutoCloseable",
-        )  # fmt: skip
-
-    @staticmethod
-    def _is_collector(kind: Any) -> bool:
-        return type(kind) is tuple and kind[0] != "[]" and kind[0].name == "java.util.stream.Collector"
-
-    def _call_object(self, frame: Any, value: Value, formal: Any) -> None:
-        """The library calls an object of a class of the project: `new Thread(new Worker())`."""
-        cls, wanted = erasure(value.type), erasure(formal)
-        if type(cls) is JavaClass and cls.ref is not None and type(wanted) is JavaClass:
-            method = wanted.functional_method()
-            if method is not None and wanted in cls.ancestors():
-                exact = value.kind == EXACT
-                targets = (
-                    (self.methods.implementation(value.exact, method),)
-                    if exact
-                    else self.methods.dispatch(value.type, method)
-                )
-                for target in targets:
-                    self.call_edge(frame.caller, target.ref)
-
     # -- functions ---------------------------------------------------------------------------------------------------------------------
 
     def settle_reference(self, function: FunctionValue, formals: tuple, known: bool) -> None:
@@ -514,6 +455,10 @@ class Calls:
     def call_function(self, site: Site, function: FunctionValue) -> list[tuple[int, int]]:
         """A function arrives where functions are called: the edges of the graph, and where values flow from here."""
         edges: list[tuple[int, int]] = []
+        if function.composed and (site.caller, function) not in self._composed_calls:
+            self._composed_calls.add((site.caller, function))
+            given = tuple(dict.fromkeys([node for nodes in site.arguments for node in nodes]))
+            self.flow.add_site(function.composed, Site(site.caller, (given,), site.result, True, None))
         if function.ref is not None:
             self.call_edge(site.caller, function.ref)
             self._feed(site, function.parameter_nodes, edges)

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.java.types.types import JavaClass, erasure, is_subclass
 
-_MOST_FUNCTIONS = 40
+_MOST_FUNCTIONS = 4_000
 """A place that more functions reach says nothing about what is called there: it takes and passes on no more."""
 
 
@@ -22,9 +23,11 @@ class FunctionValue:
     __slots__ = (
         "arity",
         "body",
+        "composed",
         "done",
         "expected",
         "frame",
+        "interface",
         "parameter_nodes",
         "ref",
         "reference",
@@ -43,6 +46,8 @@ class FunctionValue:
         self.done = False
         self.result: Any = None
         self.expected: Any = None
+        self.interface: JavaClass | None = None  # what it was made for; None when that is not known
+        self.composed: tuple[int, ...] = ()  # where the functions are that the library made it of
         self.ref: Ref | None = None
         self.targets: dict[
             Any, int
@@ -54,25 +59,50 @@ class FunctionValue:
 class Site:
     """A place where functions are called: the caller, the nodes of each argument, and the node of the result.
 
-    With `callback` the library calls: `arguments` holds one entry, what any of the parameters may receive.
+    With `callback` the library calls: `arguments` holds one entry, what any of the parameters may receive. Only functions that
+    are `called` are: those of this interface, or all.
     """
 
-    __slots__ = ("arguments", "callback", "caller", "result")
+    __slots__ = ("arguments", "callback", "called", "caller", "result")
 
-    def __init__(self, caller: Ref, arguments: tuple[tuple[int, ...], ...], result: int, callback: bool) -> None:
-        self.caller, self.arguments, self.result, self.callback = caller, arguments, result, callback
+    def __init__(
+        self,
+        caller: Ref,
+        arguments: tuple[tuple[int, ...], ...],
+        result: int,
+        callback: bool,
+        called: JavaClass | None,
+    ) -> None:
+        self.caller, self.arguments, self.result = caller, arguments, result
+        self.callback, self.called = callback, called
+
+
+def fits(function: FunctionValue, wanted: JavaClass | None) -> bool:
+    """Whether a function may be an object of this interface; what was made for an unknown type may be anything."""
+    made = function.interface
+    return wanted is None or made is None or made is wanted or bool(is_subclass(made, wanted))
 
 
 class Flow:
-    """The nodes, the edges between them, and what arrives where."""
+    """The nodes, the edges between them, and what arrives where.
+
+    A node of the type of a functional interface takes only the functions that fit it (`accepts`).
+    """
 
     def __init__(self) -> None:
         self.size = 0
         self.edges: dict[int, dict[int, None]] = {}
         self.sources: list[tuple[int, FunctionValue]] = []
         self.sites: dict[int, list[Site]] = {}
+        self.accepts: dict[int, JavaClass] = {}
+        self._arrived: dict[int, dict[FunctionValue, None]] = {}
+        self._calls: list[tuple[Site, FunctionValue]] = []
 
-    def node(self) -> int:
+    def node(self, kind: Any = None) -> int:
+        """A new node, for values of a type."""
+        cls = erasure(kind)
+        if type(cls) is JavaClass and cls.functional_method() is not None:
+            self.accepts[self.size] = cls
         self.size += 1
         return self.size - 1
 
@@ -81,10 +111,11 @@ class Flow:
         self.sources.append((node, function))
         return node
 
-    def connect(self, sources: Iterable[int], target: int) -> None:
+    def connect(self, sources: Iterable[int], *targets: int) -> None:
         for source in sources:
-            if source != target:
-                self.edges.setdefault(source, {})[target] = None
+            for target in targets:
+                if source != target:
+                    self.edges.setdefault(source, {})[target] = None
 
     def merge(self, nodes: tuple[int, ...]) -> tuple[int, ...]:
         """One node that holds what any of `nodes` holds."""
@@ -95,29 +126,35 @@ class Flow:
         return (merged,)
 
     def add_site(self, nodes: Iterable[int], site: Site) -> None:
+        """Calls what arrives at some nodes, and what has arrived there already."""
         for node in nodes:
             self.sites.setdefault(node, []).append(site)
+            self._calls += [(site, function) for function in self._arrived.get(node, ())]
 
     def run(self, call: Callable[[Site, FunctionValue], list[tuple[int, int]]]) -> None:
         """Moves all functions as far as they go; `call` makes the calls of a site and returns further edges."""
-        arrived: dict[int, dict[FunctionValue, None]] = {}
+        arrived = self._arrived
         waiting = list(self.sources)
         called: set[tuple[int, int]] = set()
-        while waiting:
-            node, function = waiting.pop()
-            here = arrived.setdefault(node, {})
-            if function in here or len(here) >= _MOST_FUNCTIONS:
-                continue
-            here[function] = None
-            for site in self.sites.get(node, ()):
-                if (id(site), id(function)) in called:
+        while waiting or self._calls:
+            while self._calls:
+                site, function = self._calls.pop()
+                if (id(site), id(function)) in called or not fits(function, site.called):
                     continue
                 called.add((id(site), id(function)))
                 for source, target in call(site, function):
                     targets = self.edges.setdefault(source, {})
                     if source != target and target not in targets:
                         targets[target] = None
-                        waiting.extend([(target, each) for each in arrived.get(source, ())])
-            waiting.extend(
-                [(target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())]
-            )
+                        waiting += [(target, each) for each in arrived.get(source, ())]
+            if not waiting:
+                continue
+            node, function = waiting.pop()
+            here = arrived.setdefault(node, {})
+            if function in here or len(here) >= _MOST_FUNCTIONS or not fits(function, self.accepts.get(node)):
+                continue
+            here[function] = None
+            self._calls += [(site, function) for site in self.sites.get(node, ())]
+            waiting += [
+                (target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())
+            ]

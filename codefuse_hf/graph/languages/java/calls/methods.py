@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from codefuse_hf.graph.languages.java import library
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
 from codefuse_hf.graph.languages.java.types.names import Project
 from codefuse_hf.graph.languages.java.types.types import (
@@ -47,7 +48,6 @@ class Methods:
         self.project = project
         self._dispatched: dict[tuple, tuple[JavaMethod, ...]] = {}
         self._by_name: dict[tuple[str, int], list[JavaMethod]] | None = None
-        self._library_names: set[str] = set()
 
     # -- overloads -----------------------------------------------------------------------------------------------------------
 
@@ -283,9 +283,8 @@ class Methods:
             for unit in self.project.units:
                 for method in unit.methods:
                     self._by_name.setdefault((method.name, len(method.facts.parameters)), []).append(method)
-            self._library_names = {m.name for unit in self.project.library_units for m in unit.methods}
         found = self._by_name.get((name, count), [])
-        if not 0 < len(found) <= 20 or name in self._library_names or any(m.is_static for m in found):
+        if not 0 < len(found) <= 20 or name in library.method_names() or any(m.is_static for m in found):
             return []
         roots = [m for m in found if all(m.owner in other.owner.ancestors() for other in found)]
         return roots[:1]

@@ -1,122 +1,157 @@
-"""What types flow through: the declarations of Java's own library that the resolver knows, as Java text.
+"""The signatures of Java's own library: which types there are, what they extend, and their members' types.
 
-A call on a project's object often starts from one of the library's containers, streams or function types, so their
-generic signatures are needed to know the types of `list.get(0)`, `stream.map(…)` or a lambda's parameters. Only what
-carries types onward, tells overloads apart, or calls back is declared; anything else of the library is known by name
-alone. The file is read like any other Java file; the signatures are those of the Java SE API specification.
+A call on a project's object often starts from one of the library's containers, streams or function types, and what a library method calls back is told
+by the types of its parameters. One file a package, written by `benchmarks/java_library.py` from a JDK; types are in the normal form of
+`reading/facts.py`. A file begins with the packages whose simple names it uses, and has a block of lines for each top-level class:
+
+    interface Map<K,V> -                     kind and marks (! abstract, # final), name, superclass or -, interfaces with ; between
+     =compute(K,BiFunction<K,V,V>)V          a method; . static, = default, ! abstract
+     .entry(K,V)Map.Entry<K,V> K,V           its type parameters come last
+     :int SIZE                               fields of one type
+    interface Map.Entry<K,V> -               a nested class
+
+A block is read when its class is first asked for, and kept for all projects.
 """
 
-LANG = """package java.lang;
-public class Object { public boolean equals(Object o); public int hashCode(); public String toString(); public final Class<?> getClass();
-  protected Object clone(); protected void finalize(); public final void wait(); public final void notify(); public final void notifyAll(); }
-public interface Comparable<T> { int compareTo(T o); }
-public interface Runnable { void run(); }
-public interface AutoCloseable { void close(); }
-public interface Iterable<T> { java.util.Iterator<T> iterator(); default void forEach(java.util.function.Consumer<? super T> a); default java.util.Spliterator<T> spliterator(); }
-public interface CharSequence { int length(); char charAt(int i); CharSequence subSequence(int a, int b); String toString(); }
-public interface Cloneable {}
-public interface Appendable { Appendable append(CharSequence c); }
-public interface Readable {}
-public @interface Override {} public @interface Deprecated {} public @interface FunctionalInterface {} public @interface SuppressWarnings {} public @interface SafeVarargs {}
-public abstract class Number implements java.io.Serializable { public abstract int intValue(); public abstract long longValue(); public abstract double doubleValue(); public abstract float floatValue(); }
-public final class Integer extends Number implements Comparable<Integer> { public static int parseInt(String s); public static Integer valueOf(int i); public static Integer valueOf(String s); public static int compare(int a, int b); public static int max(int a, int b); public static int min(int a, int b); public static int sum(int a, int b); public static String toString(int i); public int compareTo(Integer o); public static String toHexString(int i); public static final int MAX_VALUE = 1; public static final int MIN_VALUE = 1; }
-public final class Long extends Number implements Comparable<Long> { public static long parseLong(String s); public static Long valueOf(long i); public static int compare(long a, long b); public static long max(long a, long b); public static long sum(long a, long b); public int compareTo(Long o); public static final long MAX_VALUE = 1; public static final long MIN_VALUE = 1; }
-public final class Short extends Number implements Comparable<Short> {} public final class Byte extends Number implements Comparable<Byte> {}
-public final class Double extends Number implements Comparable<Double> { public static double parseDouble(String s); public static Double valueOf(double d); public static int compare(double a, double b); public static double sum(double a, double b); public static double max(double a, double b); public int compareTo(Double o); public boolean isNaN(); }
-public final class Float extends Number implements Comparable<Float> { public static float parseFloat(String s); public static Float valueOf(float f); public static int compare(float a, float b); }
-public final class Boolean implements Comparable<Boolean> { public boolean booleanValue(); public static Boolean valueOf(boolean b); public static boolean parseBoolean(String s); public static final Boolean TRUE = null; public static final Boolean FALSE = null; }
-public final class Character implements Comparable<Character> { public static boolean isDigit(char c); public static boolean isLetter(char c); public static boolean isLetterOrDigit(char c); public static boolean isWhitespace(char c); public static boolean isUpperCase(char c); public static char toUpperCase(char c); public static char toLowerCase(char c); public char charValue(); public static Character valueOf(char c); public static int getNumericValue(char c); }
-public final class Void {}
-public final class String implements Comparable<String>, CharSequence, java.io.Serializable { public int length(); public char charAt(int i); public boolean isEmpty(); public boolean isBlank(); public String substring(int a); public String substring(int a, int b); public String trim(); public String strip(); public String toUpperCase(); public String toLowerCase(); public int indexOf(String s); public int indexOf(int c); public int lastIndexOf(String s); public boolean contains(CharSequence c); public boolean startsWith(String s); public boolean endsWith(String s); public String replace(CharSequence a, CharSequence b); public String replaceAll(String a, String b); public String[] split(String r); public String[] split(String r, int n); public static String valueOf(Object o); public static String format(String f, Object... a); public String formatted(Object... a); public static String join(CharSequence d, CharSequence... a); public static String join(CharSequence d, Iterable<? extends CharSequence> a); public String concat(String s); public int compareTo(String s); public int compareToIgnoreCase(String s); public boolean equalsIgnoreCase(String s); public char[] toCharArray(); public byte[] getBytes(); public String repeat(int n); public java.util.stream.IntStream chars(); public java.util.stream.Stream<String> lines(); public String intern(); public boolean matches(String s); }
-public final class StringBuilder implements CharSequence, Comparable<StringBuilder>, Appendable { public StringBuilder append(Object o); public StringBuilder insert(int i, Object o); public StringBuilder reverse(); public StringBuilder deleteCharAt(int i); public StringBuilder delete(int a, int b); public int length(); public void setLength(int n); public char charAt(int i); public int indexOf(String s); public String substring(int a); }
-public final class StringBuffer implements CharSequence, Appendable { public StringBuffer append(Object o); }
-public final class Math { public static double sqrt(double d); public static double pow(double a, double b); public static int abs(int i); public static long abs(long i); public static double abs(double i); public static int max(int a, int b); public static long max(long a, long b); public static double max(double a, double b); public static int min(int a, int b); public static long min(long a, long b); public static double min(double a, double b); public static double floor(double d); public static double ceil(double d); public static long round(double d); public static double random(); public static final double PI = 3; }
-public final class System { public static final java.io.PrintStream out = null; public static final java.io.PrintStream err = null; public static final java.io.InputStream in = null; public static long currentTimeMillis(); public static long nanoTime(); public static int identityHashCode(Object o); public static String getProperty(String s); public static String getenv(String s); public static void exit(int i); public static void arraycopy(Object a, int b, Object c, int d, int e); public static String lineSeparator(); }
-public class Thread implements Runnable { public Thread() {} public Thread(Runnable r) {} public Thread(Runnable r, String n) {} public void run(); public void start(); public final void join(); public static Thread currentThread(); public static void sleep(long ms); public void interrupt(); public final String getName(); public final void setDaemon(boolean b); }
-public class ThreadLocal<T> { public T get(); public void set(T t); public static <S> ThreadLocal<S> withInitial(java.util.function.Supplier<? extends S> s); public void remove(); protected T initialValue(); }
-public final class Class<T> { public String getName(); public String getSimpleName(); public T cast(Object o); public boolean isInstance(Object o); public T newInstance(); public T[] getEnumConstants(); public Class<? super T> getSuperclass(); }
-public abstract class Enum<E extends Enum<E>> implements Comparable<E>, java.io.Serializable { public final String name(); public final int ordinal(); public final int compareTo(E o); public final Class<E> getDeclaringClass(); public String toString(); public static <T extends Enum<T>> T valueOf(Class<T> c, String s); }
-public abstract class Record { }
-public class Throwable implements java.io.Serializable { public Throwable() {} public Throwable(String s) {} public Throwable(String s, Throwable t) {} public Throwable(Throwable t) {} public String getMessage(); public String getLocalizedMessage(); public Throwable getCause(); public void printStackTrace(); public StackTraceElement[] getStackTrace(); public final void addSuppressed(Throwable t); public String toString(); public Throwable initCause(Throwable t); }
-public class Exception extends Throwable {} public class Error extends Throwable {} public class RuntimeException extends Exception {}
-public class IllegalArgumentException extends RuntimeException {} public class IllegalStateException extends RuntimeException {} public class NullPointerException extends RuntimeException {}
-public class UnsupportedOperationException extends RuntimeException {} public class IndexOutOfBoundsException extends RuntimeException {} public class ArithmeticException extends RuntimeException {}
-public class ClassCastException extends RuntimeException {} public class NumberFormatException extends IllegalArgumentException {} public class InterruptedException extends Exception {}
-public class ArrayIndexOutOfBoundsException extends IndexOutOfBoundsException {} public class CloneNotSupportedException extends Exception {} public class AssertionError extends Error {}
-public class ReflectiveOperationException extends Exception {} public class ClassNotFoundException extends ReflectiveOperationException {} public class StackOverflowError extends Error {}
-"""
+from __future__ import annotations
 
-IO = """package java.io;
-public interface Serializable {} public interface Closeable extends AutoCloseable { void close(); } public interface Flushable { void flush(); }
-public class IOException extends Exception {} public class UncheckedIOException extends RuntimeException {} public class FileNotFoundException extends IOException {}
-public abstract class InputStream implements Closeable { public abstract int read(); public void close(); } public abstract class OutputStream implements Closeable, Flushable { public abstract void write(int b); public void close(); public void flush(); }
-public class PrintStream extends OutputStream { public void println(Object o); public void println(); public void print(Object o); public PrintStream printf(String s, Object... a); public void write(int b); }
-public abstract class Reader implements Readable, Closeable { public int read(); public void close(); } public class BufferedReader extends Reader { public String readLine(); public java.util.stream.Stream<String> lines(); }
-public abstract class Writer implements Appendable, Closeable, Flushable { public void write(String s); public void close(); public void flush(); } public class PrintWriter extends Writer { public void println(Object o); public void print(Object o); }
-public class StringWriter extends Writer {} public class StringReader extends Reader {} public class InputStreamReader extends Reader {} public class FileReader extends InputStreamReader {} public class BufferedWriter extends Writer {}
-public class File implements Serializable, Comparable<File> { public String getName(); public String getPath(); public File getParentFile(); public boolean exists(); public File[] listFiles(); }
-"""
+import functools
+import re
+from importlib import resources
 
-UTIL = """package java.util; import java.util.function.*; import java.util.stream.*;
-public interface Iterator<E> { boolean hasNext(); E next(); default void remove(); default void forEachRemaining(Consumer<? super E> a); }
-public interface ListIterator<E> extends Iterator<E> { boolean hasPrevious(); E previous(); void set(E e); void add(E e); }
-public interface Spliterator<T> {} public interface Enumeration<E> { boolean hasMoreElements(); E nextElement(); } public interface RandomAccess {}
-public interface Collection<E> extends Iterable<E> { int size(); boolean isEmpty(); boolean contains(Object o); boolean add(E e); boolean remove(Object o); boolean addAll(Collection<? extends E> c); boolean containsAll(Collection<?> c); boolean removeAll(Collection<?> c); boolean retainAll(Collection<?> c); void clear(); default Stream<E> stream(); default Stream<E> parallelStream(); default boolean removeIf(Predicate<? super E> p); <T> T[] toArray(T[] a); <T> T[] toArray(IntFunction<T[]> f); Object[] toArray(); }
-public interface List<E> extends Collection<E> { E get(int i); E set(int i, E e); void add(int i, E e); boolean add(E e); E remove(int i); boolean remove(Object o); int indexOf(Object o); int lastIndexOf(Object o); List<E> subList(int a, int b); ListIterator<E> listIterator(); default void sort(Comparator<? super E> c); default void replaceAll(UnaryOperator<E> f); static <T> List<T> of(T... a); static <T> List<T> copyOf(Collection<? extends T> c); E getFirst(); E getLast(); E removeFirst(); E removeLast(); List<E> reversed(); }
-public interface Set<E> extends Collection<E> { static <T> Set<T> of(T... a); static <T> Set<T> copyOf(Collection<? extends T> c); }
-public interface SortedSet<E> extends Set<E> { E first(); E last(); } public interface NavigableSet<E> extends SortedSet<E> { E floor(E e); E ceiling(E e); E higher(E e); E lower(E e); E pollFirst(); E pollLast(); }
-public interface Queue<E> extends Collection<E> { boolean offer(E e); E poll(); E peek(); E remove(); E element(); }
-public interface Deque<E> extends Queue<E> { void push(E e); E pop(); void addFirst(E e); void addLast(E e); boolean offerFirst(E e); boolean offerLast(E e); E pollFirst(); E pollLast(); E peekFirst(); E peekLast(); E getFirst(); E getLast(); E removeFirst(); E removeLast(); Iterator<E> descendingIterator(); }
-public abstract class AbstractCollection<E> implements Collection<E> {} public abstract class AbstractList<E> extends AbstractCollection<E> implements List<E> {} public abstract class AbstractSet<E> extends AbstractCollection<E> implements Set<E> {} public abstract class AbstractQueue<E> extends AbstractCollection<E> implements Queue<E> {}
-public class ArrayList<E> extends AbstractList<E> implements RandomAccess { public ArrayList() {} public ArrayList(int n) {} public ArrayList(Collection<? extends E> c) {} } public class LinkedList<E> extends AbstractList<E> implements Deque<E> { public LinkedList() {} public LinkedList(Collection<? extends E> c) {} } public class Vector<E> extends AbstractList<E> {} public class Stack<E> extends Vector<E> { public E push(E e); public E pop(); public E peek(); public boolean empty(); }
-public class HashSet<E> extends AbstractSet<E> { public HashSet() {} public HashSet(int n) {} public HashSet(Collection<? extends E> c) {} } public class LinkedHashSet<E> extends HashSet<E> {} public class TreeSet<E> extends AbstractSet<E> implements NavigableSet<E> { public TreeSet() {} public TreeSet(Comparator<? super E> c) {} public TreeSet(Collection<? extends E> c) {} } public abstract class EnumSet<E extends Enum<E>> extends AbstractSet<E> { public static <E extends Enum<E>> EnumSet<E> of(E a, E... b); public static <E extends Enum<E>> EnumSet<E> allOf(Class<E> c); public static <E extends Enum<E>> EnumSet<E> noneOf(Class<E> c); }
-public class ArrayDeque<E> extends AbstractCollection<E> implements Deque<E> { public ArrayDeque() {} public ArrayDeque(int n) {} public ArrayDeque(Collection<? extends E> c) {} } public class PriorityQueue<E> extends AbstractQueue<E> { public PriorityQueue() {} public PriorityQueue(int n) {} public PriorityQueue(Comparator<? super E> c) {} public PriorityQueue(Collection<? extends E> c) {} public PriorityQueue(int n, Comparator<? super E> c) {} }
-public interface Map<K, V> { int size(); boolean isEmpty(); V get(Object k); V put(K k, V v); V remove(Object k); boolean containsKey(Object k); boolean containsValue(Object v); void clear(); void putAll(Map<? extends K, ? extends V> m); Set<K> keySet(); Collection<V> values(); Set<Map.Entry<K, V>> entrySet(); default V getOrDefault(Object k, V v); default V putIfAbsent(K k, V v); default V computeIfAbsent(K k, Function<? super K, ? extends V> f); default V computeIfPresent(K k, BiFunction<? super K, ? super V, ? extends V> f); default V compute(K k, BiFunction<? super K, ? super V, ? extends V> f); default V merge(K k, V v, BiFunction<? super V, ? super V, ? extends V> f); default void forEach(BiConsumer<? super K, ? super V> a); default void replaceAll(BiFunction<? super K, ? super V, ? extends V> f); static <A, B> Map<A, B> of(); static <A, B> Map<A, B> of(A a, B b); static <A, B> Map<A, B> of(A a, B b, A c, B d); static <A, B> Map<A, B> of(A a, B b, A c, B d, A e, B f); static <A, B> Map<A, B> of(A a, B b, A c, B d, A e, B f, A g, B h); static <A, B> Map.Entry<A, B> entry(A a, B b); static <A, B> Map<A, B> ofEntries(Map.Entry<? extends A, ? extends B>... e);
-  interface Entry<K, V> { K getKey(); V getValue(); V setValue(V v); static <K extends Comparable<? super K>, V> Comparator<Map.Entry<K, V>> comparingByKey(); static <K, V extends Comparable<? super V>> Comparator<Map.Entry<K, V>> comparingByValue(); } }
-public interface SortedMap<K, V> extends Map<K, V> { K firstKey(); K lastKey(); } public interface NavigableMap<K, V> extends SortedMap<K, V> { Map.Entry<K, V> firstEntry(); Map.Entry<K, V> lastEntry(); Map.Entry<K, V> floorEntry(K k); Map.Entry<K, V> ceilingEntry(K k); Map.Entry<K, V> pollFirstEntry(); }
-public abstract class AbstractMap<K, V> implements Map<K, V> {} public class HashMap<K, V> extends AbstractMap<K, V> { public HashMap() {} public HashMap(int n) {} public HashMap(Map<? extends K, ? extends V> m) {} } public class LinkedHashMap<K, V> extends HashMap<K, V> { protected boolean removeEldestEntry(Map.Entry<K, V> e); } public class TreeMap<K, V> extends AbstractMap<K, V> implements NavigableMap<K, V> { public TreeMap() {} public TreeMap(Comparator<? super K> c) {} public TreeMap(Map<? extends K, ? extends V> m) {} } public class Hashtable<K, V> implements Map<K, V> {} public class EnumMap<K extends Enum<K>, V> extends AbstractMap<K, V> { public EnumMap(Class<K> c) {} } public class WeakHashMap<K, V> extends AbstractMap<K, V> {} public class IdentityHashMap<K, V> extends AbstractMap<K, V> {}
-public final class Optional<T> { public static <A> Optional<A> of(A a); public static <A> Optional<A> ofNullable(A a); public static <A> Optional<A> empty(); public T get(); public boolean isPresent(); public boolean isEmpty(); public T orElse(T t); public T orElseGet(Supplier<? extends T> s); public T orElseThrow(); public <X extends Throwable> T orElseThrow(Supplier<? extends X> s); public void ifPresent(Consumer<? super T> c); public void ifPresentOrElse(Consumer<? super T> c, Runnable r); public <U> Optional<U> map(Function<? super T, ? extends U> f); public <U> Optional<U> flatMap(Function<? super T, Optional<U>> f); public Optional<T> filter(Predicate<? super T> p); public Optional<T> or(Supplier<Optional<T>> s); public Stream<T> stream(); }
-public final class OptionalInt { public int getAsInt(); public boolean isPresent(); public int orElse(int i); } public final class OptionalDouble { public double getAsDouble(); public boolean isPresent(); public double orElse(double d); }
-public interface Comparator<T> { int compare(T a, T b); default Comparator<T> reversed(); default Comparator<T> thenComparing(Comparator<? super T> c); default <U extends Comparable<? super U>> Comparator<T> thenComparing(Function<? super T, ? extends U> f); default Comparator<T> thenComparingInt(ToIntFunction<? super T> f); static <A, U extends Comparable<? super U>> Comparator<A> comparing(Function<? super A, ? extends U> f); static <A, U> Comparator<A> comparing(Function<? super A, ? extends U> f, Comparator<? super U> c); static <A> Comparator<A> comparingInt(ToIntFunction<? super A> f); static <A> Comparator<A> comparingLong(ToLongFunction<? super A> f); static <A> Comparator<A> comparingDouble(ToDoubleFunction<? super A> f); static <A extends Comparable<? super A>> Comparator<A> naturalOrder(); static <A extends Comparable<? super A>> Comparator<A> reverseOrder(); }
-public class Collections { public static <T extends Comparable<? super T>> void sort(List<T> l); public static <T> void sort(List<T> l, Comparator<? super T> c); public static <T> T max(Collection<? extends T> l); public static <T> T min(Collection<? extends T> l); public static <T> T max(Collection<? extends T> l, Comparator<? super T> c); public static <T> T min(Collection<? extends T> l, Comparator<? super T> c); public static void reverse(List<?> l); public static <T> List<T> unmodifiableList(List<? extends T> l); public static <T> Set<T> unmodifiableSet(Set<? extends T> l); public static <K, V> Map<K, V> unmodifiableMap(Map<? extends K, ? extends V> m); public static <T> Collection<T> unmodifiableCollection(Collection<? extends T> l); public static <T> List<T> emptyList(); public static <T> Set<T> emptySet(); public static <K, V> Map<K, V> emptyMap(); public static <T> List<T> singletonList(T t); public static <T> Set<T> singleton(T t); public static <T> boolean addAll(Collection<? super T> c, T... a); public static <T> List<T> synchronizedList(List<T> l); public static <T> Comparator<T> reverseOrder(); public static <T> Comparator<T> reverseOrder(Comparator<T> c); public static <T> List<T> nCopies(int n, T t); public static void shuffle(List<?> l); public static void swap(List<?> l, int a, int b); }
-public class Arrays { public static <T> List<T> asList(T... a); public static <T> Stream<T> stream(T[] a); public static IntStream stream(int[] a); public static <T> T[] copyOf(T[] a, int n); public static int[] copyOf(int[] a, int n); public static String toString(Object[] a); public static <T> void sort(T[] a, Comparator<? super T> c); public static void sort(Object[] a); public static void fill(Object[] a, Object b); public static <T> T[] copyOfRange(T[] a, int b, int c); public static int hashCode(Object[] a); public static boolean equals(Object[] a, Object[] b); }
-public final class Objects { public static boolean equals(Object a, Object b); public static int hash(Object... a); public static int hashCode(Object o); public static String toString(Object o); public static <T> T requireNonNull(T t); public static <T> T requireNonNull(T t, String s); public static <T> T requireNonNullElse(T a, T b); public static <T> T requireNonNullElseGet(T a, Supplier<? extends T> s); public static boolean isNull(Object o); public static boolean nonNull(Object o); }
-public class Random { public int nextInt(); public int nextInt(int n); public double nextDouble(); public boolean nextBoolean(); } public final class UUID { public static UUID randomUUID(); } public class Date implements Comparable<Date> {} public final class Scanner implements Iterator<String>, AutoCloseable { public String nextLine(); public String next(); public int nextInt(); public boolean hasNextLine(); }
-public class StringJoiner { public StringJoiner add(CharSequence c); } public class NoSuchElementException extends RuntimeException {} public class ConcurrentModificationException extends RuntimeException {} public interface EventListener {} public class EventObject { public Object getSource(); } public abstract class TimerTask implements Runnable {} public class Timer { public void schedule(TimerTask t, long a); }
-public class Locale {} public class Properties extends Hashtable<Object, Object> { public String getProperty(String k); public String getProperty(String k, String d); } public interface Formattable {} public class BitSet {}
-"""
+from codefuse_hf.graph.languages.base import FileFacts
+from codefuse_hf.graph.languages.java.reading import facts as op
 
-FUNCTION = """package java.util.function;
-public interface Function<T, R> { R apply(T t); default <V> Function<T, V> andThen(Function<? super R, ? extends V> f); default <V> Function<V, R> compose(Function<? super V, ? extends T> f); static <A> Function<A, A> identity(); }
-public interface BiFunction<T, U, R> { R apply(T t, U u); default <V> BiFunction<T, U, V> andThen(Function<? super R, ? extends V> f); } public interface UnaryOperator<T> extends Function<T, T> { static <A> UnaryOperator<A> identity(); } public interface BinaryOperator<T> extends BiFunction<T, T, T> { static <A> BinaryOperator<A> minBy(java.util.Comparator<? super A> c); static <A> BinaryOperator<A> maxBy(java.util.Comparator<? super A> c); }
-public interface Supplier<T> { T get(); } public interface Consumer<T> { void accept(T t); default Consumer<T> andThen(Consumer<? super T> c); } public interface BiConsumer<T, U> { void accept(T t, U u); default BiConsumer<T, U> andThen(BiConsumer<? super T, ? super U> c); }
-public interface Predicate<T> { boolean test(T t); default Predicate<T> and(Predicate<? super T> p); default Predicate<T> or(Predicate<? super T> p); default Predicate<T> negate(); static <A> Predicate<A> not(Predicate<? super A> p); static <A> Predicate<A> isEqual(Object o); } public interface BiPredicate<T, U> { boolean test(T t, U u); default BiPredicate<T, U> and(BiPredicate<? super T, ? super U> p); default BiPredicate<T, U> negate(); }
-public interface IntFunction<R> { R apply(int i); } public interface LongFunction<R> { R apply(long i); } public interface DoubleFunction<R> { R apply(double i); } public interface ToIntFunction<T> { int applyAsInt(T t); } public interface ToLongFunction<T> { long applyAsLong(T t); } public interface ToDoubleFunction<T> { double applyAsDouble(T t); } public interface ToIntBiFunction<T, U> { int applyAsInt(T t, U u); } public interface ToDoubleBiFunction<T, U> { double applyAsDouble(T t, U u); }
-public interface IntUnaryOperator { int applyAsInt(int i); default IntUnaryOperator andThen(IntUnaryOperator f); default IntUnaryOperator compose(IntUnaryOperator f); } public interface IntBinaryOperator { int applyAsInt(int a, int b); } public interface LongUnaryOperator { long applyAsLong(long i); } public interface LongBinaryOperator { long applyAsLong(long a, long b); } public interface DoubleUnaryOperator { double applyAsDouble(double d); default DoubleUnaryOperator andThen(DoubleUnaryOperator f); default DoubleUnaryOperator compose(DoubleUnaryOperator f); } public interface DoubleBinaryOperator { double applyAsDouble(double a, double b); }
-public interface IntPredicate { boolean test(int i); } public interface IntConsumer { void accept(int i); } public interface IntSupplier { int getAsInt(); } public interface LongSupplier { long getAsLong(); } public interface DoubleSupplier { double getAsDouble(); } public interface BooleanSupplier { boolean getAsBoolean(); } public interface ObjIntConsumer<T> { void accept(T t, int i); } public interface IntToDoubleFunction { double applyAsDouble(int i); } public interface LongConsumer { void accept(long l); } public interface DoubleConsumer { void accept(double d); } public interface LongPredicate { boolean test(long l); } public interface DoublePredicate { boolean test(double d); }
-"""
+_FILES = resources.files(__name__)
+_METHOD = re.compile(r"\n [.=!]?(\w+)\(")
+_FLAGS = {".": op.STATIC, "=": op.DEFAULT, "!": op.ABSTRACT}
 
-STREAM = """package java.util.stream; import java.util.*; import java.util.function.*;
-public interface BaseStream<T, S> extends AutoCloseable { Iterator<T> iterator(); S parallel(); S sequential(); S onClose(Runnable r); }
-public interface Stream<T> extends BaseStream<T, Stream<T>> { Stream<T> filter(Predicate<? super T> p); <R> Stream<R> map(Function<? super T, ? extends R> f); IntStream mapToInt(ToIntFunction<? super T> f); LongStream mapToLong(ToLongFunction<? super T> f); DoubleStream mapToDouble(ToDoubleFunction<? super T> f); <R> Stream<R> flatMap(Function<? super T, ? extends Stream<? extends R>> f); Stream<T> distinct(); Stream<T> sorted(); Stream<T> sorted(Comparator<? super T> c); Stream<T> peek(Consumer<? super T> c); Stream<T> limit(long n); Stream<T> skip(long n); Stream<T> takeWhile(Predicate<? super T> p); Stream<T> dropWhile(Predicate<? super T> p); void forEach(Consumer<? super T> c); void forEachOrdered(Consumer<? super T> c); Object[] toArray(); <A> A[] toArray(IntFunction<A[]> f); T reduce(T t, BinaryOperator<T> f); Optional<T> reduce(BinaryOperator<T> f); <U> U reduce(U u, BiFunction<U, ? super T, U> f, BinaryOperator<U> g); <R, A> R collect(Collector<? super T, A, R> c); <R> R collect(Supplier<R> s, BiConsumer<R, ? super T> a, BiConsumer<R, R> b); List<T> toList(); Optional<T> min(Comparator<? super T> c); Optional<T> max(Comparator<? super T> c); long count(); boolean anyMatch(Predicate<? super T> p); boolean allMatch(Predicate<? super T> p); boolean noneMatch(Predicate<? super T> p); Optional<T> findFirst(); Optional<T> findAny(); static <A> Stream<A> of(A... a); static <A> Stream<A> empty(); static <A> Stream<A> iterate(A a, UnaryOperator<A> f); static <A> Stream<A> iterate(A a, Predicate<? super A> p, UnaryOperator<A> f); static <A> Stream<A> generate(Supplier<? extends A> s); static <A> Stream<A> concat(Stream<? extends A> a, Stream<? extends A> b); }
-public interface IntStream extends BaseStream<Integer, IntStream> { IntStream filter(IntPredicate p); IntStream map(IntUnaryOperator f); <U> Stream<U> mapToObj(IntFunction<? extends U> f); DoubleStream mapToDouble(IntToDoubleFunction f); int sum(); OptionalDouble average(); OptionalInt max(); OptionalInt min(); long count(); void forEach(IntConsumer c); Stream<Integer> boxed(); int reduce(int i, IntBinaryOperator f); boolean anyMatch(IntPredicate p); boolean allMatch(IntPredicate p); int[] toArray(); IntStream limit(long n); static IntStream range(int a, int b); static IntStream rangeClosed(int a, int b); static IntStream of(int... a); static IntStream iterate(int a, IntUnaryOperator f); }
-public interface LongStream extends BaseStream<Long, LongStream> { long sum(); <U> Stream<U> mapToObj(LongFunction<? extends U> f); } public interface DoubleStream extends BaseStream<Double, DoubleStream> { double sum(); OptionalDouble average(); OptionalDouble max(); OptionalDouble min(); <U> Stream<U> mapToObj(DoubleFunction<? extends U> f); DoubleStream map(DoubleUnaryOperator f); void forEach(DoubleConsumer c); }
-public interface Collector<T, A, R> {} public final class StreamSupport { public static <T> Stream<T> stream(Spliterator<T> s, boolean p); }
-public final class Collectors { public static <T> Collector<T, ?, List<T>> toList(); public static <T> Collector<T, ?, List<T>> toUnmodifiableList(); public static <T> Collector<T, ?, Set<T>> toSet(); public static Collector<CharSequence, ?, String> joining(); public static Collector<CharSequence, ?, String> joining(CharSequence d); public static Collector<CharSequence, ?, String> joining(CharSequence d, CharSequence a, CharSequence b); public static <T, K> Collector<T, ?, Map<K, List<T>>> groupingBy(Function<? super T, ? extends K> f); public static <T, K, A, D> Collector<T, ?, Map<K, D>> groupingBy(Function<? super T, ? extends K> f, Collector<? super T, A, D> d); public static <T, K, U> Collector<T, ?, Map<K, U>> toMap(Function<? super T, ? extends K> k, Function<? super T, ? extends U> v); public static <T, K, U> Collector<T, ?, Map<K, U>> toMap(Function<? super T, ? extends K> k, Function<? super T, ? extends U> v, BinaryOperator<U> m); public static <T> Collector<T, ?, Map<Boolean, List<T>>> partitioningBy(Predicate<? super T> p); public static <T, U, A, R> Collector<T, ?, R> mapping(Function<? super T, ? extends U> f, Collector<? super U, A, R> d); public static <T> Collector<T, ?, Long> counting(); public static <T> Collector<T, ?, Integer> summingInt(ToIntFunction<? super T> f); public static <T> Collector<T, ?, Double> averagingInt(ToIntFunction<? super T> f); public static <T> Collector<T, ?, Optional<T>> reducing(BinaryOperator<T> f); }
-"""
 
-CONCURRENT = """package java.util.concurrent; import java.util.*; import java.util.function.*;
-public interface Callable<V> { V call(); } public interface Executor { void execute(Runnable r); } public interface Future<V> { V get(); V get(long n, TimeUnit u); boolean cancel(boolean b); boolean isDone(); }
-public interface ExecutorService extends Executor, AutoCloseable { <T> Future<T> submit(Callable<T> c); Future<?> submit(Runnable r); void shutdown(); List<Runnable> shutdownNow(); <T> List<Future<T>> invokeAll(Collection<? extends Callable<T>> c); <T> T invokeAny(Collection<? extends Callable<T>> c); boolean awaitTermination(long n, TimeUnit u); boolean isShutdown(); }
-public interface ScheduledExecutorService extends ExecutorService { Future<?> schedule(Runnable r, long n, TimeUnit u); Future<?> scheduleAtFixedRate(Runnable r, long a, long b, TimeUnit u); } public class Executors { public static ExecutorService newFixedThreadPool(int n); public static ExecutorService newCachedThreadPool(); public static ExecutorService newSingleThreadExecutor(); public static ScheduledExecutorService newScheduledThreadPool(int n); }
-public class CompletableFuture<T> implements Future<T> { public static <U> CompletableFuture<U> supplyAsync(Supplier<U> s); public static <U> CompletableFuture<U> supplyAsync(Supplier<U> s, Executor e); public static CompletableFuture<Void> runAsync(Runnable r); public static <U> CompletableFuture<U> completedFuture(U u); public <U> CompletableFuture<U> thenApply(Function<? super T, ? extends U> f); public CompletableFuture<Void> thenAccept(Consumer<? super T> c); public CompletableFuture<Void> thenRun(Runnable r); public <U> CompletableFuture<U> thenCompose(Function<? super T, CompletableFuture<U>> f); public <U, V> CompletableFuture<V> thenCombine(CompletableFuture<? extends U> o, BiFunction<? super T, ? super U, ? extends V> f); public T join(); public boolean complete(T t); public CompletableFuture<T> exceptionally(Function<Throwable, ? extends T> f); public <U> CompletableFuture<U> handle(BiFunction<? super T, Throwable, ? extends U> f); public CompletableFuture<T> whenComplete(BiConsumer<? super T, ? super Throwable> f); }
-public interface ConcurrentMap<K, V> extends Map<K, V> {} public class ConcurrentHashMap<K, V> extends AbstractMap<K, V> implements ConcurrentMap<K, V> { public static <T> Set<T> newKeySet(); } public class CopyOnWriteArrayList<E> implements List<E> {} public class ConcurrentLinkedQueue<E> extends AbstractQueue<E> {} public class CountDownLatch { public void countDown(); public void await(); } public enum TimeUnit { SECONDS, MILLISECONDS, MINUTES, HOURS, DAYS, NANOSECONDS }
-public interface BlockingQueue<E> extends Queue<E> { void put(E e); E take(); } public class LinkedBlockingQueue<E> extends AbstractQueue<E> implements BlockingQueue<E> {} public class ArrayBlockingQueue<E> extends AbstractQueue<E> implements BlockingQueue<E> {} public class ExecutionException extends Exception {} public class TimeoutException extends Exception {} public class ThreadLocalRandom extends Random { public static ThreadLocalRandom current(); } public interface ThreadFactory { Thread newThread(Runnable r); } public class FutureTask<V> implements Future<V>, Runnable { public FutureTask(Callable<V> c) {} }
-"""
+@functools.cache
+def packages() -> frozenset[str]:
+    """Names of the packages that are known."""
+    return frozenset(each.name.removesuffix(".txt") for each in _FILES.iterdir() if each.name.endswith(".txt"))
 
-ATOMIC = """package java.util.concurrent.atomic; import java.util.function.*;
-public class AtomicReference<V> { public AtomicReference() {} public AtomicReference(V v) {} public V get(); public void set(V v); public V getAndSet(V v); public boolean compareAndSet(V a, V b); public V updateAndGet(UnaryOperator<V> f); public V getAndUpdate(UnaryOperator<V> f); }
-public class AtomicInteger extends Number { public int get(); public int incrementAndGet(); public int getAndIncrement(); public int addAndGet(int i); public void set(int i); public int decrementAndGet(); public int updateAndGet(IntUnaryOperator f); } public class AtomicLong extends Number { public long get(); public long incrementAndGet(); public long addAndGet(long l); } public class AtomicBoolean { public boolean get(); public void set(boolean b); public boolean compareAndSet(boolean a, boolean b); }
-"""
 
-SOURCES = (LANG, IO, UTIL, FUNCTION, STREAM, CONCURRENT, ATOMIC)
+@functools.cache
+def _text(package: str) -> str:
+    return _FILES.joinpath(f"{package}.txt").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _blocks(package: str) -> dict[str, str]:
+    """The text of each top-level class."""
+    found = {}
+    for block in _text(package).split("\n\n")[1:]:
+        found[re.split(r"[<. \n]", block.partition(" ")[2], maxsplit=1)[0]] = block
+    return found
+
+
+@functools.cache
+def method_names() -> frozenset[str]:
+    """Names of all methods of the library."""
+    return frozenset(name for package in packages() for name in _METHOD.findall(_text(package)))
+
+
+@functools.cache
+def facts_of(package: str, name: str) -> FileFacts | None:
+    """Reads a top-level class and what is nested in it, as if they were a file of their own; None for an unknown name."""
+    block = _blocks(package).get(name) if package in packages() else None
+    if block is None:
+        return None
+    imports = _text(package).partition("\n")[0].split()[1:]
+    return _Block(package).read(imports, block)
+
+
+class _Block:
+    """The facts of one block while it is read."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.classes: list[tuple] = []
+        self.methods: list[tuple] = []
+        self.fields: list[tuple] = []
+        self.environments: list[tuple] = [(-1, -1)]
+        self.indices: dict[str, int] = {}
+        self.is_interface = False
+
+    def read(self, imports: list[str], block: str) -> FileFacts:
+        for line in block.splitlines():
+            if not line.startswith(" "):
+                self._class(line)
+            elif line.startswith(" :"):
+                kind, *names = line[2:].split(" ")
+                self.fields += [(0, len(self.classes) - 1, name, kind, op.STATIC) for name in names]
+            else:
+                self._method(line)
+        named = [(op.IMPORT_PACKAGE, each) for each in imports]
+        facts = (named, self.classes, self.methods, self.fields, [], [], self.environments, [])
+        return FileFacts("", "java", [], facts, [], self.package)
+
+    def _class(self, line: str) -> None:
+        marked, written, superclass, interfaces = [*line.split(" "), ""][:4]
+        kind = marked.rstrip("!#")
+        self.is_interface = kind in ("interface", "annotation")
+        flags = (op.ABSTRACT if "!" in marked or self.is_interface else 0) | (op.FINAL if "#" in marked else 0)
+        name, _, parameters = written.partition("<")
+        around, _, simple = name.rpartition(".")
+        outer = self.indices.get(around, -1)
+        index = self.indices[name] = len(self.classes)
+        environment = len(self.environments)
+        self.environments.append((self.classes[outer][5] if outer >= 0 else 0, index))
+        self.environments.append((environment, -1, (), {}))
+        self.classes.append(
+            (
+                0,
+                simple,
+                kind,
+                flags | op.STATIC,
+                outer,
+                environment,
+                _type_parameters(parameters.removesuffix(">")),
+                superclass if superclass != "-" else None,
+                tuple(each for each in interfaces.split(";") if each),
+                True,
+                None,
+            )
+        )
+
+    def _method(self, line: str) -> None:
+        flags = _FLAGS.get(line[1], 0)
+        if not flags and self.is_interface:
+            flags = op.ABSTRACT
+        name, _, rest = line[1:].lstrip(".=!").partition("(")
+        given, _, rest = rest.partition(")")
+        result, _, variables = rest.partition(" ")
+        parameters = split_types(given)
+        variadic = bool(parameters) and parameters[-1].endswith("...")
+        if variadic:
+            parameters[-1] = parameters[-1].removesuffix("...") + "[]"
+        environment = self.classes[-1][5] + 1
+        if variables:
+            self.environments.append((self.classes[-1][5], -1, _type_parameters(variables), {}))
+            environment = len(self.environments) - 1
+        owner = len(self.classes) - 1
+        name = "<init>" if name == "new" else name
+        self.methods.append((0, owner, name, tuple(parameters), variadic, result or None, flags, environment, -1))
+
+
+def _type_parameters(text: str) -> tuple[tuple[str, str], ...]:
+    """`T,U:Bound` as names and bounds."""
+    pairs = [each.partition(":") for each in split_types(text)]
+    return tuple((name, bound) for name, _, bound in pairs)
+
+
+def split_types(text: str) -> list[str]:
+    """Splits types at the commas that stand outside of `<…>`."""
+    if "<" not in text:
+        return text.split(",") if text else []
+    parts: list[str] = []
+    depth = 0
+    for piece in text.split(","):
+        if depth:
+            parts[-1] += "," + piece
+        else:
+            parts.append(piece)
+        depth += piece.count("<") - piece.count(">")
+    return parts

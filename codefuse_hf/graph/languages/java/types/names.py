@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.base import FileFacts, Ref
-from codefuse_hf.graph.languages.java import library
 from codefuse_hf.graph.languages.java.reading import facts as op
-from codefuse_hf.graph.languages.java.reading.extract import extract
+from codefuse_hf.graph.languages.java.types.library_classes import LibraryClasses
 from codefuse_hf.graph.languages.java.types.types import (
     PRIMITIVES,
     JavaClass,
@@ -18,14 +16,9 @@ from codefuse_hf.graph.languages.java.types.types import (
     TypeVariable,
     parse_type,
 )
-from codefuse_hf.graph.languages.source_text import SourceText
 
 _MISSING = object()
-
-
-@functools.cache
-def _library_facts() -> tuple[FileFacts, ...]:
-    return tuple(extract("", SourceText(text)) for text in library.SOURCES)
+_WILDCARD = parse_type("?")
 
 
 class Unit:
@@ -215,13 +208,19 @@ class Unit:
             if type(meaning) is TypeVariable:
                 made = meaning
             else:
-                inner = tuple([self._type(environment, a) for a in arguments])
+                inner = tuple([self._type_argument(environment, a) for a in arguments])
                 if len(inner) != len(meaning.variables):
                     inner = inner if meaning.external else ()
                 made = (meaning, inner)
         for _ in range(dimensions):
             made = ("[]", made)
         return made
+
+    def _type_argument(self, environment: int, parsed: tuple) -> Any:
+        """As `_type`; a wildcard without a bound is an object."""
+        if parsed == _WILDCARD and not self.project.is_linking:
+            return self.project.object
+        return self._type(environment, parsed)
 
     def parameter_types(self, method: JavaMethod) -> tuple:
         """Declared parameter types of a method of this file."""
@@ -295,17 +294,13 @@ class Project:
 
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.nowhere = JavaClass("", None, None)
-        self.library: dict[str, JavaClass] = {}
+        self.library = LibraryClasses(lambda facts: Unit(self, facts).classes, self._link)
         self._by_name: dict[str, list[JavaClass]] = {}
         self._external: dict[str, JavaClass] = {}
         self._package_names: set[str] = set()
         self._linked: set[JavaClass] = set()
         self._linking = True
-        self.library_units = [Unit(self, facts) for facts in _library_facts()]
         self.units = [Unit(self, facts) for facts in files.values() if facts.facts is not None]
-        for unit in self.library_units:
-            for cls in unit.classes:
-                self.library.setdefault(cls.name, cls)
         for unit in self.units:
             self._package_names.add(unit.package)
             for cls in unit.classes:
@@ -313,16 +308,15 @@ class Project:
                     self._by_name.setdefault(cls.name, []).append(cls)
         self.object = (self.library["java.lang.Object"], ())
         self.string = (self.library["java.lang.String"], ())
-        for unit in (*self.library_units, *self.units):
+        for unit in self.units:
             for cls in unit.classes:
                 self._link(cls)
         self._linking = False
-        root = self.object[0]
-        for unit in (*self.library_units, *self.units):
-            for cls in unit.classes:
-                for parent, _ in cls.supers:
-                    if parent is not root:
-                        parent.subclasses.append(cls)
+
+    @property
+    def is_linking(self) -> bool:
+        """Whether supertypes are still being looked up."""
+        return self._linking or self.library.loading > 0
 
     @staticmethod
     def _is_member(cls: JavaClass) -> bool:
@@ -354,9 +348,12 @@ class Project:
             supers.append((self.library["java.lang.Enum"], ((cls, ()),)))
         elif cls.kind == "record":
             supers.append((self.library["java.lang.Record"], ()))
-        elif all(parent.is_interface for parent, _ in supers) and cls is not self.object[0]:
-            supers.append(self.object)
+        elif all(parent.is_interface for parent, _ in supers) and cls.name != "java.lang.Object":
+            supers.append((self.library["java.lang.Object"], ()))
         cls.supers = supers
+        for parent, _ in supers:
+            if parent.name != "java.lang.Object":
+                parent.subclasses.append(cls)
 
     def _header_type(self, unit: Unit, around: int, cls: JavaClass, parsed: tuple, own: set[str]) -> Any:
         name, arguments, dimensions = parsed
@@ -372,7 +369,7 @@ class Project:
 
     def member_of(self, cls: JavaClass, name: str) -> JavaClass | None:
         """A member class, own or inherited; usable while inheritance is still being looked up."""
-        if not self._linking:
+        if not self.is_linking:
             return cls.member(name)
         seen: set[JavaClass] = set()
         waiting = [cls]

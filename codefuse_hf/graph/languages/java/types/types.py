@@ -160,6 +160,8 @@ class JavaClass:
             found = []
             for ancestor in self.ancestors():
                 for method in ancestor.methods.get(name, ()):
+                    if method.flags & op.PRIVATE and ancestor is not self:
+                        continue
                     for position, other in enumerate(found):
                         if other.owner is not method.owner and overrides(other, method, self):
                             if other.owner in method.owner.ancestors():
@@ -295,7 +297,7 @@ def is_subclass(cls: JavaClass, other: JavaClass) -> int:
     return 1 if any(ancestor.open for ancestor in ancestors) else 0
 
 
-def boxed(kind: Any, library: dict[str, JavaClass]) -> Any:
+def boxed(kind: Any, library: Any) -> Any:
     """The class type of a primitive; any other type as it is."""
     if type(kind) is str:
         box = _BOX_OF.get(kind)

@@ -1,0 +1,143 @@
+"""Calls of code that is not in the project: which of the functions and objects given to it are called from here, and what comes back.
+
+Java's own library says by its signatures what it calls: an argument for a parameter of a functional interface's type. It may also keep what it is given
+and hand it out again (`list.add(x)`, `list.get(0)`), or make a new function of it (`a.thenComparing(b)`), which calls it when it is called itself. Of other
+libraries nothing is known but the call: they call the functions that are written as their arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
+from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, Methods, Value
+from codefuse_hf.graph.languages.java.types.types import JavaClass, JavaMethod, TypeVariable, erasure
+
+_NOT_CALLED = frozenset({"java.lang.Iterable", "java.lang.Comparable", "java.lang.AutoCloseable"})
+"""Interfaces with one method whose objects are values first of all."""
+_COLLECTOR = "java.util.stream.Collector"
+
+
+class LibraryCalls:
+    """What `Calls` knows of code outside of the project."""
+
+    methods: Methods
+    flow: Flow
+
+    def call_edge(self, caller: Ref, target: Ref | None) -> None:
+        raise NotImplementedError
+
+    def settle(self, value: Value, expected: Any) -> None:
+        raise NotImplementedError
+
+    def call_unknown_code(self, frame: Any, receiver: Value, values: tuple) -> Value:
+        """Calls code of which nothing is known: it calls the functions written as its arguments, and may return what it was given."""
+        returned = list(receiver.nodes)
+        for value in values:
+            self.settle(value, None)
+            returned += value.nodes
+            called = erasure(value.type)
+            if value.nodes and (value.kind == FUNCTION or (type(called) is JavaClass and _may_be_called(called))):
+                wanted = called if type(called) is JavaClass and value.kind != FUNCTION else None
+                returned.append(self._call_back(frame, value, receiver, values, wanted))
+        return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
+
+    def call_library(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, formals: list) -> Value:
+        """Calls a method of Java's library whose signature is known; `formals` are its parameter types for this call."""
+        declared = method.unit.parameter_types(method)
+        composes = _is_called(method.result)
+        returned = list(receiver.nodes)
+        composed: list[int] = []
+        for position, value in enumerate(values):
+            self.settle(value, None)
+            if position >= len(formals):
+                break
+            parameter = declared[min(position, len(declared) - 1)]
+            called = _called_class(parameter)
+            if called is None:
+                if value.nodes and _mentions_variable(parameter):
+                    self._keep(value, receiver, returned)
+            elif composes:
+                composed += value.nodes
+            else:
+                if value.nodes:
+                    made = self._call_back(frame, value, receiver, values, called)
+                    self.flow.connect((made,), *receiver.nodes)
+                    returned.append(made)
+                if value.type is not None:
+                    self._call_object(frame, value, formals[position])
+        if composed:
+            returned.append(self._compose(method, composed))
+        return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
+
+    def _keep(self, value: Value, receiver: Value, returned: list[int]) -> None:
+        """The library may put an argument into its object, and return it."""
+        self.flow.connect(value.nodes, *receiver.nodes)
+        returned += value.nodes
+
+    def _call_back(self, frame: Any, value: Value, receiver: Value, values: tuple, called: JavaClass | None) -> int:
+        """The functions that reach an argument are called from here; their parameters may receive anything else that the library has."""
+        others = [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
+        made = self.flow.node()
+        self.flow.add_site(value.nodes, Site(frame.caller, (tuple(dict.fromkeys(others)),), made, True, called))
+        return made
+
+    def _compose(self, method: JavaMethod, nodes: list[int]) -> int:
+        """A new function that calls those at `nodes`, as of `comparing(…)` and `andThen(…)`."""
+        function = FunctionValue(None, -1, None)
+        function.done = True
+        function.interface = erasure(method.result)
+        function.composed = tuple(dict.fromkeys(nodes))
+        return self.flow.add_function(function)
+
+    def _call_object(self, frame: Any, value: Value, formal: Any) -> None:
+        """The library calls an object of a class of the project: `new Thread(new Worker())`."""
+        cls, wanted = erasure(value.type), erasure(formal)
+        if type(cls) is not JavaClass or cls.ref is None or type(wanted) is not JavaClass:
+            return
+        method = wanted.functional_method()
+        if method is None or wanted not in cls.ancestors():
+            return
+        if value.kind == EXACT:
+            targets: tuple = (self.methods.implementation(value.exact, method),)
+        else:
+            targets = self.methods.dispatch(value.type, method)
+        for target in targets:
+            self.call_edge(frame.caller, target.ref)
+
+
+def _is_called(kind: Any) -> bool:
+    """Whether the library calls what it is given as this type."""
+    cls = kind[0] if type(kind) is tuple else None
+    if type(cls) is not JavaClass:
+        return False
+    return cls.name == _COLLECTOR or (cls.functional_method() is not None and cls.name not in _NOT_CALLED)
+
+
+def _may_be_called(cls: JavaClass) -> bool:
+    """Whether an unknown library may take objects of a type for functions: functional interfaces, and what is not known."""
+    return cls.external or (cls.functional_method() is not None and cls.name not in _NOT_CALLED)
+
+
+def _called_class(parameter: Any) -> JavaClass | None:
+    """The functional interface of a parameter, or of the elements of an array or container of them."""
+    while type(parameter) is tuple and parameter[0] == "[]":
+        parameter = parameter[1]
+    if type(parameter) is not tuple:
+        return None
+    if _is_called(parameter):
+        return parameter[0]
+    return next((argument[0] for argument in parameter[1] if _is_called(argument)), None)
+
+
+def _mentions_variable(kind: Any) -> bool:
+    """Whether a type is a type variable or has one in it: such a parameter's value is kept or returned."""
+    waiting = [kind]
+    while waiting:
+        current = waiting.pop()
+        if type(current) is TypeVariable:
+            return True
+        if type(current) is tuple:
+            waiting += [current[1]] if current[0] == "[]" else current[1]
+    return False
