@@ -35,6 +35,7 @@ SLOW = (
     "modeling/cgm/test_processing_cgm.py",
     "modeling/rodimus/test_common_rodimus.py",
     "notebooks/",
+    "repair/test_fix_command.py",
     "search/test_default_model.py",
     "test_package.py",
     "test_quickstart.py",

@@ -20,6 +20,7 @@ COMMANDS = {
     "index": "index a repository's functions, classes and files for code search",
     "search": "search an indexed repository in plain words",
     "locate": "find the files and functions that a fix of an issue changes",
+    "fix": "write a patch for an issue with a language model",
 }
 
 

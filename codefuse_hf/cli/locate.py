@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..repair import Ranking
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +30,24 @@ def run(args: argparse.Namespace) -> int:
     for name in ("files", "functions"):
         if getattr(args, name) < 0:
             raise ValueError(f"--{name} must be 0 or more, found {getattr(args, name)}")
-    text = sys.stdin.read() if args.issue == "-" else Path(args.issue).read_text(encoding="utf-8", errors="replace")
-    issue = read_issue(text)
+    issue = read_issue(issue_text(args.issue))
     cache = None if args.no_cache else default_folder(args.repository).with_suffix(".places")
     locator = Locator.for_repository(args.repository, revision=args.revision, cache=cache, progress=sys.stderr.isatty())
     ranking = locator.locate(issue, files=args.files, units=args.functions)
     if args.json:
         print(ranking.to_json())
         return 0
+    print_ranking(ranking)
+    return 0 if ranking.files else 1
+
+
+def issue_text(place: str) -> str:
+    """The text of a file, or of standard input for "-"."""
+    return sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8", errors="replace")
+
+
+def print_ranking(ranking: "Ranking") -> None:
+    """Print files with their reasons, then functions and classes."""
     for position, file in enumerate(ranking.files, start=1):
         print(f"{position:3}  {file.path}  ({file.score:.2f})")
         for reason in file.reasons[:4]:
@@ -42,4 +56,3 @@ def run(args: argparse.Namespace) -> int:
         print("\nfunctions and classes")
     for position, unit in enumerate(ranking.units, start=1):
         print(f"{position:3}  {unit.path}:{unit.start_line}  {unit.name}  ({unit.score:.2f})")
-    return 0 if ranking.files else 1

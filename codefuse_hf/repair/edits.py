@@ -196,6 +196,8 @@ def _applied(number: int, path: str, text: str | None, edit: Edit) -> str:
         return edit.replace
     if not edit.search.strip():
         raise EditError(f"edit {number}: {path} exists: give the lines to be replaced after SEARCH")
+    if 2 * text.count("\r\n") > text.count("\n"):  # answers have line feeds alone
+        edit = Edit(edit.path, edit.search.replace("\n", "\r\n"), edit.replace.replace("\n", "\r\n"))
     count = text.count(edit.search)
     if count == 1:
         return text.replace(edit.search, edit.replace)
@@ -216,7 +218,8 @@ def _applied_by_lines(number: int, path: str, text: str, edit: Edit) -> str:
         raise EditError(
             f"edit {number}: the lines to be replaced {how} in {path}: copy them exactly, with their indentation"
         )
-    replace = edit.replace if not edit.replace or edit.replace.endswith("\n") else edit.replace + "\n"
+    end = "\r\n" if "\r\n" in edit.search else "\n"
+    replace = edit.replace if not edit.replace or edit.replace.endswith("\n") else edit.replace + end
     return "".join(lines[: found[0]]) + replace + "".join(lines[found[0] + len(wanted) :])
 
 

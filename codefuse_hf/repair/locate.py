@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from codefuse_hf.graph.build.sources import DEFAULT_MAX_FILE_SIZE, list_sources
 from .evidence import KINDS, Evidence, query_words
 from .issue import Issue, read_issue
 from .places import FORMAT, Places
+from .records import Record
 
 # Chosen on the 36 issues of the development set and 84 commits of six other repositories (benchmarks/localisation.py).
 WEIGHTS: dict[str, float] = {
@@ -49,7 +50,7 @@ FILE_SHARE = 1.0
 
 
 @dataclass(frozen=True)
-class RankedFile:
+class RankedFile(Record):
     """A file with its score and why, strongest reason first."""
 
     path: str
@@ -58,7 +59,7 @@ class RankedFile:
 
 
 @dataclass(frozen=True)
-class RankedUnit:
+class RankedUnit(Record):
     """A function or class with its score; lines from 1, both inclusive; `node_id` is its node in the code graph."""
 
     path: str
@@ -71,29 +72,11 @@ class RankedUnit:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(Record):
     """Files and units, best first."""
 
     files: tuple[RankedFile, ...]
     units: tuple[RankedUnit, ...]
-
-    def to_json(self) -> str:
-        """The ranking as JSON text; `from_json` reads it."""
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Ranking":
-        """Read a ranking that `to_json` wrote.
-
-        Raises:
-            ValueError: the text is something else.
-        """
-        try:
-            record = json.loads(text)
-            files = (RankedFile(**{**each, "reasons": tuple(each["reasons"])}) for each in record["files"])
-            return cls(tuple(files), tuple(RankedUnit(**each) for each in record["units"]))
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"this is no ranking of files and functions: {error}") from error
 
 
 class Locator:

@@ -7,17 +7,17 @@ an invisible character, which `restore` takes out of answers again.
 
 import re
 
-_BREAK = "\u2060"  # word joiner: invisible, and no blank
+BREAK = "\u2060"  # word joiner: invisible, and no blank
 _BORDERS = re.compile(
     r"<(?=\|[^|<>\n]{1,40}\|>|/?s>|/?(?:start|end)_of_turn>|/?think>|\uff5c)|\[(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_\w+)\])"
 )
-_BROKEN = re.compile(f"(?<=[<\\[]){_BREAK}")
+_BROKEN = re.compile(f"(?<=[<\\[]){BREAK}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def neutral(text: str) -> str:
     """The text with borders of messages broken."""
-    return _BORDERS.sub(lambda match: match.group() + _BREAK, text)
+    return _BORDERS.sub(lambda match: match.group() + BREAK, text)
 
 
 def restore(text: str) -> str:

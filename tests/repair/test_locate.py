@@ -77,7 +77,7 @@ def test_a_file_that_holds_no_places_is_refused(tmp_path):
 def test_a_ranking_comes_back_from_json(places):
     ranking = Locator(places).locate("total\nis wrong")
     assert Ranking.from_json(ranking.to_json()) == ranking
-    with pytest.raises(ValueError, match="no ranking"):
+    with pytest.raises(ValueError, match="no Ranking"):
         Ranking.from_json('{"files": [1]}')
 
 

@@ -1,0 +1,60 @@
+"""Which model is meant, in plain values that can be sent to other processes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .models import CachedModel, ChatModel, InferenceModel
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """How a model is reached.
+
+    Attributes:
+        name: of a model of a server or provider; or a folder or `.gguf` file, which is run in this process.
+        local: a name of the Hub is run in this process too.
+        cache: a folder for its answers; None: they are not kept.
+        base_url, provider, api_key, timeout, retries, requests_per_minute, token_budget: see `InferenceModel`.
+        context_tokens: tokens of a prompt and its answer; by default what the model says, or 32 768.
+    """
+
+    name: str
+    local: bool = False
+    cache: str | None = None
+    base_url: str | None = None
+    provider: str | None = None
+    api_key: str | None = None
+    timeout: float = 300.0
+    retries: int = 5
+    requests_per_minute: float | None = None
+    token_budget: int | None = None
+    context_tokens: int | None = None
+
+    def load(self) -> ChatModel:
+        """The model.
+
+        Raises:
+            ValueError: a local model with a base_url or provider.
+            OSError: it cannot be loaded.
+        """
+        if self.local or Path(self.name).exists():
+            if self.base_url or self.provider:
+                raise ValueError(f"{self.name} is run in this process: leave out base_url and provider")
+            from .local_models import LocalModel
+
+            model: ChatModel = LocalModel.from_pretrained(
+                self.name, context_tokens=self.context_tokens, timeout=self.timeout
+            )
+        else:
+            model = InferenceModel(
+                self.name,
+                base_url=self.base_url,
+                provider=self.provider,
+                api_key=self.api_key,
+                timeout=self.timeout,
+                retries=self.retries,
+                requests_per_minute=self.requests_per_minute,
+                token_budget=self.token_budget,
+                context_tokens=self.context_tokens or 32_768,
+            )
+        return model if self.cache is None else CachedModel(model, Path(self.cache))
