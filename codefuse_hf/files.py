@@ -31,7 +31,7 @@ def replacing(path: str | os.PathLike, mode: str = "wb", encoding: str | None = 
     remove_leftovers(path)
     partial = _beside(path)
     try:
-        with open(partial, mode.replace("w", "x"), encoding=encoding) as file, _locked(partial):
+        with open(partial, mode.replace("w", "x"), encoding=encoding) as file, locked(partial):
             yield file
         os.replace(partial, path)
     finally:
@@ -59,7 +59,7 @@ def replacing_folder(path: str | os.PathLike, *, content: str | None = None, kee
     if partial.exists():
         print(f"note: going on with {partial}, which an interrupted run had left behind", file=sys.stderr)
     partial.mkdir(exist_ok=content is not None)
-    with _locked(partial):
+    with locked(partial):
         try:
             yield partial
             if path.is_dir():
@@ -78,13 +78,13 @@ def remove_leftovers(path: str | os.PathLike, but: Path | None = None) -> None:
         partial = path.with_name(name)
         if partial.is_symlink() or partial == but:
             continue
-        with contextlib.suppress(OSError), _locked(partial):  # locked: a run is at work on it
+        with contextlib.suppress(OSError), locked(partial):  # locked: a run is at work on it
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
             print(f"note: removed {partial}, which an interrupted run had left behind", file=sys.stderr)
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file or folder. Raises `OSError` if another process has it."""
     if fcntl is None:
         yield

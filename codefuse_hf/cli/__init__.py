@@ -21,6 +21,7 @@ COMMANDS = {
     "search": "search an indexed repository in plain words",
     "locate": "find the files and functions that a fix of an issue changes",
     "fix": "write a patch for an issue with a language model",
+    "swebench": "write predictions for SWE-bench, in the form that its harness reads",
 }
 
 
