@@ -6,8 +6,10 @@ when it runs, so that `--help` is quick for every command.
 """
 
 import argparse
+import contextlib
 import dis
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, 1 for an error that is explained, 2 for wrong usage, 130 for Ctrl-C.
+        The exit status: 0, 1 for an error that is explained, 2 for wrong usage, 130 for Ctrl-C, 141 where nobody reads on.
 
     Raises:
         Exception: a bug, with its traceback (see `is_for_the_user`).
@@ -56,7 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in argv if word in COMMANDS), None)
     try:
         args = build_parser(command).parse_args(argv)
-        return _module(args.command).run(args) or 0
+        status = _module(args.command).run(args) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader has had enough, as in `| head`
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is written at exit
+        return 141  # as for a program that the signal ends
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

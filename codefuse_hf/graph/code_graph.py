@@ -93,7 +93,7 @@ class CodeGraph:
 
         if Path(path).is_dir():
             return cls.from_dataset(tables.read_rows(path))
-        return cls(json.load(path))
+        return cls(*json.load(path))
 
     def save(self, path: str | PathLike) -> None:
         """Writes the graph to a `.json` or `.json.gz` file: the same bytes for the same graph."""
@@ -112,7 +112,7 @@ class CodeGraph:
         """Reads a graph from JSON text, see `formats.json.loads`."""
         from codefuse_hf.graph.formats import json
 
-        return cls(json.loads(text))
+        return cls(*json.loads(text))
 
     def to_networkx(self, *, text: bool = True) -> "networkx.MultiDiGraph":
         """Makes the graph as a `networkx.MultiDiGraph`, see `formats.networkx.to_networkx`."""
@@ -258,7 +258,7 @@ class CodeGraph:
         """Finds the nodes with a name, in the files with a path, of the given types: each condition may be left out.
 
         `name` is a simple name (`run`), the end of a dotted name (`Engine.run`, `src.core.engine`), a method's signature
-        (`Engine#run(int)`) or a pattern with `*`, `?`, `[…]`. `path` is the path of a file, a folder (for all the files
+        (`Engine#run(int)`) or a pattern of either with `*`, `?`, `[…]` (`Engine.*`). `path` is the path of a file, a folder (for all the files
         below it), or a pattern. With a path alone the files themselves are found; with a name, what lies inside them.
         """
         if name is None and path is None and types is None:
@@ -616,8 +616,16 @@ class CodeGraph:
         return np.array([index for index in span.tolist() if self._text("name", index) == name], dtype=np.int64)
 
     def _named_like(self, pattern: str) -> np.ndarray:
-        matches = (fnmatch.fnmatchcase(self._text("name", index) or "", pattern) for index in range(self.num_nodes))
-        return np.flatnonzero(np.fromiter(matches, bool, self.num_nodes))
+        """Nodes whose name, or the end of whose dotted name part by part, matches: `Flask.*` is what the class has directly inside."""
+        *outer, last = pattern.split(".")
+        names = [self._text("name", index) or "" for index in range(self.num_nodes)]
+        found = {index for index, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)}
+        for index, name in enumerate(names) if outer else ():
+            if name and fnmatch.fnmatchcase(name, last):
+                parts = self.qualified_name(Node(self, index)).split(".")[-len(outer) - 1 : -1]
+                if len(parts) == len(outer) and all(map(fnmatch.fnmatchcase, parts, outer)):
+                    found.add(index)
+        return np.array(sorted(found), dtype=np.int64)
 
 
 def _outgoing(direction: str) -> tuple[bool, ...]:

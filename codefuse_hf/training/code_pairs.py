@@ -1,6 +1,7 @@
-"""Mining (description, code) pairs from Python source: what a function says of itself, and the function without it.
+"""Mining (description, code) pairs from source: what a function says of itself, and the function without it.
 
-Source files are read as data (`ast`), never imported or run.
+In Python that is the docstring, in every other language of the code graph the comment before the function. Source files are
+read as data, never imported or run.
 """
 
 import ast
@@ -9,11 +10,20 @@ import inspect
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
+
+from codefuse_hf.graph.build.sources import decode_source
+from codefuse_hf.graph.languages import front_end, select_languages
+from codefuse_hf.graph.languages import languages as known_languages
+from codefuse_hf.graph.languages.source_text import SourceText
+from codefuse_hf.repair.places import is_test
+
+_LARGEST_FILE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,13 @@ class CodePair:
     """A natural-language description and the code that it describes.
 
     Attributes:
-        query: first paragraph of the docstring, on one line.
+        query: first paragraph of the docstring or comment, on one line.
         code: source of the function, without its docstring, dedented.
         name: qualified name within its file.
         path: file, relative to the root that was mined.
         line: first line of the function, from 1.
         package: first part of the path, the unit for holding out.
+        language: of the file.
     """
 
     query: str
@@ -35,6 +46,7 @@ class CodePair:
     path: str
     line: int
     package: str
+    language: str = "python"
 
 
 def mine_code_pairs(
@@ -44,24 +56,29 @@ def mine_code_pairs(
     max_words: int = 60,
     min_lines: int = 3,
     max_characters: int = 6000,
+    languages: Iterable[str] = ("python",),
     progress: bool = True,
 ) -> list[CodePair]:
-    """Collect pairs from all Python files below `roots`, in a deterministic order, each code and each query once.
+    """Collect pairs from all files of the `languages` below `roots`, in a deterministic order, each code and each query once.
 
-    Left out: tests, private dunder methods, functions without real body, descriptions that are too short or long, not
+    Left out: links, tests, private dunder methods, functions without real body, descriptions that are too short or long, not
     prose, or shared by several functions ("Returns the config."), which no search could tell apart.
 
     Raises:
         FileNotFoundError: a root that does not exist.
+        ValueError: an unknown language.
     """
+    suffixes = {suffix: name for name, each in select_languages(languages).items() for suffix in each.suffixes}
     files = []
     for root in map(Path, roots):
         if not root.exists():
             raise FileNotFoundError(f"there is no folder {root} to mine")
-        files += [(root, path) for path in sorted(root.rglob("*.py")) if not _is_test(path.relative_to(root))]
+        files += [(root, path) for path in sorted(root.rglob("*")) if _is_source(root, path, suffixes)]
     pairs, seen_code, queries = [], set(), {}
-    for root, path in tqdm(files, desc="Mining", unit="file", disable=not progress):
-        for pair in _pairs_of_file(path, path.relative_to(root), max_characters):
+    for root, path in tqdm(files, desc="Mining", unit="file", disable=None if progress else True):
+        language, relative = suffixes[path.suffix], path.relative_to(root)
+        pairs_of = _pairs_of_python if language == "python" else partial(_pairs_of_comments, language)
+        for pair in pairs_of(path, relative, max_characters):
             words = pair.query.split()
             key = hashlib.sha256(re.sub(r"\s+", "", pair.code).encode()).digest()
             short = pair.code.count("\n") + 1 < min_lines
@@ -87,7 +104,7 @@ def hold_out(pairs: list[CodePair], packages: Iterable[str]) -> tuple[list[CodeP
     return [pair for pair in pairs if pair.package not in packages], held
 
 
-def _pairs_of_file(path: Path, relative: Path, max_characters: int) -> Iterator[CodePair]:
+def _pairs_of_python(path: Path, relative: Path, max_characters: int) -> Iterator[CodePair]:
     try:
         source = path.read_text(encoding="utf-8")
         with warnings.catch_warnings():
@@ -124,10 +141,54 @@ def _describe(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], li
     return (query, code) if query and len(code) <= limit else None
 
 
+def _pairs_of_comments(language: str, path: Path, relative: Path, max_characters: int) -> Iterator[CodePair]:
+    """The pairs of a file whose functions have comments before them."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return
+    if len(data) > _LARGEST_FILE:
+        return
+    source = SourceText(decode_source(data)[0])
+    facts = front_end(language).extract(relative.as_posix(), source)
+    kinds = known_languages()[language].unit_kinds
+    for definition in facts.definitions[1:]:
+        comment = definition.fields.get("comment")
+        code = inspect.cleandoc("\n" + source.text[definition.start : definition.end])
+        if kinds.get(definition.node_type) != "function" or not isinstance(comment, str) or len(code) > max_characters:
+            continue
+        query = describe(comment)
+        if query:
+            name = definition.fields.get("name") or definition.fields.get("methodName") or ""
+            yield CodePair(
+                query, code, name, relative.as_posix(), source.line(definition.start), relative.parts[0], language
+            )
+
+
+def describe(comment: str) -> str:
+    """The first paragraph of a documentation comment on one line, without the signs of comments, markup and tags."""
+    text = re.sub(r"^\s*(?:/\*+!?|\*+/|//+[/!]*|\*(?!\w)|#+|--)|\*+/\s*$", "", comment.strip(), flags=re.MULTILINE)
+    text = re.sub(
+        r"<(code|pre)>.*?</\1>|<[^<>]{1,80}>|\{@\w+|[`}]|^\s*[@\\](?:brief|summary|short|desc)\b",
+        " ",
+        text,
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    paragraph = re.split(
+        r"\n\s*\n|^\s*[@\\]\w+|\n\s*(?:#+ |Args|Parameters|Returns|Example|Note:|:\w)", text.strip(), flags=re.MULTILINE
+    )[0]
+    return " ".join(paragraph.split())
+
+
+def _is_source(root: Path, path: Path, suffixes: Mapping[str, str]) -> bool:
+    return path.suffix in suffixes and path.is_file() and not path.is_symlink() and not _is_test(path.relative_to(root))
+
+
 def _is_prose(text: str) -> bool:
     letters = sum(c.isascii() and (c.isalpha() or c == " ") for c in text)
     return letters >= 0.8 * len(text) and "::" not in text and "http" not in text
 
 
 def _is_test(path: Path) -> bool:
-    return any(part in ("tests", "test", "testing") or part.startswith("test_") for part in path.parts)
+    folders = any(part in ("tests", "test", "testing", "__tests__", "spec") for part in path.parts)
+    return folders or any(part.startswith("test_") for part in path.parts) or is_test(path.as_posix())

@@ -116,3 +116,67 @@ def test_the_example_builds_asks_and_saves(repository, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "cart.price" in result.stdout
     assert CodeGraph.load(tmp_path / "out" / "graph.json.gz") == CodeGraph.load(tmp_path / "out" / "rows")
+
+
+@pytest.fixture
+def saved(repository, tmp_path, capsys):
+    (repository / "broken.py").write_text("def f(:\n    pass\n")
+    target = tmp_path / "shop.json.gz"
+    assert run(capsys, "build", repository, "-o", target, "--quiet", "--workers", "1")[0] == 0
+    return target
+
+
+def names(out):
+    return [line.split()[1] for line in out.splitlines() if not line.startswith(" ")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("Cart.*", ["cart.Cart.add"]),
+        ("cart.*", ["cart", "cart.Cart", "cart.price"]),  # cart is the file, cart.py
+        ("*.price", ["cart.price"]),
+        ("C?rt.a*", ["cart.Cart.add"]),
+        ("*.py", ["broken", "cart"]),
+        ("shop.*", []),
+    ],
+)
+def test_query_takes_patterns_of_dotted_names(saved, pattern, expected, capsys):
+    status, out, _ = run(capsys, "query", saved, pattern)
+    assert sorted(names(out)) == expected and status == (0 if expected else 1)
+
+
+def test_query_hints_at_paths(saved, capsys):
+    status, out, err = run(capsys, "query", saved, "./cart.py")
+    assert status == 1 and out == "" and "./cart.py is a path, which --path takes" in err
+    assert run(capsys, "query", saved, "nobody.nowhere")[2].strip() == "nothing found"
+
+
+def test_what_was_wrong_with_the_source_is_kept_with_the_graph(saved, capsys):
+    graph = CodeGraph.load(saved)
+    assert {(each.path, each.kind) for each in graph.diagnostics} == {("broken.py", "syntax")}
+    _, out, _ = run(capsys, "stats", saved, "--json")
+    assert json.loads(out)["diagnostics"][0]["path"] == "broken.py"
+    assert CodeGraph.from_json(graph.to_json()).diagnostics == graph.diagnostics
+
+
+@pytest.mark.parametrize("record", ["3", "{}", '{"path": "a", "kind": "b", "message": 4, "line": null}'])
+def test_diagnostics_that_are_none(record):
+    with pytest.raises(ValueError, match="a diagnostic must have"):
+        CodeGraph.from_json(f'{{"nodes": [], "diagnostics": [{record}]}}')
+
+
+def test_an_unknown_tag_is_named(repository, capsys):
+    subprocess.run(["git", "init", "-q", repository], check=True)
+    status, _, err = run(capsys, "stats", repository, "--revision", "v9.9", "--quiet")
+    assert status == 1 and "'v9.9' is no commit, tag or branch" in err
+
+
+def test_a_reader_that_has_had_enough(saved):
+    """As in `codefuse-hf graph query … | head -1`."""
+    command = [sys.executable, "-m", "codefuse_hf.cli", "graph", "query", str(saved), "*", "--json", "--source"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert "Broken pipe" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141

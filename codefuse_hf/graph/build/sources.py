@@ -343,7 +343,10 @@ def _list_revision(root: Path, revision: str, files: Iterable[str | os.PathLike]
         )
     if revision.startswith("-"):
         raise ValueError(f"{revision!r} is no revision: expected a commit, a tag or a branch")
-    commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    try:
+        commit = _git(root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    except ValueError as error:
+        raise ValueError(f"{revision!r} is no commit, tag or branch of {os.fspath(root)!r} ({error})") from None
     wanted = None if files is None else {os.fspath(f).replace(os.sep, "/") for f in files}
     blobs: dict[str, str] = {}
     diagnostics: list[Diagnostic] = []

@@ -6,6 +6,7 @@ Nodes are taken from the text one by one, so that a large file costs its own siz
 """
 
 import contextlib
+import dataclasses
 import gzip
 import io
 import json
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codefuse_hf.files import replacing
-from codefuse_hf.graph.arrays import GraphArrays
+from codefuse_hf.graph.arrays import GraphArrays, shown
 from codefuse_hf.graph.formats.records import GraphAssembler
+from codefuse_hf.graph.schema import Diagnostic
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.code_graph import CodeGraph
@@ -39,8 +41,8 @@ def save(graph: "CodeGraph", path: str | os.PathLike) -> None:
             raw.write(line.encode())
 
 
-def load(path: str | os.PathLike) -> GraphArrays:
-    """Reads a graph from a JSON file, gzipped or not whatever its name.
+def load(path: str | os.PathLike) -> tuple[GraphArrays, list[Diagnostic]]:
+    """Reads a graph and what was wrong with its source from a JSON file, gzipped or not whatever its name.
 
     Raises:
         OSError: the file cannot be read, or its gzip data is damaged.
@@ -63,24 +65,36 @@ def dumps(graph: "CodeGraph") -> str:
     return "".join(_lines(graph))
 
 
-def loads(text: str | bytes) -> GraphArrays:
-    """Reads a graph from JSON text (bytes: UTF-8). ValueError, with the place, for anything that is no graph."""
+def loads(text: str | bytes) -> tuple[GraphArrays, list[Diagnostic]]:
+    """Reads a graph and its diagnostics from JSON text (bytes: UTF-8). ValueError, with the place, for anything that is no graph."""
     if not isinstance(text, str):
         try:
             text = bytes(text).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"not UTF-8 text: {error}") from None
     assembler = GraphAssembler()
+    diagnostics: list[Diagnostic] = []
     seen = set()
     for key in _Reader(text).top_level(
-        {"nodes": assembler.add_node, "edges": lambda edge: assembler.add_edges([edge])}
+        {
+            "nodes": assembler.add_node,
+            "edges": lambda edge: assembler.add_edges([edge]),
+            "diagnostics": lambda record: diagnostics.append(_diagnostic(record)),
+        }
     ):
         if key in seen:
             raise ValueError(f"not a code graph: the key {key!r} occurs twice")
         seen.add(key)
     if "nodes" not in seen:
         raise ValueError(f"not a code graph: no key 'nodes' (found: {', '.join(sorted(seen)) or 'none'})")
-    return assembler.finish()
+    return assembler.finish(), diagnostics
+
+
+def _diagnostic(record: Any) -> Diagnostic:
+    fields = [record.get(name) for name in ("path", "kind", "message", "line")] if isinstance(record, dict) else []
+    if not fields or not all(isinstance(each, str) for each in fields[:3]) or type(fields[3]) not in (int, type(None)):
+        raise ValueError(f"a diagnostic must have path, kind, message and line, found {shown(record)}")
+    return Diagnostic(*fields)
 
 
 def _lines(graph: "CodeGraph") -> Iterator[str]:
@@ -89,6 +103,9 @@ def _lines(graph: "CodeGraph") -> Iterator[str]:
     yield from _elements(graph.records())
     yield '],\n"edges": ['
     yield from _elements(edges)
+    if graph.diagnostics:  # a key of our own, which other readers pass over; absent where nothing was wrong
+        yield '],\n"diagnostics": ['
+        yield from _elements(dataclasses.asdict(each) for each in graph.diagnostics)
     yield "]}\n"
 
 
