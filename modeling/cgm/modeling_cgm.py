@@ -81,7 +81,8 @@ class CGMPreTrainedModel(PreTrainedModel):
     _supports_attention_backend = True
     _can_compile_fullgraph = True
     _skip_keys_device_placement = ["past_key_values"]
-    _keep_in_fp32_modules = ["adapter"]  # small, trained in full, and left alone by quantisation
+    # Small, trained in full, and left alone by quantisation. To train with FSDP in float16, shard it by itself first.
+    _keep_in_fp32_modules = ["adapter"]
 
     def _build_rest(self, config: CGMConfig, encoder: PreTrainedModel | None) -> None:
         """Adapter and encoder; the language model has been built."""

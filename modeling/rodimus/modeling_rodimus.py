@@ -22,7 +22,7 @@ from transformers.modeling_layers import GenericForSequenceClassification, Gradi
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.processing_utils import Unpack
-from transformers.utils import TransformersKwargs, can_return_tuple
+from transformers.utils import TransformersKwargs, can_return_tuple, logging
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
@@ -47,6 +47,8 @@ from .configuration_rodimus import RodimusConfig
 from .masks_rodimus import read_attention_mask
 from .padding_rodimus import Packing, Padding, take_steps
 from .virtual_tokens_rodimus import check_virtual_tokens, virtual_tokens
+
+logger = logging.get_logger(__name__)
 
 
 class RodimusRMSNorm(nn.Module):
@@ -181,6 +183,24 @@ class RodimusInnerMixer(nn.Module):
         for linear in (self.in_proj, *self.ch_gate_proj):
             linear.role = "gate"
         self.mem_gate_proj.role = "selection"
+
+    @property
+    def _is_fsdp_managed_module(self) -> bool:
+        return self.__dict__.get("_fsdp_managed", False)
+
+    @_is_fsdp_managed_module.setter
+    def _is_fsdp_managed_module(self, managed: bool) -> None:
+        """PyTorch's FSDP sets this where it shards parameters. It needs one dtype for all that train in a group, so there
+        `residual_weight` cannot stay in float32 beside others in half precision."""
+        self.__dict__["_fsdp_managed"] = managed
+        weight = self.residual_weight
+        others = {p.dtype for p in self.parameters() if p is not weight and p.requires_grad and p.is_floating_point()}
+        if weight.requires_grad and len(others) == 1 and weight.dtype not in others:
+            logger.warning_once(
+                "FSDP: residual_weight follows the dtype of the other weights. To keep it in float32, load the model in "
+                "float32 and compute in half precision with MixedPrecisionPolicy(param_dtype=torch.bfloat16) or bf16=True"
+            )
+            self.residual_weight = nn.Parameter(weight.detach().to(others.pop()))
 
     def forward(
         self,

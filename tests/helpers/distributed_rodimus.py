@@ -1,10 +1,12 @@
 """Trains a tiny Rodimus as `accelerate launch` starts it; the first process writes what came out.
 
-    accelerate launch … distributed_rodimus.py FOLDER BLOCK_TYPE BATCH_SIZE_PER_PROCESS trainer|fsdp
+    accelerate launch … distributed_rodimus.py FOLDER BLOCK_TYPE BATCH_SIZE_PER_PROCESS KIND
 
 `trainer` is plain `Trainer`. `fsdp` is PyTorch's own `fully_shard`: on a CPU accelerate's `--use_fsdp` does not shard.
+`fsdp-bfloat16` is the same with a model that was loaded in bfloat16.
 """
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from transformers import Trainer
 
+from codefuse_hf import RodimusForCausalLM
 from helpers.tiny_rodimus import losses, make_arguments, make_examples, make_model
 
 STEPS, LEARNING_RATE = 3, 1e-2
@@ -32,8 +35,12 @@ def with_trainer(folder: Path, block_type: str, batch_size: int) -> dict:
     return {"losses": losses(trainer), "processes": state.num_processes, "kind": str(state.distributed_type)}
 
 
-def with_fully_shard(folder: Path, block_type: str, batch_size: int) -> dict:
-    state, model, examples = PartialState(cpu=True), make_model(block_type), make_examples(16)
+def with_fully_shard(folder: Path, block_type: str, batch_size: int, dtype: torch.dtype = torch.float32) -> dict:
+    state, examples, start = PartialState(cpu=True), make_examples(16), folder / "start"
+    if state.is_main_process:
+        make_model(block_type).save_pretrained(start)
+    state.wait_for_everyone()
+    model = RodimusForCausalLM.from_pretrained(start, dtype=dtype).train()
     if state.num_processes > 1:
         mesh = init_device_mesh("cpu", (state.num_processes,))
         for block in model.model.layers:
@@ -55,13 +62,17 @@ def with_fully_shard(folder: Path, block_type: str, batch_size: int) -> dict:
     sharded = sum(isinstance(p, torch.distributed.tensor.DTensor) for p in model.parameters())
     weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
     if state.is_main_process:
-        whole = make_model(block_type)
+        whole = make_model(block_type).to(dtype)
         whole.load_state_dict(weights)
         whole.save_pretrained(folder)
     return {"losses": history, "processes": state.num_processes, "kind": f"{sharded} sharded parameters"}
 
 
-KINDS = {"trainer": with_trainer, "fsdp": with_fully_shard}
+KINDS = {
+    "trainer": with_trainer,
+    "fsdp": with_fully_shard,
+    "fsdp-bfloat16": functools.partial(with_fully_shard, dtype=torch.bfloat16),
+}
 
 
 def main() -> None:

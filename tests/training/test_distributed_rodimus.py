@@ -47,10 +47,12 @@ def test_two_processes_match_one(tmp_path, kind):
     expected_weights, weights = (load_file(folder / "model.safetensors") for folder in (one, two))
     assert (expected["processes"], summary["processes"]) == (1, 2)
     sharded = f"{len(expected_weights)} sharded parameters"
-    assert summary["kind"] == (sharded if kind == "fsdp" else "DistributedType.MULTI_CPU")
+    assert summary["kind"] == ("DistributedType.MULTI_CPU" if kind == "trainer" else sharded)
     assert expected["losses"][-1] < expected["losses"][0]
-    assert summary["losses"] == pytest.approx(expected["losses"], rel=1e-4)
+    # Half precision rounds each weight to 2⁻⁸ of it, and with FSDP so does `residual_weight`, which is float32 in one process.
+    half = kind == "fsdp-bfloat16"
+    assert summary["losses"] == pytest.approx(expected["losses"], rel=5e-3 if half else 1e-4)
     assert weights.keys() == expected_weights.keys()
     for name, tensor in weights.items():
         # AdamW turns rounding noise in tiny gradients into steps of the learning rate, so the mean is what counts.
-        assert (tensor - expected_weights[name]).abs().mean() < 1e-5, name
+        assert (tensor.float() - expected_weights[name]).abs().mean() < (2**-7 if half else 1e-5), name
