@@ -1,10 +1,10 @@
 """Generates the signatures of Java's own library that the code graph knows, from a JDK, by `javap`.
 
-One file a package in `codefuse_hf/graph/languages/java/library/`; `library/__init__.py` says how they are written. Left out
+One file a package in `codefuse_hf/graph/languages/java/library/`; `library/__init__.py` says how they are written. JUnit's assertions, which most tests are written with, are taken from its jars. Left out
 are what is not public or protected, members that only repeat those of a supertype, `values` and `valueOf` of enums, and
 supertypes outside of the packages below.
 
-    python benchmarks/java_library.py --jdk JDK
+    python benchmarks/java_library.py --jdk JDK --jars junit-4.13.2.jar junit-jupiter-api-5.13.4.jar
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import itertools
+import os
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -29,6 +30,12 @@ PACKAGES = (
     "java.util.function", "java.util.jar", "java.util.logging", "java.util.prefs", "java.util.regex",
     "java.util.stream", "java.util.zip", "java.beans", "java.net.http", "java.sql",
 )  # fmt: skip
+JUNIT = {
+    "org.junit": ("Assert", "Assume"),
+    "org.junit.function": ("ThrowingRunnable",),
+    "org.junit.jupiter.api": ("Assertions", "Assumptions"),
+    "org.junit.jupiter.api.function": ("Executable", "ThrowingConsumer", "ThrowingSupplier"),
+}
 _MODIFIERS = frozenset({
     "public", "protected", "private", "static", "final", "abstract", "synchronized", "native", "default", "transient", "volatile", "strictfp",
 })  # fmt: skip
@@ -158,13 +165,14 @@ def class_names(jdk: Path) -> list[str]:
     return names
 
 
-def read_classes(jdk: Path) -> dict[str, Stub]:
+def read_classes(jdk: Path, jars: list[Path]) -> dict[str, Stub]:
     """Read all classes of the packages, by full names `java.util.Map.Entry`."""
-    world = World(None, sorted((jdk / "jmods").glob("*.jmod")))
-    names = class_names(jdk)
+    world = World(None, [*sorted((jdk / "jmods").glob("*.jmod")), *jars])
+    names = [*class_names(jdk), *(f"{package}.{name}" for package, own in JUNIT.items() for name in own)]
+    classpath = os.pathsep.join(str(jar) for jar in jars)
     found: dict[str, Stub] = {}
     for start in range(0, len(names), 400):
-        command = [jdk / "bin" / "javap", "-protected", "-s", *names[start : start + 400]]
+        command = [jdk / "bin" / "javap", "-protected", "-s", "-cp", classpath, *names[start : start + 400]]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         lines = [line for line in output.splitlines() if line and not line.startswith(("Compiled from", "}"))]
         for line, following in itertools.pairwise([*lines, ""]):
@@ -301,10 +309,11 @@ def main() -> None:
     """Write the files of all packages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jdk", type=Path, required=True)
+    parser.add_argument("--jars", type=Path, nargs="+", required=True, help="of JUnit 4 and 5")
     options = parser.parse_args()
-    classes = keep(read_classes(options.jdk))
+    classes = keep(read_classes(options.jdk, options.jars))
     total = 0
-    for package in PACKAGES:
+    for package in (*PACKAGES, *JUNIT):
         stubs = [classes[name] for name in sorted(classes) if package_of(name) == package]
         names = Names(package, classes, stubs)
         blocks: dict[str, list[str]] = collections.defaultdict(list)

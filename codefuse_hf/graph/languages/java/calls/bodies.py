@@ -237,7 +237,7 @@ class Bodies(DeepCalls, Calls):
         return UNKNOWN
 
     def this(self, frame: Frame) -> Value:
-        return Value(frame.owner.this_type) if frame.owner is not None else UNKNOWN
+        return self.this_value(frame, frame.owner) if frame.owner is not None else UNKNOWN
 
     def outer_this(self, frame: Frame, name: str) -> Value:
         found = frame.unit.named_class(frame.environment, name)

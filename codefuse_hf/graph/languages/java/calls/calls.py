@@ -8,6 +8,7 @@ from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.library_calls import LibraryCalls
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
+from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
     JavaClass,
@@ -106,7 +107,7 @@ class Calls(LibraryCalls):
         while cls is not None:
             found = cls.named(name)
             if found:
-                return self.invoke(frame, found, Value(cls.this_type), values, virtual=True)
+                return self.invoke(frame, found, self.this_value(frame, cls), values, virtual=True)
             implicit = self.implicit_method(frame, cls, name, values, True)
             if implicit is not None:
                 return implicit
@@ -260,6 +261,7 @@ class Calls(LibraryCalls):
     # -- one call --------------------------------------------------------------------------------------------------------------------
 
     def invoke(self, frame: Any, candidates: list[JavaMethod], receiver: Value, values: tuple, virtual: bool) -> Value:
+        candidates = [m for m in candidates if not m.flags & op.PRIVATE or m.owner.top is _top(frame.owner)]
         chosen = self.methods.choose(candidates, list(values), receiver.type)
         if not chosen:
             return self.call_unknown_code(frame, receiver, values)
@@ -287,6 +289,8 @@ class Calls(LibraryCalls):
         for target in targets:
             self.call_edge(frame.caller, target.ref)
         self.pass_arguments(targets, values)
+        if virtual and receiver.nodes:
+            self.pass_receiver(targets, receiver)
         nodes = list(self.result_hub(targets)) if self.carries(kind) else []
         if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
             nodes.append(self.add_site(frame, receiver, values))
@@ -334,7 +338,8 @@ class Calls(LibraryCalls):
         for formal, value in zip(formals, values, strict=False):
             for function in value.functions:
                 unsettled = {**dict.fromkeys(open_variables), **found}
-                self.settle_function(function, substitute(formal, unsettled) if type(formal) is tuple else formal)
+                expected = substitute(formal, unsettled)
+                self.settle_function(function, formal if expected is None else expected)
                 self.infer_result(formal, function, open_variables, found)
         if method.result is None and method.name == "<init>":
             return formals, None
@@ -361,6 +366,28 @@ class Calls(LibraryCalls):
         for position, value in enumerate(values):
             if value.nodes and targets:
                 self.flow.connect(value.nodes, self._parameter_hub(targets, position))
+
+    def pass_receiver(self, targets: tuple[JavaMethod, ...], receiver: Value) -> None:
+        """A function is `this` in the methods with code of its interface."""
+        for method in targets:
+            if not method.is_abstract and method.owner.functional_method() is not None:
+                self.flow.connect(receiver.nodes, self.this_node(method))
+
+    def this_node(self, method: JavaMethod) -> int:
+        key = (method, -2)
+        found = self._hubs.get(key)
+        if found is None:
+            found = self._hubs[key] = self.flow.node(method.owner.this_type)
+        return found
+
+    def this_value(self, frame: Any, cls: JavaClass) -> Value:
+        """`this`, or the instance of a class around it; in a method of a functional interface it may be a function."""
+        method = frame.method
+        function = frame.function
+        while method is None and function is not None:
+            method, function = function.frame.method, function.frame.function
+        is_function = method is not None and method.owner is cls and cls.functional_method() is not None
+        return Value(cls.this_type, (self.this_node(method),) if is_function else ())
 
     def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
         """One node in front of the same parameter of several methods."""
@@ -484,3 +511,7 @@ class Calls(LibraryCalls):
             )
             if parameter >= 0:
                 edges.extend((node, parameter) for node in given)
+
+
+def _top(cls: JavaClass | None) -> JavaClass | None:
+    return cls.top if cls is not None else None

@@ -47,8 +47,9 @@ class LibraryCalls:
         """Calls a method of Java's library whose signature is known; `formals` are its parameter types for this call."""
         declared = method.unit.parameter_types(method)
         composes = _is_called(method.result)
-        returned = list(receiver.nodes)
         composed: list[int] = []
+        made: list[int] = []
+        kept: list[int] = list(receiver.nodes)
         for position, value in enumerate(values):
             self.settle(value, None)
             if position >= len(formals):
@@ -57,24 +58,20 @@ class LibraryCalls:
             called = _called_class(parameter)
             if called is None:
                 if value.nodes and _mentions_variable(parameter):
-                    self._keep(value, receiver, returned)
+                    self.flow.connect(value.nodes, *receiver.nodes)
+                    kept += value.nodes
             elif composes:
                 composed += value.nodes
             else:
                 if value.nodes:
-                    made = self._call_back(frame, value, receiver, values, called)
-                    self.flow.connect((made,), *receiver.nodes)
-                    returned.append(made)
+                    made.append(self._call_back(frame, value, receiver, values, called))
                 if value.type is not None:
                     self._call_object(frame, value, formals[position])
+        self.flow.connect(made, *kept)  # as of `computeIfAbsent(key, k -> () -> …)` and `setAll(array, i -> () -> …)`
+        returned = [*kept, *made]
         if composed:
             returned.append(self._compose(method, composed))
         return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
-
-    def _keep(self, value: Value, receiver: Value, returned: list[int]) -> None:
-        """The library may put an argument into its object, and return it."""
-        self.flow.connect(value.nodes, *receiver.nodes)
-        returned += value.nodes
 
     def _call_back(self, frame: Any, value: Value, receiver: Value, values: tuple, called: JavaClass | None) -> int:
         """The functions that reach an argument are called from here; their parameters may receive anything else that the library has."""

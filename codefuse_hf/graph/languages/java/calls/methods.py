@@ -108,6 +108,8 @@ class Methods:
         method = cls.functional_method()
         if method is None:
             return 1 if cls.is_open() else 0
+        if function.reference is not None:
+            return self._reference_fits(function.reference, method, formal)
         if function.arity >= 0:
             if len(method.facts.parameters) != function.arity:
                 return 0
@@ -117,6 +119,38 @@ class Methods:
             if function.shape == "expression" and function.result == "void" and not void:
                 return 0
         return 2
+
+    def _reference_fits(self, reference: tuple[Value, bool, str], method: JavaMethod, formal: Any) -> int:
+        """As `_fits`, for `target::name` where an interface with `method` is declared: numbers of parameters, and types if there is one method only."""
+        target, _, name = reference
+        given = [
+            substitute(each, bindings_of(formal, method.owner) or {}) for each in method.unit.parameter_types(method)
+        ]
+        if type(target.type) is tuple and target.type[0] == "[]":
+            return 2 if name != "new" or len(given) == 1 else 0
+        cls = erasure(target.type)
+        if type(cls) is not JavaClass or cls.is_open():
+            return 2
+        methods = cls.methods.get("<init>", []) if name == "new" else cls.named(name)
+        if not methods:
+            return 2
+        fitting = [
+            m for m in methods if self._takes(m, given[1:] if _skips(m, target, name) else given, len(methods) == 1)
+        ]
+        if not fitting:
+            return 0
+        void = fitting[0].facts.result == "void" and name != "new"
+        return 0 if len(methods) == 1 and void and method.facts.result != "void" else 2
+
+    def _takes(self, method: JavaMethod, given: list, exact: bool) -> bool:
+        """Whether a method takes so many values, and if `exact` of these types."""
+        types = method.unit.parameter_types(method)
+        if method.variadic:
+            return len(given) >= len(types) - 1
+        if len(types) != len(given):
+            return False
+        pairs = zip(given, types, strict=True)
+        return not exact or all(type(a) is TypeVariable or convertible(a, b, True) for a, b in pairs)
 
     def _most_specific(
         self, methods: list[JavaMethod], arguments: list[Value], receiver: Any, variadic: bool
@@ -204,9 +238,8 @@ class Methods:
         for variable in variables:
             if variable not in bindings:
                 bound = variable.unit.bound(variable)
-                bindings[variable] = (
-                    None if bound is None or (type(bound) is tuple and bound[0] != "[]" and bound[1]) else bound
-                )
+                has_arguments = type(bound) is tuple and bound[0] != "[]" and bound[1]
+                bindings[variable] = (bound[0], ()) if has_arguments else bound
         return bindings
 
     # -- dispatch --------------------------------------------------------------------------------------------------------------
@@ -269,7 +302,10 @@ class Methods:
     def implementation(self, cls: JavaClass, method: JavaMethod) -> JavaMethod:
         """What runs when `method` is called on an object of exactly this class."""
         fallback = method
-        for found in cls.named(method.name):
+        candidates = cls.named(method.name)
+        if method in candidates and not method.is_abstract:
+            return method
+        for found in candidates:
             if found is method or overrides(found, method, cls):
                 if not found.is_abstract:
                     return found
@@ -288,3 +324,8 @@ class Methods:
             return []
         roots = [m for m in found if all(m.owner in other.owner.ancestors() for other in found)]
         return roots[:1]
+
+
+def _skips(method: JavaMethod, target: Value, name: str) -> bool:
+    """Whether the first value goes to the receiver in `Type::name`."""
+    return target.kind == TYPE and name != "new" and not method.is_static

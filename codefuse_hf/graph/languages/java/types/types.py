@@ -123,6 +123,14 @@ class JavaClass:
         return self.kind in ("record", "anonymous") or (self.facts is not None and bool(self.facts.flags & op.FINAL))
 
     @property
+    def top(self) -> JavaClass:
+        """The class around all others, inside of which private members are known."""
+        found = self
+        while found.outer is not None:
+            found = found.outer
+        return found
+
+    @property
     def this_type(self) -> tuple:
         return (self, self.variables)
 
@@ -282,8 +290,10 @@ def _same_erasure(a: Any, b: Any, raw_a: Any, raw_b: Any) -> bool:
         return True
     first, second = erasure(a), erasure(b)
     if first is None or second is None:
-        # unknown, or a variable without a bound: only another reference can be meant
-        return not (isinstance(first, str) or isinstance(second, str))
+        known = second if first is None else first
+        if type(a) is TypeVariable or type(b) is TypeVariable:  # one without a bound: an Object
+            return known is None or (type(known) is JavaClass and known.name == "java.lang.Object")
+        return type(known) is not str  # unknown: only a reference can be meant
     return first == second or first == erasure(raw_b) or erasure(raw_a) == second
 
 
