@@ -37,6 +37,7 @@ SLOW = (
     "notebooks/",
     "repair/test_fix_command.py",
     "search/test_default_model.py",
+    "serving/",
     "test_gate.py",
     "test_package.py",
     "test_quickstart.py",
