@@ -104,4 +104,4 @@ finally:
 def test_no_command_is_forgotten():
     folder = importlib.resources.files(codefuse_hf.cli)
     modules = {path.stem for path in folder.iterdir() if path.suffix == ".py"}
-    assert modules - {"__init__", "__main__", "arguments"} == set(COMMANDS)
+    assert modules - {"__init__", "__main__", "arguments", "model_arguments"} == set(COMMANDS)
