@@ -492,12 +492,18 @@ class CodeGraph:
 
     @cached_property
     def _name_index(self) -> tuple[np.ndarray, np.ndarray]:
-        """Checksums of the names, sorted, and the nodes they belong to: a hash table of 8 bytes a name."""
+        """Checksums of the names, sorted, and the nodes they belong to: a hash table of 8 bytes a name. Of a function's dotted name (`Type.method`, where
+        a method stands beside its type) the last part counts."""
         column = self.arrays.texts.get("name", TextColumn.absent(self.num_nodes))
         named = np.flatnonzero(column.lengths >= 0)
         view = memoryview(self.arrays.buffer)
         starts, ends = column.starts[named].tolist(), (column.starts[named] + column.lengths[named]).tolist()
-        sums = np.fromiter((zlib.crc32(view[a:b]) for a, b in zip(starts, ends, strict=True)), np.uint32, len(named))
+        functions = (self.arrays.types[named] == NODE_CODES[NodeType.FUNCTION]).tolist()
+        names = (
+            bytes(view[a:b]).rpartition(b".")[2] if f else view[a:b]
+            for a, b, f in zip(starts, ends, functions, strict=True)
+        )
+        sums = np.fromiter(map(zlib.crc32, names), np.uint32, len(named))
         order = np.argsort(sums, kind="stable")
         return sums[order], named[order].astype(np.int32)
 
@@ -610,10 +616,15 @@ class CodeGraph:
         return found
 
     def _exactly_named(self, name: str) -> np.ndarray:
-        sums, owners = self._name_index
-        wanted = np.uint32(zlib.crc32(name.encode("utf-8", "surrogatepass")))
-        span = owners[np.searchsorted(sums, wanted) : np.searchsorted(sums, wanted, side="right")]
-        return np.array([index for index in span.tolist() if self._text("name", index) == name], dtype=np.int64)
+        (sums, owners), function = self._name_index, NODE_CODES[NodeType.FUNCTION]
+        found: set[int] = set()
+        for part in {name, name.rpartition(".")[2]}:
+            wanted = np.uint32(zlib.crc32(part.encode("utf-8", "surrogatepass")))
+            for index in owners[np.searchsorted(sums, wanted) : np.searchsorted(sums, wanted, side="right")].tolist():
+                own = self._text("name", index)
+                if own == name or (self.arrays.types[index] == function and own.endswith("." + name)):
+                    found.add(index)
+        return np.array(sorted(found), dtype=np.int64)
 
     def _named_like(self, pattern: str) -> np.ndarray:
         """Nodes whose name, or the end of whose dotted name part by part, matches: `Flask.*` is what the class has directly inside."""

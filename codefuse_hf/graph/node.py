@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Node:
     """One node of a graph: a view that reads its fields from the graph when they are asked for.
 
-    A field that the node does not have is None. The names are the same for both languages (`kind` is `classType`,
+    A field that the node does not have is None. The names are the same for all languages (`kind` is `classType`,
     `attributeType` or `fieldType`); `record()` gives the JSON spelling.
     """
 

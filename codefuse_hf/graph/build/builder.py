@@ -18,9 +18,8 @@ from codefuse_hf.graph.build.joining import EdgeTable, FilePart, join_parts
 from codefuse_hf.graph.build.nodes import clean_path
 from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
-from codefuse_hf.graph.languages import front_end, select_languages, tree_sitter
+from codefuse_hf.graph.languages import front_end, languages, resolved_as, select_languages, tree_sitter
 from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, UpdatableResolution
-from codefuse_hf.graph.languages.python.names.metadata import METADATA, package_folders
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.graph.spill import Spill
@@ -75,7 +74,7 @@ class GraphBuilder:
         self._extracted: dict[str, ExtractedFile] = {}
         self._parts: dict[str, FilePart] = {}
         self._resolved: dict[str, EdgeTable] = {}
-        self._known_packages: dict[str, str] = {}
+        self._metadata: dict[str, dict[str, str]] = {}
         self._resolutions: dict[str, UpdatableResolution] = {}
         self._changed: set[str] = set()
         self._is_sorted = True
@@ -161,7 +160,7 @@ class GraphBuilder:
         file = self._extracted.pop(path, None)
         self._parts.pop(path, None)
         if file is not None:
-            self._resolved.pop(file.language, None)
+            self._resolved.pop(resolved_as(file.language), None)
 
     def _take(self, file: ExtractedFile) -> None:
         """Takes in a file that is new or another one; its language is resolved again unless only its texts are others."""
@@ -175,9 +174,9 @@ class GraphBuilder:
             or old.facts.facts != file.facts.facts
             or not now.same_shape(part)
         ):
-            self._resolved.pop(file.language, None)
+            self._resolved.pop(resolved_as(file.language), None)
             if old is not None:
-                self._resolved.pop(old.language, None)
+                self._resolved.pop(resolved_as(old.language), None)
             self._changed.add(file.path)
 
     def _list(self) -> sources.SourceTree:
@@ -240,28 +239,32 @@ class GraphBuilder:
         by_language: dict[str, dict[str, FileFacts]] = {}
         for path, file in self._extracted.items():
             if file.language != TEXT and file.facts is not None and file.facts.facts is not None:
-                by_language.setdefault(file.language, {})[path] = file.facts
+                by_language.setdefault(resolved_as(file.language), {})[path] = file.facts
         self._resolved = {language: edges for language, edges in self._resolved.items() if language in by_language}
         self._resolutions = {language: each for language, each in self._resolutions.items() if language in by_language}
-        packages = self._packages() if "python" in by_language else {}
-        if packages != self._known_packages:
-            self._known_packages = packages
-            self._resolved.pop("python", None)
+        metadata = {language: self._read_metadata(language) for language in by_language}
+        for language, texts in metadata.items():
+            if texts != self._metadata.get(language, {}):
+                self._resolved.pop(language, None)
+        self._metadata = metadata
         for language, files in by_language.items():
             if language not in self._resolved:
-                self._resolved[language] = self._resolve(language, Project(files, root_name, packages))
+                self._resolved[language] = self._resolve(language, Project(files, root_name, metadata[language]))
 
-    def _packages(self) -> dict[str, str]:
-        """Where the project's metadata says that its Python packages lie."""
-        tree = self._tree
-        present = set(METADATA).intersection(tree.paths)
+    def _read_metadata(self, language: str) -> dict[str, str]:
+        """The texts of the files that say something about the project to a language."""
+        tree, names = self._tree, languages()[language].metadata
+        present = [path for path in tree.paths if path.rpartition("/")[2] in names] if names else []
         if not present:
             return {}
+        texts = {}
         with sources.SourceReader(tree.root, tree.blobs) as reader:
-            texts = {
-                path: sources.decode_text(reader.read(path, self._options.max_file_size)[0] or b"") for path in present
-            }
-        return package_folders(texts.get)
+            for path in present:
+                with contextlib.suppress(OSError):
+                    texts[path] = (
+                        sources.decode_text(reader.read(path, self._options.max_textfile_size)[0] or b"") or ""
+                    )
+        return texts
 
     def _resolve(self, language: str, project: Project) -> EdgeTable:
         with _no_collection():

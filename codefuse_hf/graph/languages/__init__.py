@@ -19,6 +19,12 @@ def languages() -> Mapping[str, LanguageDescription]:
     return {language.name: language for language in found}
 
 
+def resolved_as(name: str) -> str:
+    """Names the language whose front end finds the edges of this one's files."""
+    language = languages().get(name)
+    return name if language is None else language.resolved_with or name
+
+
 @cache
 def front_end(name: str) -> LanguageFrontEnd:
     """Makes the front end of a language, once."""

@@ -106,6 +106,8 @@ class LanguageDescription:
         named_by_path: whether dotted names begin with the file's path (`src.core`); otherwise with the package's name.
         keywords: words that a page shows as such.
         comment: what begins a comment to the end of the line, `#` or `//`; strings and block comments are taken to be those of Python or of C.
+        metadata: names of files, of whatever folder, that say something about the project; resolution gets their texts.
+        resolved_with: the name of the language whose front end finds the edges of this one's files together with its own; "" for none.
         package_files: names, without suffix, of files that stand for their folder in such a path (`__init__`).
     """
 
@@ -123,6 +125,8 @@ class LanguageDescription:
     package_files: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     comment: str = "//"
+    metadata: tuple[str, ...] = ()
+    resolved_with: str = ""
 
     def module_path(self, path: str) -> str:
         """Turns a file's path into a dotted name: `src/core/__init__.py` is `src.core`."""
@@ -187,11 +191,11 @@ class Project(dict[str, FileFacts]):
 
     Attributes:
         root_name: the name of the folder that holds them (`import <root_name>` may mean it).
-        packages: the folders of the packages that do not lie where their names say, as the project's metadata has them.
+        metadata: the texts of the files that the language's description names, by path.
     """
 
     def __init__(
-        self, files: Mapping[str, FileFacts] = (), root_name: str = "", packages: Mapping[str, str] | None = None
+        self, files: Mapping[str, FileFacts] = (), root_name: str = "", metadata: Mapping[str, str] | None = None
     ):
         super().__init__(files)
-        self.root_name, self.packages = root_name, packages or {}
+        self.root_name, self.metadata = root_name, metadata or {}

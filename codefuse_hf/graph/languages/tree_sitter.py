@@ -64,9 +64,12 @@ def _bundled(name: str) -> Any:
 
 
 def grammar_version(name: str) -> str:
-    """Names the package that language `name`'s grammar comes from, with its version."""
+    """Names the package that language `name`'s grammar comes from, with its version, or says that it is not installed."""
     wheel = _wheel(name)
-    return f"{wheel} {importlib.metadata.version(wheel)}"
+    try:
+        return f"{wheel} {importlib.metadata.version(wheel)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"no {wheel}"
 
 
 def has_grammar(name: str) -> bool:

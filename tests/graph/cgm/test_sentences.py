@@ -103,5 +103,5 @@ def test_wrong_records_are_errors():
         node_sentence({"nodeType": "X", "id": 1})
     with pytest.raises(ValueError, match="'text' must be text"):
         node_sentence({"nodeType": "Lambda", "id": 1, "text": 5})
-    with pytest.raises(ValueError, match="unknown language 'go'"):
-        node_sentence({"nodeType": "Lambda", "id": 1}, language="go")
+    with pytest.raises(ValueError, match="unknown language 'cobol'"):
+        node_sentence({"nodeType": "Lambda", "id": 1}, language="cobol")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.base import LanguageDescription, LanguageFrontEnd
+from codefuse_hf.graph.languages.python.names.metadata import METADATA
 from codefuse_hf.graph.languages.python.names.modules import SUFFIXES
 
 _OWN_NAME = {"File": "fileName", "Class": "className"}
@@ -33,6 +34,7 @@ LANGUAGE = LanguageDescription(
     spelling={"File": {"name": "fileName", "path": "filePath"}, "Class": {"name": "className"}},
     speaks=_speaks,
     package_files=("__init__",),
+    metadata=METADATA,
     keywords=(*keyword.kwlist, "match", "self", "cls"),
     comment="#",
 )

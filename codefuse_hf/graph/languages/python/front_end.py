@@ -31,7 +31,7 @@ class PythonFrontEnd(LanguageFrontEnd):
         owned = Project(
             {path: replace(file, facts=_packed_copy(file.facts)) for path, file in project.items()},
             getattr(project, "root_name", ""),
-            getattr(project, "packages", {}),
+            getattr(project, "metadata", {}),
         )
         paths, codes, ends = self.resolution(owned, keep=False).numbers()
         for code, (source, first, target, second) in zip(codes.tolist(), ends.tolist(), strict=True):

@@ -12,6 +12,7 @@ from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.rounds import FileLog, Rounds
 from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.names.edges import Edge, name_edges
+from codefuse_hf.graph.languages.python.names.metadata import project_packages
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
 from codefuse_hf.graph.schema import EDGE_CODES, EdgeType
@@ -29,7 +30,7 @@ class PythonResolution(Resolution):
         facts: dict[str, PythonFacts] = {path: file.facts for path, file in project.items()}
         self.paths = list(facts)
         slots = {path: slot for slot, path in enumerate(facts)}
-        names = Names(facts, getattr(project, "root_name", ""), packages=getattr(project, "packages", {}))
+        names = Names(facts, getattr(project, "root_name", ""), packages=project_packages(project))
         structure = Structure(names, slots, len(slots))
         found = [(slot, edges_of(name_edges(names, path), slots)) for path, slot in slots.items()]
         structure.put_programs_away()

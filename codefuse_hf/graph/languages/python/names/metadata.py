@@ -10,6 +10,11 @@ from typing import Any
 METADATA = ("pyproject.toml", "setup.cfg")
 
 
+def project_packages(project: Any) -> dict[str, str]:
+    """Finds the folders of packages as `package_folders` does, for the files of a build (`Project`)."""
+    return package_folders(getattr(project, "metadata", {}).get)
+
+
 def package_folders(read: Callable[[str], str | None]) -> dict[str, str]:
     """Finds the folder of each package that lies elsewhere than its name says, by dotted name; "" stands for all others.
 

@@ -9,6 +9,7 @@ import numpy as np
 from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, UpdatableResolution
 from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.names.edges import name_edges
+from codefuse_hf.graph.languages.python.names.metadata import project_packages
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
 from codefuse_hf.graph.languages.python.resolution import Edges, edges_by_name, edges_of, flow_edges, joined_edges
@@ -69,7 +70,7 @@ class KeptResolution(UpdatableResolution):
         self.slots = {path: slot for slot, path in enumerate(self.facts)}
         self.paths = list(self.facts)
         self.order = list(range(len(self.paths)))
-        self.names = Names(self.facts, getattr(project, "root_name", ""), True, getattr(project, "packages", {}))
+        self.names = Names(self.facts, getattr(project, "root_name", ""), True, project_packages(project))
         self.structure = KeptStructure(self.names, self.slots, len(self.paths))
         self.history = History(Solver(self.structure), self.progress, self.memory)
         self.name_edges, self.flow_edges, self.by_name_edges = _EdgeStore(), _EdgeStore(), _EdgeStore()
@@ -96,7 +97,7 @@ class KeptResolution(UpdatableResolution):
     # -- updates -------------------------------------------------------------------------------------------------------------------
 
     def update(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> None:
-        moved = self.names.modules.packages != getattr(project, "packages", {})
+        moved = self.names.modules.packages != project_packages(project)
         if moved or self._memory() > 2 * self.size + 1000:
             self._build(project)  # imports mean something else, or what is long gone outweighs the rest
             return

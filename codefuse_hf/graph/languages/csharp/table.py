@@ -1,0 +1,103 @@
+"""What C# has, by the names of its grammar's nodes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, dotted, name_parts
+
+_ARGUMENTS = re.compile(r"<.*>", re.DOTALL)
+
+
+def _destructor(node: Any, text: Text) -> str | None:
+    name = node.child_by_field_name("name")
+    return None if name is None else "~" + text(name)
+
+
+def _operator(node: Any, text: Text) -> str:
+    """`operator +`, and of conversions `operator Type`."""
+    words = [text(child) for child in node.children if child.type not in ("modifier", "attribute_list", "comment")]
+    at = words.index("operator") + 1 if "operator" in words else len(words)
+    return f"operator {words[at]}" if at < len(words) else "operator"
+
+
+def _field_names(node: Any, text: Text) -> list[str]:
+    declaration = next((child for child in node.named_children if child.type == "variable_declaration"), node)
+    found = [
+        each.child_by_field_name("name") for each in declaration.named_children if each.type == "variable_declarator"
+    ]
+    return [text(name) for name in found if name is not None]
+
+
+def _namespace(node: Any, text: Text) -> str:
+    name = node.child_by_field_name("name")
+    return "" if name is None else dotted(text(name), ".")
+
+
+def _parts(node: Any, text: Text) -> tuple[str, ...] | None:
+    parts = name_parts(
+        node,
+        text,
+        {"member_access_expression": ("expression", "name"), "qualified_name": ("qualifier", "name")},
+        frozenset({"identifier", "generic_name"}),
+        frozenset({"this"}),
+    )
+    return None if parts is None else tuple(_ARGUMENTS.sub("", part) for part in parts)
+
+
+def _call(node: Any, text: Text) -> Callee | None:
+    parts = _parts(node.child_by_field_name("function"), text)
+    return None if parts is None or parts == ("nameof",) else Callee(parts)
+
+
+def _new(node: Any, text: Text) -> Callee | None:
+    parts = _parts(node.child_by_field_name("type"), text)
+    return None if parts is None else Callee(parts, makes=True)
+
+
+def _class(kind: str) -> Rule:
+    return Rule(node_type="Class", kind=kind)
+
+
+_FUNCTION = Rule(node_type="Function", body=("body", "arrow_expression_clause"))
+_ATTRIBUTE = Rule(node_type="Attribute")
+_FIELDS = Rule(node_type="Attribute", name=_field_names)
+
+OUTLINE = Outline(
+    grammar=lambda path, text: "c_sharp",
+    rules={
+        "class_declaration": _class("class"),
+        "struct_declaration": _class("struct"),
+        "interface_declaration": _class("interface"),
+        "enum_declaration": _class("enum"),
+        "record_declaration": _class("record"),
+        "record_struct_declaration": _class("record struct"),
+        "delegate_declaration": _class("delegate"),
+        "method_declaration": _FUNCTION,
+        "constructor_declaration": _FUNCTION,
+        "local_function_statement": _FUNCTION,
+        "destructor_declaration": Rule(node_type="Function", name=_destructor),
+        "operator_declaration": Rule(node_type="Function", name=_operator),
+        "conversion_operator_declaration": Rule(node_type="Function", name=_operator),
+        "indexer_declaration": Rule(
+            node_type="Function", name=lambda node, text: "this[]", body=("accessors", "value")
+        ),
+        "property_declaration": _ATTRIBUTE,
+        "event_declaration": _ATTRIBUTE,
+        "field_declaration": _FIELDS,
+        "event_field_declaration": _FIELDS,
+        "enum_member_declaration": _ATTRIBUTE,
+        "namespace_declaration": Rule(node_type="", name=_namespace),
+    },
+    calls={"invocation_expression": _call, "object_creation_expression": _new},
+    package={"file_scoped_namespace_declaration": _namespace},
+    locals={
+        "parameter": ("name",),
+        "variable_declarator": ("name",),
+        "for_each_statement": ("left",),
+        "catch_declaration": ("name",),
+        "declaration_expression": ("name",),
+    },
+    by_tail=True,
+)

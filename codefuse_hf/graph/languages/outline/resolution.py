@@ -1,0 +1,92 @@
+"""Edges that names alone tell: imports, and calls inside of a file, of what is imported, and of what has the only such qualified name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from codefuse_hf.graph.languages.base import FileFacts, Ref
+from codefuse_hf.graph.languages.outline.names import ProjectNames
+from codefuse_hf.graph.languages.outline.table import Binding, Callee, Outline
+
+
+def find_edges(
+    project: Mapping[str, FileFacts], outlines: Mapping[str, Outline], metadata: Mapping[str, str]
+) -> Iterator[tuple[str, Ref, Ref]]:
+    """Finds the edges between the files of a project; a call of which it is not clear what it calls has none."""
+    names = ProjectNames(project, outlines, metadata)
+    for path in names.files:
+        yield from _File(names, path).edges()
+
+
+class _File:
+    """One file with the names it has imported."""
+
+    def __init__(self, names: ProjectNames, path: str):
+        self.names, self.path = names, path
+        self.facts, self.outline = names.files[path], names.outlines[path]
+        self.bindings: dict[str, Binding] = {}
+        self.imported: list[Binding] = []
+        if self.outline.find_imports is not None:
+            for each in self.facts.imports:
+                for name, binding in self.outline.find_imports(names, path, each):
+                    self.imported.append(binding)
+                    if name and each.kind != "export":
+                        self.bindings[name] = binding
+
+    def edges(self) -> Iterator[tuple[str, Ref, Ref]]:
+        """The edges that begin in the file."""
+        file = Ref(self.path, 0)
+        for binding in self.imported:
+            for path in binding.paths:
+                if path != self.path:
+                    yield "imports", file, Ref(path, 0)
+            if binding.member or binding.dotted:
+                for ref in self.names.meant(binding, ()):
+                    if ref.path != self.path:
+                        yield "imports", file, ref
+                        yield "imports", file, Ref(ref.path, 0)
+        for caller, callee, size in self.facts.calls:
+            called = self.called(caller, callee, size)
+            if called is not None:
+                yield "calls", Ref(self.path, caller), called
+
+    def called(self, caller: int, callee: Callee, size: int) -> Ref | None:
+        """The function that a call means."""
+        parts = callee.parts
+        if callee.makes:
+            parts = (*parts, self.outline.constructor or parts[-1])
+        if parts[0] == "self":
+            owner = self.facts.owners[caller]
+            if len(parts) != 2 or not owner:
+                return None
+            name = parts[1] if parts[1] != "self" else owner.rpartition(".")[2]
+            return self.names.one(self.names.exact(self.names.full(self.path, f"{owner}.{name}")), self.path, size)
+        return self.by_scope(caller, parts, size)
+
+    def by_scope(self, caller: int, parts: tuple[str, ...], size: int) -> Ref | None:
+        """The function that a name means: of the innermost scope that has it, else imported, else the only one of the project."""
+        names, facts, dotted = self.names, self.facts, ".".join(parts)
+        index = caller
+        scope = facts.names[caller]
+        while True:
+            is_own = index and facts.names[index] == scope
+            is_class = scope and (not is_own or index in facts.classes) and scope not in facts.namespaces
+            if self.outline.own or not is_class or len(parts) > 1:
+                found = names.exact(names.full(self.path, f"{scope}.{dotted}" if scope else dotted))
+                if found:
+                    return names.one(found, self.path, size)
+            if is_own:
+                if parts[0] in facts.locals.get(index, ()):
+                    return None
+                index = facts.parents[index]
+            if not scope:
+                break
+            scope = scope.rpartition(".")[0]
+        if parts[0] in self.bindings:
+            return names.one(names.meant(self.bindings[parts[0]], parts[1:]), self.path, size)
+        module = names.modules[self.path]
+        while module and self.outline.by_tail:  # names of the packages around, and of the project as a whole
+            module = module.rpartition(".")[0]
+            if found := names.exact(f"{module}.{dotted}" if module else dotted):
+                return names.one(found, self.path, size)
+        return names.one(names.tail(parts), self.path, size) if self.outline.by_tail else None

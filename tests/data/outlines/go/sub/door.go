@@ -1,0 +1,5 @@
+package sub
+
+⟨Class Door¦type Door int⟩
+
+⟨Function Close¦func Close() {}⟩

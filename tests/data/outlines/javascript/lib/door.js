@@ -1,0 +1,3 @@
+⟨Function reallyShut¦function reallyShut() {}⟩
+export { reallyShut as shut };
+export default 3;

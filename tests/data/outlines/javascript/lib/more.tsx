@@ -1,0 +1,2 @@
+⟨Function turn¦export function turn() { return <Button onClick={() => press()} />; }⟩
+⟨Function press¦const press = () => {};⟩

@@ -1,0 +1,2 @@
+pub mod door;
+⟨Function sell¦pub fn sell<T>() { self::door::shut(); }⟩

@@ -1,0 +1,2 @@
+package shop.tools
+⟨Class Hammer¦object Hammer { ⟨Function hit¦def hit(n: Int) = n⟩ }⟩
