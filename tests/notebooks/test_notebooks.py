@@ -8,10 +8,15 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from transformers import AutoTokenizer, LlamaForCausalLM
 
+import codefuse_hf.search.default_model
+from codefuse_hf import CGEModel
 from helpers import TESTS
+from helpers.hub_server import running_hub
 
 FOLDER = TESTS.parent / "examples" / "notebooks"
+pytestmark = pytest.mark.timeout(900)
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
@@ -23,18 +28,62 @@ def run(name: str, folder: Path, parameters: dict, **environment: str) -> nbform
         assert f"\n{parameter} = " in f"\n{cell.source}", f"{name} has no parameter {parameter}"
     assignments = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
     notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(assignments))
-    client = NotebookClient(notebook, timeout=280, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=800, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     return client.execute(env=os.environ | environment)
-
-
-def shown(notebook: nbformat.NotebookNode) -> str:
-    """All text that the notebook's cells wrote."""
-    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
 def pictures(notebook: nbformat.NotebookNode) -> int:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.fixture
+def local_hub():
+    """A Hub on this machine, and the environment of a client of it."""
+    with running_hub() as (hub, url):
+        yield hub, {"HF_ENDPOINT": url, "HF_TOKEN": "hf_user", "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+
+
+def language_model(folder: Path) -> Path:
+    """A small language model that knows some Python: that of the code search which comes along, without its pooling."""
+    source = Path(codefuse_hf.search.default_model.__file__).parent
+    backbone = CGEModel.from_pretrained(source).float().backbone
+    model = LlamaForCausalLM(backbone.config)
+    model.model = backbone
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    return folder
+
+
+def test_rodimus_lora(tmp_path, local_hub):
+    hub, environment = local_hub
+    parameters = {
+        "base_seconds": 8,
+        "corpus_bytes": 300_000,
+        "batch_size": 4,
+        "max_steps": 40,
+        "contexts": [64, 128, 512],
+    }
+    environment["HF_HOME"] = str(tmp_path / "home")
+    executed = run("rodimus_lora", tmp_path, {**parameters, "push_to": "user/tuned"}, **environment)
+    assert pictures(executed) == 2
+    assert {"model.safetensors", "modeling_rodimus.py", "tokenizer.json"} <= hub.repos["user/tuned"].files(
+        "main"
+    ).keys()
+
+
+def test_rodimus_chat_sft(tmp_path):
+    parameters = {"base_seconds": 5, "longest_answer": 200, "max_steps": 50, "questions": 4, "prompt_tokens": 1500}
+    run("rodimus_chat_sft", tmp_path, parameters)
+
+
+def test_code_search_with_cge(tmp_path, local_hub):
+    hub, environment = local_hub
+    parameters = {"base": str(language_model(tmp_path / "base")), "layers": 1, "packages": ["peft"], "questions": 80}
+    parameters |= {"max_length": 64, "max_steps": 25, "push_to": "user/search"}
+    environment["HF_HOME"] = str(tmp_path / "home")
+    run("code_search_with_cge", tmp_path, parameters, **environment)
+    assert {"modules.json", "modeling_cge.py"} <= hub.repos["user/search"].files("main").keys()
 
 
 def test_repository_as_a_graph(tmp_path):
