@@ -24,6 +24,8 @@ from codefuse_hf.search.units import Unit, iter_units
 _BLOCK = 512
 _NAME_WEIGHT, _PATH_WEIGHT, _COMMENT_WEIGHT, _MOST = 3, 1, 1, 20
 """How often a unit's name, its file's path and its comment count as words of it; more repetitions of one word say nothing more."""
+_FILE_PATH_WEIGHT = 5
+"""How often its path counts as words of a file."""
 
 
 def build_index(
@@ -62,7 +64,8 @@ class _Building:
     def __init__(self, folder: Path, encoder: Encoder | None):
         self.folder, self.encoder = folder, encoder
         self.units: list[dict] = []
-        self.words = _Words()
+        self.words, self.file_words = _Words(), _Words()
+        self.file: tuple[str, Counter[str]] | None = None
         self.pending: dict[str, str] = {}
         self.known: dict[str, np.ndarray] = {}
         self.computed = 0
@@ -84,10 +87,23 @@ class _Building:
         del record["text"], record["comment"]
         self.units.append(record)
         self.words.add(_words_of(unit))
+        self.add_to_file(unit)
         if self.encoder is not None and record["hash"] not in self.known:
             self.pending[record["hash"]] = unit.described
             if len(self.pending) >= _BLOCK:
                 self.encode_pending()
+
+    def add_to_file(self, unit: Unit) -> None:
+        """Count the words of a file as those of its units; a file's units come one after another."""
+        if self.file is None or self.file[0] != unit.path:
+            self.end_file()
+            path = count_words(os.path.splitext(unit.path)[0])
+            self.file = unit.path, Counter({word: _FILE_PATH_WEIGHT * count for word, count in path.items()})
+        self.file[1].update({word: min(count, _MOST) for word, count in count_words(unit.text).items()})
+
+    def end_file(self) -> None:
+        if self.file is not None:
+            self.file_words.add(self.file[1])
 
     def encode_pending(self) -> None:
         if not self.pending:
@@ -109,7 +125,9 @@ class _Building:
             probe = [float(x) for x in self.probe]
             manifest |= {"model": self.encoder.name, "probe": probe, "embedded_now": self.computed}
         files = {path: _state(root / path) for path in dict.fromkeys(unit["path"] for unit in self.units)}
-        return storage.Content(manifest, self.units, files, vectors, WordIndex.build(self.words))
+        self.end_file()
+        words, file_words = WordIndex.build(self.words), WordIndex.build(self.file_words)
+        return storage.Content(manifest, self.units, files, vectors, words, file_words)
 
 
 class _Words(Sequence):

@@ -21,12 +21,12 @@ from codefuse_hf.search.freshness import Freshness
 from codefuse_hf.search.kinds import KINDS, MODES
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.places import default_folder, is_own
-from codefuse_hf.search.ranking import TEST_FACTOR, combine
+from codefuse_hf.search.ranking import combine, priors, spread
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """One hit. `score` is the cosine for "vectors", BM25 for "words", and for "hybrid" 0 … 1; tests have a part of theirs."""
+    """One hit. `score` is between 0 and 1 and compares the results of one question, not those of two (`ranking`)."""
 
     score: float
     kind: str
@@ -50,7 +50,8 @@ class CodeIndex:
 
     def __init__(self, folder: Path, content: storage.Content, model: Any = None, root: Path | None = None):
         self.folder, self.manifest, self.units, self.root = folder, content.manifest, content.units, root
-        self._files, self._vectors, self._words = content.files, content.vectors, content.words
+        self._files, self._vectors = content.files, content.vectors
+        self._words, self._file_words = content.words, content.file_words
         self._encoder: Encoder | None = model
         self.left_out = 0
 
@@ -174,35 +175,35 @@ class CodeIndex:
             raise ValueError(f"k must be ≥ 1 and mode one of {', '.join(MODES)}, got k={k}, mode={mode!r}")
         if mode != "words" and self._vectors is None:
             raise ValueError(f"mode {mode!r} needs vectors, but this index was made without a model")
-        scores = self._scores(query, mode)
-        words = count_words(query)
         if tests is None:
-            tests = "test" in words
-        wanted = self._wanted(kinds, PathFilter(include, exclude, within))
-        if not tests:
-            is_of_tests = self._of_paths(is_test)
-            scores = np.where(is_of_tests & (scores > 0), scores * TEST_FACTOR, scores)
-        order = np.argsort(-np.where(wanted, scores, -np.inf), kind="stable")
-        order = order[: int(wanted.sum())]
-        if mode != "vectors":
-            order = order[scores[order] > 0]
+            tests = "test" in count_words(query)
+        of_tests = np.zeros(len(self), bool) if tests else self._of_paths(is_test)
+        kinds_of_units = np.array([unit["kind"] for unit in self.units], dtype=object)
+        sizes = np.array([unit["end_line"] - unit["line"] + 1 for unit in self.units], int)
+        scores = self._scores(query, mode) * priors(kinds_of_units, sizes, of_tests)
+        wanted = (
+            np.isin(kinds_of_units, list(kinds)) & self._of_paths(PathFilter(include, exclude, within)) & (scores > 0)
+        )
+        order = np.argsort(-np.where(wanted, scores, -np.inf), kind="stable")[: int(wanted.sum())]
         return self._fresh(order, scores, k)
 
     def _scores(self, query: str, mode: str) -> np.ndarray:
-        """The score of every unit."""
-        if mode == "words":
-            return self._words.score(count_words(query))
-        if self._encoder is None:
-            self.use_model(self._model_of_ones_own())
-        vectors = self._vectors
-        scores, indices = vectors.search(self._encoder.encode_query(query)[None], len(self))
-        cosines = np.zeros(len(self), np.float32)
-        cosines[indices[0]] = scores[0]
-        return cosines if mode == "vectors" else combine(self._words.score(count_words(query)), cosines)
-
-    def _wanted(self, kinds: tuple[str, ...], chooses: PathFilter) -> np.ndarray:
-        of_kind = np.array([unit["kind"] in kinds for unit in self.units], bool)
-        return of_kind & self._of_paths(chooses) if chooses else of_kind
+        """The score of every unit, 0 … 1."""
+        cosines = None
+        if mode != "words":
+            if self._encoder is None:
+                self.use_model(self._model_of_ones_own())
+            found, indices = self._vectors.search(self._encoder.encode_query(query)[None], len(self))
+            cosines = np.zeros(len(self), np.float32)
+            cosines[indices[0]] = found[0]
+        if mode == "vectors":
+            return spread(cosines)
+        words = count_words(query)
+        place = {path: i for i, path in enumerate(self._files)}
+        files = np.array([place[unit["path"]] for unit in self.units], int)
+        own = self._words.score(words)
+        scores = combine(own, self._file_words.score(words)[files], cosines)
+        return np.where(own > 0, scores, 0.0) if cosines is None else scores
 
     def _of_paths(self, holds: Any) -> np.ndarray:
         """bool [units]: what holds of each unit's path."""

@@ -5,7 +5,7 @@
     <generation>/          units.jsonl    one unit a line: kind, name, path, lines, hash, snippet
                            files.json     size, time and hash of each file as it was read
                            vectors.faiss  one vector a unit, inner product of unit vectors = cosine (absent without a model)
-                           words.safetensors, words.json    BM25 over the words
+                           words.safetensors, words.json    BM25 over the words of units and of files
     building/              vectors that an interrupted run had finished
     lock                   held by the run that makes the index
 
@@ -28,11 +28,13 @@ import numpy as np
 from codefuse_hf.files import replacing
 from codefuse_hf.repair.word_index import WordIndex
 
-FORMAT = "codefuse-hf code index, version 2"
+FORMAT = "codefuse-hf code index, version 3"
 _OLD_FORMAT, _OLD_NAMES = "codefuse-hf code index, version 1", ("units.jsonl", "vectors.faiss", "words")
 MARK = "# An index of codefuse-hf: made from this code, and no part of it."
 _GENERATION = re.compile(r"g\d+")
+_PARTS = ("data", "indices", "indptr")
 _BUILDING, _LOCK, _MANIFEST, _IGNORE = "building", "lock", "manifest.json", ".gitignore"
+_IGNORED = "/.gitignore\n/manifest.json\n/.manifest.json.*\n/lock\n/building/\n/g[0-9]*/\n"
 _OWN = re.compile(rf"g\d+|{_BUILDING}|{_LOCK}|{re.escape(_MANIFEST)}|\.{re.escape(_MANIFEST)}\..*|{re.escape(_IGNORE)}")
 
 
@@ -46,6 +48,7 @@ class Content:
         files: path → [size, time of change in ns, hash] of what was read.
         vectors: a flat FAISS index, or None.
         words: BM25 of the units.
+        file_words: BM25 of the files, in the order of `files`.
     """
 
     manifest: dict[str, Any]
@@ -53,6 +56,7 @@ class Content:
     files: dict[str, list]
     vectors: Any
     words: WordIndex
+    file_words: WordIndex
 
 
 def read(folder: Path) -> Content:
@@ -87,15 +91,19 @@ def _read_generation(place: Path, manifest: dict[str, Any]) -> Content:
     files = json.loads((place / "files.json").read_text(encoding="utf-8"))
     vocabulary = json.loads((place / "words.json").read_text(encoding="utf-8"))
     try:
-        words = WordIndex.from_tensors(vocabulary, len(units), load_file(place / "words.safetensors"))
+        tensors = load_file(place / "words.safetensors")
     except SafetensorError as error:
         raise ValueError(str(error)) from error
+    words, file_words = (
+        WordIndex.from_tensors(vocabulary[name], count, {part: tensors[f"{name}.{part}"] for part in _PARTS})
+        for name, count in (("units", len(units)), ("files", len(files)))
+    )
     vectors = _read_vectors(place / "vectors.faiss") if manifest["model"] is not None else None
     if len(units) != manifest["units"] or (vectors is not None and vectors.ntotal != len(units)):
         raise ValueError("it is damaged: its files disagree about the number of units")
     if not all(unit["path"] in files for unit in units):
         raise ValueError("it is damaged: units lie in files that it does not know")
-    return Content(manifest, units, files, vectors, words)
+    return Content(manifest, units, files, vectors, words, file_words)
 
 
 def _checked(manifest: Any) -> dict[str, Any]:
@@ -191,7 +199,7 @@ def locked(folder: Path) -> Iterator[None]:
         if _is_old_index(folder):
             for name in (*_OLD_NAMES, _MANIFEST):
                 _remove(folder / name)
-        (folder / _IGNORE).write_text(f"{MARK}\n*\n", encoding="utf-8")
+        (folder / _IGNORE).write_text(f"{MARK}\n{_IGNORED}", encoding="utf-8")
         yield
     finally:
         lock.release()
@@ -223,8 +231,11 @@ def _write_generation(place: Path, content: Content) -> None:
         for unit in content.units:
             file.write(json.dumps(unit) + "\n")
     (place / "files.json").write_text(json.dumps(content.files), encoding="utf-8")
-    (place / "words.json").write_text(json.dumps(list(content.words.vocabulary)), encoding="utf-8")
-    save_file(content.words.tensors(), place / "words.safetensors")
+    words = {"units": content.words, "files": content.file_words}
+    vocabularies = {name: list(index.vocabulary) for name, index in words.items()}
+    (place / "words.json").write_text(json.dumps(vocabularies), encoding="utf-8")
+    tensors = {f"{name}.{part}": array for name, index in words.items() for part, array in index.tensors().items()}
+    save_file(tensors, place / "words.safetensors")
     if content.vectors is not None:
         import faiss
 

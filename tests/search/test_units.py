@@ -80,3 +80,31 @@ def test_java_names_have_no_return_types():
     method = found["Tool.addNumbers(int,java.util.List<T>)"]
     assert "Adds two numbers" in method.comment and method.line == 3
     assert method.described.index("Adds") < method.described.index("addNumbers")
+
+
+SOURCES = {
+    "a.js": ("/** Opens it. */\nfunction openDoor(door) {\n  return door.open();\n}\nclass Door {\n  knock() {\n    return 1;\n  }\n}\n", {"openDoor", "Door", "Door.knock"}),
+    "a.ts": ("// Opens it.\nexport function openDoor(door: Door): number {\n  return door.open();\n}\n", {"openDoor"}),
+    "a.go": ("package a\n\n// OpenDoor opens it.\nfunc OpenDoor(d Door) int {\n\treturn d.Open()\n}\n", {"OpenDoor"}),
+    "a.c": ("/* Opens it. */\nint open_door(int d) {\n  return d;\n}\n", {"open_door"}),
+    "a.cpp": ("// Opens it.\nint open_door(Door d) {\n  return d.open();\n}\n", {"open_door"}),
+    "a.rs": ("/// Opens it.\nfn open_door(d: Door) -> u8 {\n    d.open()\n}\n", {"open_door"}),
+    "A.cs": ("class House {\n  /// <summary>Opens it.</summary>\n  int OpenDoor(Door d) {\n    return d.Open();\n  }\n}\n", {"House", "House.OpenDoor"}),
+    "a.rb": ("# Opens it.\ndef open_door(door)\n  door.open\nend\n", {"open_door"}),
+    "a.php": ("<?php\n/** Opens it. */\nfunction openDoor($door) {\n  return $door->open();\n}\n", {"openDoor"}),
+    "a.kt": ("// Opens it.\nfun openDoor(d: Door): Int {\n  return d.open()\n}\n", {"openDoor"}),
+    "A.scala": ("object House {\n  // Opens it.\n  def openDoor(d: Door): Int = {\n    d.open()\n  }\n}\n", {"House", "House.openDoor"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_units_of_many_languages(path):
+    pytest.importorskip("tree_sitter_languages")
+    text, names = SOURCES[path]
+    found = {each.name.partition("(")[0]: each for each in units(path, text) if each.kind in ("function", "class")}
+    assert set(found) == names
+    function = next(
+        each for each in found.values() if each.name.partition("(")[0].lower().replace("_", "").endswith("opendoor")
+    )
+    assert "Opens it." in function.comment or "opens it." in function.comment
+    assert "Opens" not in function.text.partition("{")[0] and function.end_line > function.line
