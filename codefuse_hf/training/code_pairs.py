@@ -167,13 +167,11 @@ def _pairs_of_comments(language: str, path: Path, relative: Path, max_characters
 
 def describe(comment: str) -> str:
     """The first paragraph of a documentation comment on one line, without the signs of comments, markup and tags."""
-    text = re.sub(r"^\s*(?:/\*+!?|\*+/|//+[/!]*|\*(?!\w)|#+|--)|\*+/\s*$", "", comment.strip(), flags=re.MULTILINE)
     text = re.sub(
-        r"<(code|pre)>.*?</\1>|<[^<>]{1,80}>|\{@\w+|[`}]|^\s*[@\\](?:brief|summary|short|desc)\b",
-        " ",
-        text,
-        flags=re.DOTALL | re.MULTILINE,
+        r"^[ \t]*(?:/\*+!?|\*+/|//+[/!]*|\*(?!\w)|#+|--)|\*+/[ \t]*$", "", comment.strip(), flags=re.MULTILINE
     )
+    markup = r"<(code|pre)>.*?</\1>|<[^<>]{1,80}>|\{@\w+|^\s*[@\\](?:brief|summary|short|desc)\b"
+    text = re.sub(r"[`}]", "", re.sub(markup, " ", text, flags=re.DOTALL | re.MULTILINE))
     paragraph = re.split(
         r"\n\s*\n|^\s*[@\\]\w+|\n\s*(?:#+ |Args|Parameters|Returns|Example|Note:|:\w)", text.strip(), flags=re.MULTILINE
     )[0]
