@@ -59,7 +59,12 @@ class CausalConv1d(nn.Conv1d):
     # Layers in the place of this one (adapters, other number formats) have no kernels.
     has_kernels = True
 
-    def __init__(self, channels: int, kernel_size: int):
+    def __init__(self, channels: int, kernel_size: int, *others, **settings):
+        if others or settings:  # PEFT makes the two factors of an adapter as layers of the class that it adapts
+            raise ValueError(
+                "LoRA has no use for this depthwise convolution, whose channels do not mix: its two factors would be larger than the "
+                'convolution. Leave conv1d out of target_modules; to train it, whole, pass modules_to_save=["conv1d"]'
+            )
         super().__init__(channels, channels, kernel_size, groups=channels)
 
     def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:

@@ -18,6 +18,8 @@ from transformers import initialization as init
 from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
+
 from .adapters_cge import base_state_dict, has_adapters, merge_adapters, trains_base_weights
 from .configuration_cge import CGEConfig, runs_as_remote_code
 from .encoding_cge import CGEEncodeMixin
@@ -179,6 +181,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         source = pretrained_model_name_or_path
         _check_all_loaded(info["missing_keys"], info["mismatched_keys"], source, cls.__name__, way_out)
         model._origin = origin
+        avoid_unfit_cpu_format(model)
         return (model, info) if want_info else model
 
     def load_adapter(self, peft_model_id: str | None = None, *args, **kwargs):

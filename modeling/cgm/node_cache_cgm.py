@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from codefuse_hf.modeling.whole_file import remove_abandoned, whole_file
+
 
 class NodeEmbeddingCache:
     """Vectors of segments by the hash of their tokens, in safetensors files of one folder per encoder.
 
     Files are only added, each of them whole or not at all, so that several processes may share a folder. A broken file
-    is as good as none.
+    is as good as none, and what killed processes have left is removed.
 
     ```python
     >>> cache = NodeEmbeddingCache("~/.cache/cgm-nodes", model.encoder_fingerprint())
@@ -27,6 +28,7 @@ class NodeEmbeddingCache:
         """`fingerprint`: says which encoder the vectors are of, see `encoder_fingerprint`."""
         self.folder = Path(folder).expanduser() / fingerprint
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(self.folder.glob("*.partial"))
         self._vectors: dict[bytes, tuple[Path, int]] = {}
         self._seen: set[Path] = set()
         self.refresh()
@@ -73,15 +75,9 @@ class NodeEmbeddingCache:
             return
         keys = torch.frombuffer(bytearray(b"".join(vectors)), dtype=torch.uint8).view(len(vectors), -1)
         stacked = torch.stack([vector.detach().cpu() for vector in vectors.values()])
-        descriptor, partial = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-        os.close(descriptor)
-        try:
+        file = self.folder / f"{hashlib.sha256(b''.join(vectors)).hexdigest()[:32]}.safetensors"
+        with whole_file(file) as partial:
             save_file({"keys": keys, "vectors": stacked}, partial)
-            file = self.folder / f"{hashlib.sha256(b''.join(vectors)).hexdigest()[:32]}.safetensors"
-            os.replace(partial, file)
-        except BaseException:
-            Path(partial).unlink(missing_ok=True)
-            raise
         self._seen.add(file)
         self._vectors.update((key, (file, row)) for row, key in enumerate(vectors))
 

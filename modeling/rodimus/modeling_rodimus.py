@@ -33,9 +33,9 @@ from codefuse_hf.kernels.kernel_dispatch import use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
 from codefuse_hf.kernels.tempered_selection import tempered_selection
+from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
 from .cache_rodimus import (
-    GenerationStateMixin,
     WindowLayer,
     WindowView,
     adopt_cache,
@@ -44,6 +44,7 @@ from .cache_rodimus import (
     past_length,
 )
 from .configuration_rodimus import RodimusConfig
+from .generation_state_rodimus import GenerationStateMixin
 from .masks_rodimus import read_attention_mask
 from .padding_rodimus import Packing, Padding, take_steps
 from .virtual_tokens_rodimus import check_virtual_tokens, virtual_tokens
@@ -493,7 +494,9 @@ class RodimusPreTrainedModel(PreTrainedModel):
         """
         if not weights_only:
             raise ValueError("weights_only must be True: unpickling a .bin file in full could run any code in it")
-        return super().from_pretrained(*args, **kwargs)
+        loaded = super().from_pretrained(*args, **kwargs)
+        avoid_unfit_cpu_format(loaded[0] if isinstance(loaded, tuple) else loaded)
+        return loaded
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

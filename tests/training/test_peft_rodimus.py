@@ -37,7 +37,8 @@ def make_model(block_type: str) -> RodimusForCausalLM:
 
 def adapt(model: nn.Module, **kwargs) -> PeftModel:
     torch.manual_seed(1)
-    return get_peft_model(model, LoraConfig(task_type=TaskType.CAUSAL_LM, r=4, lora_alpha=8, **kwargs))
+    settings = {"task_type": TaskType.CAUSAL_LM, "r": 4, "lora_alpha": 8, **kwargs}
+    return get_peft_model(model, LoraConfig(**settings))
 
 
 def stir(model: PeftModel) -> None:
@@ -93,6 +94,13 @@ def test_convolutions_are_trained_whole(model):
     peft_model(IDS, labels=IDS).loss.backward()
     trained = [p for name, p in peft_model.named_parameters() if "conv1d.modules_to_save" in name]
     assert len(trained) == 4 and all(p.grad.abs().max() > 0 for p in trained)
+
+
+@pytest.mark.parametrize("rank", [4, 64, 128])
+def test_low_rank_adapters_of_convolutions_are_refused(model, rank):
+    """d_inner is 64 here; PEFT itself refuses ranks that the number of groups does not divide."""
+    with pytest.raises(ValueError, match=r"divisible by groups|to train it, whole, pass modules_to_save"):
+        adapt(model, target_modules=["conv1d"], r=rank)
 
 
 @torch.no_grad()
