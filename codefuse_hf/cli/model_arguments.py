@@ -21,6 +21,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--context", type=int, help="tokens of a prompt and its answer (default: 32768, or the model's)"
     )
+    parser.add_argument("--answer-tokens", type=int, help="tokens of each answer at most")
     parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for one answer (300)")
     parser.add_argument("--attempts", type=int, default=3, help="answers that are asked for until one can be used (3)")
     parser.add_argument("--requests-per-minute", type=float, help="ask no more often than this (each process)")
@@ -45,7 +46,7 @@ def model_choices(args: argparse.Namespace) -> "tuple[ModelChoice | None, ModelC
         raise ValueError(
             "name a language model with --model (and --base-url), or ask for the ranked places alone with --no-llm"
         )
-    for name in ("context", "timeout", "attempts", "token_budget"):
+    for name in ("context", "answer_tokens", "timeout", "attempts", "token_budget"):
         value = getattr(args, name)
         if value is not None and value <= 0:
             raise ValueError(f"--{name.replace('_', '-')} must be more than 0, found {value}")
@@ -63,6 +64,7 @@ def model_choices(args: argparse.Namespace) -> "tuple[ModelChoice | None, ModelC
         requests_per_minute=args.requests_per_minute,
         token_budget=args.token_budget,
         context_tokens=args.context,
+        answer_tokens=args.answer_tokens,
     )
     model = replace(common, name=args.model) if args.model else None
     reader = None

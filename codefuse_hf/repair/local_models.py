@@ -21,7 +21,7 @@ class LocalModel:
         model: an `AutoModelForCausalLM`.
         tokenizer: its tokenizer; without a chat template, messages follow each other as plain text.
         name: how results name it.
-        context_tokens: tokens of a prompt and its answer; by default what the model's configuration says.
+        context_tokens, answer_tokens: see `ChatModel`; the context is by default what the model's configuration says.
         timeout: seconds after which an answer is cut off.
 
     Answers are greedy, so that the same question has the same answer.
@@ -30,12 +30,14 @@ class LocalModel:
     reads_graphs = False
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, name: str, context_tokens: int | None = None, timeout: float | None = None
-    ) -> None:
+        self, model: Any, tokenizer: Any, *, name: str, context_tokens: int | None = None, answer_tokens: int | None = None,
+        timeout: float | None = None,
+    ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         most = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 8192
         self.context_tokens = min(context_tokens or most, most)
-        self.identity = [name, str(model.dtype), self.context_tokens]
+        self.answer_tokens = answer_tokens
+        self.identity = [name, str(model.dtype), self.context_tokens, answer_tokens, timeout]
         self._timeout = timeout
         names = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         names |= set(tokenizer.all_special_tokens)
@@ -43,7 +45,13 @@ class LocalModel:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | os.PathLike, *, context_tokens: int | None = None, timeout: float | None = None, **options: Any
+        cls,
+        name: str | os.PathLike,
+        *,
+        context_tokens: int | None = None,
+        answer_tokens: int | None = None,
+        timeout: float | None = None,
+        **options: Any,
     ) -> "LocalModel":
         """Load a model from the Hub, a folder, or a GGUF file; a CGM becomes a `GraphModel`.
 
@@ -63,7 +71,8 @@ class LocalModel:
             folder, extra = str(Path(folder).parent), {"gguf_file": Path(folder).name}
         config = AutoConfig.from_pretrained(folder, **extra)
         model = AutoModelForCausalLM.from_pretrained(folder, **extra, **options)
-        settings = {"name": Path(name).name, "context_tokens": context_tokens, "timeout": timeout}
+        settings = {"name": Path(name).name, "timeout": timeout}
+        settings |= {"context_tokens": context_tokens, "answer_tokens": answer_tokens}
         if config.model_type == "cgm":
             return GraphModel(model, AutoProcessor.from_pretrained(folder), **settings)
         return cls(model, AutoTokenizer.from_pretrained(folder, **extra), **settings)
@@ -85,7 +94,7 @@ class LocalModel:
         plain = [{**message, "content": self._without_special_tokens(message["content"])} for message in messages]
         inputs = self._inputs(plain, graph, anchors)
         length = inputs["input_ids"].shape[1]
-        room = min(max_tokens, self.context_tokens - length)
+        room = min(max_tokens, self.answer_tokens or max_tokens, self.context_tokens - length)
         if room < 1:
             raise ModelError(
                 f"{self.name}: a prompt of {length:,} tokens leaves no room in a context of {self.context_tokens:,}"
@@ -118,9 +127,11 @@ class GraphModel(LocalModel):
     reads_graphs = True
 
     def __init__(
-        self, model: Any, processor: Any, *, name: str, context_tokens: int | None = None, timeout: float | None = None
-    ) -> None:
-        super().__init__(model, processor.tokenizer, name=name, context_tokens=context_tokens, timeout=timeout)
+        self, model: Any, processor: Any, *, name: str, context_tokens: int | None = None, answer_tokens: int | None = None,
+        timeout: float | None = None,
+    ) -> None:  # fmt: skip
+        limits = {"context_tokens": context_tokens, "answer_tokens": answer_tokens, "timeout": timeout}
+        super().__init__(model, processor.tokenizer, name=name, **limits)
         self.processor = processor
         self.identity = [*self.identity, processor.max_nodes, processor.segment_length]
 

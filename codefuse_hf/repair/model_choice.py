@@ -16,6 +16,7 @@ class ModelChoice:
         cache: a folder for its answers; None: they are not kept.
         base_url, provider, api_key, timeout, retries, requests_per_minute, token_budget: see `InferenceModel`.
         context_tokens: tokens of a prompt and its answer; by default what the model says, or 32 768.
+        answer_tokens: of each answer at most.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ModelChoice:
     requests_per_minute: float | None = None
     token_budget: int | None = None
     context_tokens: int | None = None
+    answer_tokens: int | None = None
 
     def load(self) -> ChatModel:
         """The model.
@@ -43,7 +45,7 @@ class ModelChoice:
             from .local_models import LocalModel
 
             model: ChatModel = LocalModel.from_pretrained(
-                self.name, context_tokens=self.context_tokens, timeout=self.timeout
+                self.name, context_tokens=self.context_tokens, answer_tokens=self.answer_tokens, timeout=self.timeout
             )
         else:
             model = InferenceModel(
@@ -56,5 +58,6 @@ class ModelChoice:
                 requests_per_minute=self.requests_per_minute,
                 token_budget=self.token_budget,
                 context_tokens=self.context_tokens or 32_768,
+                answer_tokens=self.answer_tokens,
             )
         return model if self.cache is None else CachedModel(model, Path(self.cache))

@@ -67,12 +67,14 @@ class ChatModel(Protocol):
         name: how results name it.
         identity: all that decides its answers apart from the messages, as JSON can hold it.
         context_tokens: how many tokens a prompt and its answer have at most.
+        answer_tokens: how many an answer has at most, whatever a stage asks for; None: no limit of its own.
         reads_graphs: whether `graph` tells it anything.
     """
 
     name: str
     identity: Any
     context_tokens: int
+    answer_tokens: int | None
     reads_graphs: bool
 
     def chat(
@@ -105,7 +107,7 @@ class InferenceModel:
         longest_wait: seconds to wait at most before a repetition; a server that asks for more (Retry-After) is given up.
         requests_per_minute: calls are spaced accordingly; None: as fast as they come.
         token_budget: no call is made once this many tokens, of prompts and answers together, are spent; None: no limit.
-        context_tokens: tokens of a prompt and its answer.
+        context_tokens, answer_tokens: see `ChatModel`.
         temperature, seed: for sampling; None leaves them to the server.
 
     Raises:
@@ -117,8 +119,8 @@ class InferenceModel:
     def __init__(
         self, model: str, *, base_url: str | None = None, provider: str | None = None, api_key: str | None = None,
         timeout: float = 300.0, retries: int = 5, longest_wait: float = 120.0, requests_per_minute: float | None = None,
-        token_budget: int | None = None, context_tokens: int = 32_768, temperature: float | None = 0.0, seed: int | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        token_budget: int | None = None, context_tokens: int = 32_768, answer_tokens: int | None = None, temperature: float | None = 0.0,
+        seed: int | None = None, sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         if base_url is not None and provider is not None:
             raise ValueError("a model is reached through a base_url or through a provider, not through both")
@@ -129,8 +131,8 @@ class InferenceModel:
         key = api_key if base_url is None else api_key or "none"
         self._client = InferenceClient(provider=provider, base_url=base_url, api_key=key, timeout=timeout)
         self.name, self._where = model, base_url or f"provider {provider or 'auto'}"
-        self.identity = [model, base_url, provider, temperature, seed]
-        self.context_tokens, self.token_budget = context_tokens, token_budget
+        self.identity = [model, base_url, provider, temperature, seed, answer_tokens]
+        self.context_tokens, self.answer_tokens, self.token_budget = context_tokens, answer_tokens, token_budget
         self._options = {"temperature": temperature, "seed": seed}
         self._retries, self._longest_wait, self._sleep = retries, longest_wait, sleep
         self._pace = _Pace(requests_per_minute, sleep)
@@ -152,6 +154,7 @@ class InferenceModel:
         spent = self.usage.prompt_tokens + self.usage.completion_tokens
         if self.token_budget is not None and spent >= self.token_budget:
             raise ModelError(f"{self.name}: the budget of {self.token_budget:,} tokens is spent ({spent:,})")
+        max_tokens = min(max_tokens, self.answer_tokens or max_tokens)
         start = time.monotonic()
         for attempt in range(self._retries + 1):
             self._pace.wait()
@@ -219,7 +222,8 @@ class CachedModel:
     def __init__(self, model: ChatModel, folder: Path) -> None:
         self._model, self._folder = model, Path(folder)
         self.name, self.identity = model.name, model.identity
-        self.context_tokens, self.reads_graphs = model.context_tokens, model.reads_graphs
+        self.context_tokens, self.answer_tokens = model.context_tokens, model.answer_tokens
+        self.reads_graphs = model.reads_graphs
 
     def count_tokens(self, text: str) -> int:
         """As the model counts."""

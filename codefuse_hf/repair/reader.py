@@ -9,10 +9,10 @@ from .answers import without_thinking
 from .edits import EditError, apply_edits, make_patch, parse_edits
 from .models import NO_USAGE, ChatModel, Message, Usage
 from .prompts import fill
-from .quoting import fence, quote, restore
+from .quoting import fence, restore
 from .records import Record
 from .repository import Repository
-from .rewriter import shortened
+from .rewriter import TEMPLATE_TOKENS, shortened_quote
 
 if TYPE_CHECKING:
     from codefuse_hf.graph import CodeGraph
@@ -79,7 +79,7 @@ class Reader:
         if attempts < 1:
             raise ValueError(f"attempts must be 1 or more, found {attempts}")
         self.model, self.attempts = model, attempts
-        self.max_tokens = min(max_tokens, model.context_tokens // 2)
+        self.max_tokens = min(max_tokens, model.answer_tokens or max_tokens, model.context_tokens // 2)
 
     def read(
         self,
@@ -131,13 +131,13 @@ class Reader:
     def _prompt(
         self, issue: str, repository: Repository, files: Sequence[str], units: "Sequence[RankedUnit]"
     ) -> tuple[str, tuple[str, ...]]:
-        quoted = quote(shortened(issue, self.model, _ISSUE_SHARE))
+        quoted = shortened_quote(issue, self.model, int(self.model.context_tokens * _ISSUE_SHARE))
         room = (
             self.model.context_tokens
             - self.max_tokens
             - self.model.count_tokens(fill("reader", issue=quoted, files=""))
         )
-        room -= min(_KEPT_OF_ANSWER // 3, room // 4)  # for the correction of a first answer
+        room -= TEMPLATE_TOKENS + min(_KEPT_OF_ANSWER // 3, room // 4)  # for the correction of a first answer
         parts, shown = [], []
         for path in files:
             try:

@@ -9,9 +9,9 @@ from codefuse_hf.graph import CodeGraph, NodeType
 from .answers import read_lists, read_score
 from .models import NO_USAGE, ChatModel, Usage
 from .prompts import fill
-from .quoting import fence, neutral, quote
+from .quoting import fence, neutral
 from .records import Record
-from .rewriter import shortened
+from .rewriter import TEMPLATE_TOKENS, shortened_quote
 
 _LOWEST, _HIGHEST = 1, 5
 _MIDDLE = 3
@@ -62,19 +62,12 @@ class ChatReranker:
         """
         if not files:
             return Reranking()
-        quoted = quote(shortened(issue, self.model, _ISSUE_SHARE))
+        quoted = shortened_quote(issue, self.model, int(self.model.context_tokens * _ISSUE_SHARE))
         picked, dropped, usage = self._pick(quoted, files)
         scored = []
         for path in picked:
-            messages = [
-                {
-                    "role": "user",
-                    "content": fill(
-                        "skeleton", issue=quoted, path=neutral(path), skeleton=fence(skeleton(graph, path))
-                    ),
-                }
-            ]
-            answer = self.model.chat(messages, max_tokens=512)
+            content = self._filled("skeleton", "skeleton", skeleton(graph, path), 512, issue=quoted, path=neutral(path))
+            answer = self.model.chat([{"role": "user", "content": content}], max_tokens=512)
             usage += answer.usage
             score = read_score(answer.text, _LOWEST, _HIGHEST)
             if score is None:
@@ -83,12 +76,21 @@ class ChatReranker:
         scored.sort(key=lambda file: -(_MIDDLE if file.score is None else file.score))
         return Reranking(tuple(scored[: self.keep]), tuple(dropped), usage)
 
+    def _filled(self, prompt: str, name: str, lines: str, max_tokens: int, **others: str) -> str:
+        """A prompt with as many of the lines as there is room for beside the answer, in a fence."""
+        rest = self.model.count_tokens(fill(prompt, **{name: fence("")}, **others))
+        room = (
+            self.model.context_tokens - min(max_tokens, self.model.answer_tokens or max_tokens) - rest - TEMPLATE_TOKENS
+        )
+        while lines and (count := self.model.count_tokens(lines)) > max(room, 0):
+            lines = lines[: int(len(lines) * max(room, 0) / count * 0.95)].rpartition("\n")[0]
+        return fill(prompt, **{name: fence(lines)}, **others)
+
     def _pick(self, issue: str, files: Sequence[str]) -> tuple[list[str], list[str], Usage]:
         if len(files) <= self.keep:
             return list(files), [], NO_USAGE
-        listed = fence("\n".join(files))
-        messages = [{"role": "user", "content": fill("paths", issue=issue, paths=listed, count=str(self.picks))}]
-        answer = self.model.chat(messages, max_tokens=1024)
+        content = self._filled("paths", "paths", "\n".join(files), 1024, issue=issue, count=str(self.picks))
+        answer = self.model.chat([{"role": "user", "content": content}], max_tokens=1024)
         lists = read_lists(answer.text, ("files",), limit=len(files), longest=500)
         dropped, picked = list(lists.dropped), {}
         for named in lists.items["files"]:

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from codefuse_hf.graph import CodeGraph, NodeType
-from codefuse_hf.search.fusion import reciprocal_rank_fusion
 
 from .locate import Ranking
 from .places import is_test
@@ -151,11 +151,14 @@ class Retriever:
         return [path for path, _ in sorted(reached.items(), key=lambda pair: (-pair[1], pair[0]))]
 
     def _ordered_files(self, ranking: Ranking, sources: list[list[Anchor]], reached: list[str]) -> list[str]:
-        """One order of all files: the ranking counts twice, so that words and names are never outvoted; what only the graph reaches comes last."""
+        """One order of all files: names and queries take turns with the ranking, which begins and has every second turn; what only the graph
+        reaches comes last."""
         ranked = [file.path for file in ranking.files]
-        pointed = [list(dict.fromkeys(each.path for each in source if each.path)) for source in sources[1:]]
-        fused = [path for path, _ in reciprocal_rank_fusion([ranked, ranked, *pointed])]
-        return [path for path in dict.fromkeys([*fused, *reached]) if path in self._files and not is_test(path)]
+        named, found = (list(dict.fromkeys(each.path for each in source)) for source in sources[1:])
+        turns = [
+            path for turn in zip_longest(ranked[::2], named, ranked[1::2], found) for path in turn if path is not None
+        ]
+        return [path for path in dict.fromkeys([*turns, *reached]) if path in self._files and not is_test(path)]
 
     def _anchor(self, node_id: int, why: str) -> Anchor:
         node = self.graph[node_id]

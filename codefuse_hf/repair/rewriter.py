@@ -9,7 +9,7 @@ from .quoting import quote
 from .records import Record
 
 MAX_QUERIES = 5
-_ISSUE_SHARE = 0.6  # of the context
+TEMPLATE_TOKENS = 64  # that a chat template may add
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Rewriter:
     """
 
     def __init__(self, model: ChatModel, *, limit: int = 20, max_tokens: int = 1024) -> None:
-        self.model, self.limit, self.max_tokens = model, limit, max_tokens
+        self.model, self.limit = model, limit
+        self.max_tokens = min(max_tokens, model.answer_tokens or max_tokens, model.context_tokens // 4)
 
     def rewrite(self, issue: str) -> Rewriting:
         """Rewrite one issue.
@@ -49,23 +50,23 @@ class Rewriter:
         Raises:
             ModelError: the model gives no answer. One that makes no sense is no error: it is reported in `dropped`.
         """
-        quoted = quote(shortened(issue, self.model, _ISSUE_SHARE))
-        names, usage = self._ask("extractor", quoted, ("entities", "keywords"), limit=self.limit)
-        queries, more = self._ask("inferer", quoted, ("queries",), limit=MAX_QUERIES, longest=600, sentences=True)
+        names, usage = self._ask("extractor", issue, ("entities", "keywords"), limit=self.limit)
+        queries, more = self._ask("inferer", issue, ("queries",), limit=MAX_QUERIES, longest=600, sentences=True)
         dropped = [f"extractor: {each}" for each in names.dropped] + [f"inferer: {each}" for each in queries.dropped]
         return Rewriting(
             names.items["entities"], names.items["keywords"], queries.items["queries"], tuple(dropped), usage + more
         )
 
     def _ask(self, prompt: str, issue: str, names: tuple[str, ...], **options):
-        messages = [{"role": "user", "content": fill(prompt, issue=issue)}]
+        taken = self.model.count_tokens(fill(prompt, issue="")) + self.max_tokens + TEMPLATE_TOKENS
+        quotation = shortened_quote(issue, self.model, self.model.context_tokens - taken)
+        messages = [{"role": "user", "content": fill(prompt, issue=quotation)}]
         answer = self.model.chat(messages, max_tokens=self.max_tokens)
         return read_lists(answer.text, names, **options), answer.usage
 
 
-def shortened(text: str, model: ChatModel, share: float) -> str:
-    """The beginning of a text that takes at most a share of the model's context."""
-    most = int(model.context_tokens * share)
-    while (count := model.count_tokens(text)) > most:
-        text = text[: int(len(text) * most / count * 0.95)]
-    return text
+def shortened_quote(text: str, model: ChatModel, most: int) -> str:
+    """The beginning of a text as a quotation of at most so many tokens of a model; never less than its first words."""
+    while (count := model.count_tokens(quote(text))) > most and len(text) > 100:
+        text = text[: max(int(len(text) * max(most, 0) / count * 0.95), 100)]
+    return quote(text)

@@ -201,3 +201,14 @@ def test_a_run_goes_on_where_it_stopped(online, root, tmp_path):
         assert outcome.patch and len(server.requests) == first + 1
         usage = [stage.usage for stage in outcome.stages]
         assert sum(each.calls for each in usage) == 1 and sum(each.cached for each in usage) == first - 1
+
+
+def test_a_small_context_is_kept_to(online, root):
+    """Issue, paths, skeletons and files are cut so that prompt and answer fit, by the model's own count."""
+    with chat_server(right_model) as server, Repository(root, workers=0) as repository:
+        model = InferenceModel("scripted", base_url=server.url, context_tokens=900, answer_tokens=100)
+        outcome = Chain(repository, model=model).run(ISSUES[5] + "\nword" * 2000)
+        assert outcome.patch
+        for request in server.requests:
+            assert request["body"]["max_tokens"] == 100
+            assert sum(model.count_tokens(message["content"]) for message in request["body"]["messages"]) <= 800
