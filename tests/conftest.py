@@ -19,6 +19,7 @@ from helpers import GOLDEN, TESTS
 SLOW = (
     "benchmarks/",
     "cli/",
+    "demo/test_app.py",
     "examples/",
     "graph/build/test_incremental.py",
     "graph/formats/test_page.py",
@@ -67,3 +68,11 @@ def pytest_collection_modifyitems(items):
 def golden() -> Path:
     """The folder of cases with known answers."""
     return GOLDEN
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Headless Chromium, driven by selenium."""
+    from helpers.browser import open_browser
+
+    yield from open_browser(tmp_path_factory.mktemp("chromium"))

@@ -22,6 +22,7 @@ COMMANDS = {
     "index": "index a repository's functions, classes and files for code search",
     "search": "search an indexed repository in plain words",
     "locate": "find the files and functions that a fix of an issue changes",
+    "demo": "complete, search, look and ask in the browser",
     "serve": "serve a language model with an OpenAI-compatible API",
     "fix": "write a patch for an issue with a language model",
     "swebench": "write predictions for SWE-bench, in the form that its harness reads",

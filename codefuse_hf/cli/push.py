@@ -7,7 +7,10 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="what save_pretrained or `codefuse-hf convert` wrote"
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        help="what save_pretrained or `codefuse-hf convert` wrote, or the folder of a Space",
     )
     parser.add_argument("repo_id", metavar="REPO_ID", help="user/name, or name in your own account")
     parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
@@ -26,16 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Push the folder, and print where its commit is."""
     from ..hub.push import push_folder
+    from ..hub.push_space import push_space, space_sdk
 
-    commit = push_folder(
-        args.folder,
-        args.repo_id,
-        private=args.private,
-        revision=args.revision,
-        create_pr=args.create_pr,
-        commit_message=args.message,
-        token=args.token,
-        trust_remote_code=args.trust_remote_code,
-        replace_card=args.replace_card,
-    )
+    options = {name: getattr(args, name) for name in ("private", "revision", "create_pr", "token")}
+    options["commit_message"] = args.message
+    if space_sdk(args.folder) is not None:
+        commit = push_space(args.folder, args.repo_id, **options)
+    else:
+        options |= {"trust_remote_code": args.trust_remote_code, "replace_card": args.replace_card}
+        commit = push_folder(args.folder, args.repo_id, **options)
     print(f"pushed: {commit.pr_url or commit.commit_url}")

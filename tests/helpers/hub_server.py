@@ -2,7 +2,7 @@
 
     with running_hub() as (hub, url): ...   # HF_ENDPOINT=url HF_TOKEN=hf_user HF_HUB_DISABLE_XET=1
 
-Repositories of models with branches and pull requests; uploads through commits and git-LFS; downloads with ranges;
+Repositories of models and Spaces (in one namespace) with branches and pull requests; uploads through commits and git-LFS; downloads with ranges;
 private and gated repositories; the error codes that the client turns into its exceptions.
 """
 
@@ -26,16 +26,16 @@ ROUTES: list[tuple[str, re.Pattern, str]] = [
         ("POST", r"/api/repos/create", "create_repo"),
         ("POST", r"/api/validate-yaml", "validate_yaml"),
         ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", "upload_lfs"),
-        ("POST", rf"/{REPO}\.git/info/lfs/objects/batch", "lfs_batch"),
-        ("GET", rf"/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", "download"),
-        ("GET", rf"/api/models/{REPO}", "repo_info"),
-        ("GET", rf"/api/models/{REPO}/revision/(?P<revision>[^/]+)", "repo_info"),
-        ("GET", rf"/api/models/{REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", "tree"),
-        ("POST", rf"/api/models/{REPO}/paths-info/(?P<revision>[^/]+)", "paths_info"),
-        ("GET", rf"/api/models/{REPO}/refs", "refs"),
-        ("POST", rf"/api/models/{REPO}/branch/(?P<branch>[^/]+)", "create_branch"),
-        ("POST", rf"/api/models/{REPO}/preupload/(?P<revision>[^/]+)", "preupload"),
-        ("POST", rf"/api/models/{REPO}/commit/(?P<revision>[^/]+)", "commit"),
+        ("POST", rf"(?:/spaces)?/{REPO}\.git/info/lfs/objects/batch", "lfs_batch"),
+        ("GET", rf"(?:/spaces)?/{REPO}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", "download"),
+        ("GET", rf"/api/(?:models|spaces)/{REPO}", "repo_info"),
+        ("GET", rf"/api/(?:models|spaces)/{REPO}/revision/(?P<revision>[^/]+)", "repo_info"),
+        ("GET", rf"/api/(?:models|spaces)/{REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", "tree"),
+        ("POST", rf"/api/(?:models|spaces)/{REPO}/paths-info/(?P<revision>[^/]+)", "paths_info"),
+        ("GET", rf"/api/(?:models|spaces)/{REPO}/refs", "refs"),
+        ("POST", rf"/api/(?:models|spaces)/{REPO}/branch/(?P<branch>[^/]+)", "create_branch"),
+        ("POST", rf"/api/(?:models|spaces)/{REPO}/preupload/(?P<revision>[^/]+)", "preupload"),
+        ("POST", rf"/api/(?:models|spaces)/{REPO}/commit/(?P<revision>[^/]+)", "commit"),
     ]
 ]
 

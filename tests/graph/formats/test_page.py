@@ -3,7 +3,6 @@
 import html.parser
 import json
 import re
-import shutil
 import time
 
 import pytest
@@ -13,8 +12,6 @@ from codefuse_hf.graph import CodeGraph
 from codefuse_hf.graph.formats.page.render import MAX_TEXT, render_page, save_page
 from helpers.graph_strategies import GOLDEN, graph_parts
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 HOSTILE = (
     "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\"><!-- ]]> {{DATA}}"
 )
@@ -163,22 +160,6 @@ def test_five_thousand_nodes_make_a_page_quickly(tmp_path):
 
 
 # ---------------------------------------------------------------------- the page in a browser
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("no Chromium and chromedriver installed (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (pip install selenium)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    flags = "headless no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update disable-sync"
-    for flag in [*flags.split(), "window-size=1280,800", f"user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

@@ -441,13 +441,15 @@
   ].filter((text) => text);
   const tally = (codes, names) => { const counts = names.map(() => 0); for (const code of codes) if (code >= 0) counts[code]++; return counts; };
 
+  // A page in a frame may have no address of its own to change.
+  const address = hash => { try { history.replaceState(null, "", hash); } catch { } };
   function select(row, move) {
     selected = row;
     if (row >= 0) {
       showNode(row);
       if (move) reveal(row);
-      history.replaceState(null, "", `#${N.id[row]}`);
-    } else { showOverview(); history.replaceState(null, "", "#"); }
+      address(`#${N.id[row]}`);
+    } else { showOverview(); address("#"); }
     draw();
   }
 

@@ -1,0 +1,70 @@
+"""Pushes the folder of a Space to the Hub."""
+
+import re
+from pathlib import Path
+
+import yaml
+from huggingface_hub import CommitInfo, HfApi, get_token
+
+from .errors import check_reachable, explained
+
+
+def space_sdk(folder: str | Path) -> str | None:
+    """The `sdk` in the front matter of a folder's README.md, which makes it the folder of a Space; None if there is none."""
+    readme = Path(folder) / "README.md"
+    if not readme.is_file():
+        return None
+    found = re.match(r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    try:
+        front = yaml.safe_load(found[1]) if found else None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{readme}: the front matter is no YAML: {error}") from error
+    sdk = front.get("sdk") if isinstance(front, dict) else None
+    return None if sdk is None else str(sdk)
+
+
+def push_space(
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+    token: str | None = None,
+) -> CommitInfo:
+    """Upload the folder of a Space in one commit; the Space is made if need be. Hidden files and caches stay out.
+
+    Args:
+        folder: with `README.md`, whose front matter names the `sdk`, and the file that it names as `app_file`.
+        repo_id: "user/name", or "name" in the account of the token.
+        private, revision, create_pr, commit_message, token: as in `push_folder`.
+
+    Raises:
+        ValueError: the folder is none of a Space, or its app is missing.
+        OSError: no token or no permission (PermissionError), no network (ConnectionError), another refusal.
+    """
+    folder, sdk = Path(folder), space_sdk(folder)
+    if sdk is None:
+        raise ValueError(f"{folder} is not the folder of a Space: its README.md has no front matter with `sdk`")
+    app = yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---")[1]).get("app_file", "app.py")
+    if sdk in ("gradio", "streamlit") and not (folder / app).is_file():
+        raise ValueError(f"{folder}: README.md names the app {app!r}, which is not there")
+    token = token or get_token()
+    if token is None:
+        raise PermissionError(
+            f"cannot push to {repo_id}: no token found; log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+        )
+    check_reachable("push to", repo_id)
+    api = HfApi(token=token)
+    with explained("push to", repo_id):
+        made = api.create_repo(repo_id, repo_type="space", space_sdk=sdk, private=private, exist_ok=True)
+        return api.upload_folder(
+            repo_id=made.repo_id,
+            repo_type="space",
+            folder_path=folder,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=commit_message or "Upload with codefuse-hf",
+            ignore_patterns=[".*", "*/.*", "__pycache__/*", "*/__pycache__/*", "*.pyc"],
+        )

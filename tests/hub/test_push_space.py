@@ -1,0 +1,55 @@
+"""The folder of a Space goes to the Hub as a Space."""
+
+import shutil
+
+import pytest
+from huggingface_hub import HfApi, constants
+
+from codefuse_hf.cli import main
+from codefuse_hf.hub.push_space import push_space, space_sdk
+from helpers import TESTS
+
+SPACE = TESTS.parent / "examples" / "space"
+
+
+@pytest.fixture
+def client(hub, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("HF_TOKEN", "hf_user")
+    return hub
+
+
+def test_the_folder_of_the_space_is_pushed_whole(client, tmp_path, capsys):
+    folder = shutil.copytree(SPACE, tmp_path / "space")
+    (folder / "__pycache__").mkdir(exist_ok=True)
+    (folder / "__pycache__" / "app.pyc").write_bytes(b"x")
+    (folder / ".env").write_text("SECRET=1")
+    assert main(["push", str(folder), "user/demo"]) == 0
+    assert "pushed: " in capsys.readouterr().out
+    files = set(HfApi(endpoint=client.url).list_repo_files("user/demo", repo_type="space"))
+    assert files - {".gitattributes"} == {"app.py", "requirements.txt", "README.md"}
+
+
+def test_a_model_folder_is_none(tmp_path):
+    assert space_sdk(SPACE) == "gradio"
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# model\n")
+    assert space_sdk(tmp_path) is None and space_sdk(tmp_path / "nowhere") is None
+    with pytest.raises(ValueError, match="not the folder of a Space"):
+        push_space(tmp_path, "user/x")
+
+
+def test_a_space_without_its_app_is_refused(tmp_path):
+    shutil.copy(SPACE / "README.md", tmp_path)
+    with pytest.raises(ValueError, match=r"app\.py"):
+        push_space(tmp_path, "user/x")
+
+
+def test_without_a_token_it_says_so(client, monkeypatch):
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(PermissionError, match="hf auth login"):
+        push_space(SPACE, "user/x")
