@@ -24,6 +24,7 @@ LANGUAGE = LanguageDescription(
     suffixes=(".java",),
     front_end=_front_end,
     grammar="java",
+    metadata=("pom.xml", "build.gradle", "build.gradle.kts"),
     speaks=speaks_java,
     sentences=JAVA_SENTENCES,
     named_by_path=False,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from java_programs import edges_of
 
 from codefuse_hf.graph import build_code_graph
+from codefuse_hf.graph.languages.java.types.source_roots import Place, declared_roots
 
 
 def build(root: Path, files: dict[str, str]) -> dict:
@@ -146,3 +148,96 @@ def test_python_and_java_in_one_graph(tmp_path: Path) -> None:
     kinds = {n["nodeType"] for n in graph["nodes"]}
     assert {"Method", "Function", "Textfile"} <= kinds
     assert edges_of(graph, "calls") == {("A#f()", "A#g()"), ("f", "g")}
+
+
+def test_services_of_a_module(tmp_path: Path) -> None:
+    graph = build(
+        tmp_path,
+        {
+            "module-info.java": "module app { requires java.base; uses p.Service; provides p.Service with p.One, q.Two; exports p; }",
+            "p/Service.java": "package p; public interface Service { }",
+            "p/One.java": "package p; public class One implements Service { }",
+            "p/Other.java": "package p; public class Other { }",
+            "q/Two.java": "package q; public class Two implements p.Service { }",
+        },
+    )
+    assert {b for a, b in edges_of(graph, "references") if a == "module-info.java"} == {"Service", "One", "Two"}
+
+
+def test_names_with_unicode_escapes(tmp_path: Path) -> None:
+    text = (
+        "class \\u0041b {\n"
+        "  String s = \"\\u0022 \\u0041b\"; char c = '\\u0041'; // \\u0041b\n"
+        "  void caf\\u00e9() { \\uu0062ar(); }\n"
+        "  void bar() { new Ab().caf\u00e9(); }\n"
+        "}\n"
+    )
+    graph = build(tmp_path, {"Ab.java": text})
+    assert edges_of(graph, "calls") == {("Ab#caf\u00e9()", "Ab#bar()"), ("Ab#bar()", "Ab#caf\u00e9()")}
+    fields = {node["name"]: node.get("initializer") for node in graph["nodes"] if node["nodeType"] == "Field"}
+    assert fields == {"s": '"\\u0022 \\u0041b"', "c": "'\\u0041'"}  # as written
+    assert next(node for node in graph["nodes"] if node["nodeType"] == "File")["text"] == text
+
+
+COPIES = "package p; public class Config { public void %s() { } }"
+USER = "package p; class %s { void f() { new Config().%s(); } }"
+
+
+def calls_with_copies(root: Path, main: str, test: str, others: dict[str, str]) -> set:
+    files = {
+        f"{main}/p/Config.java": COPIES % "real",
+        f"{test}/p/Config.java": COPIES % "fake",
+        f"{main}/p/User.java": USER % ("User", "real"),
+        f"{test}/p/UserTest.java": USER % ("UserTest", "fake"),
+        **others,
+    }
+    graph = build(root, files)
+    return {(a, b) for a, b in edges_of(graph, "calls") if a.startswith("User")}
+
+
+BOTH = {("User#f()", "Config#real()"), ("UserTest#f()", "Config#fake()")}
+
+
+def test_a_file_means_the_class_of_its_own_sources(tmp_path: Path) -> None:
+    other = {"a/src/test/java/p/Config.java": COPIES % "other"}  # the tests of another module
+    assert calls_with_copies(tmp_path, "b/src/main/java", "b/src/test/java", other) == BOTH
+
+
+def test_sources_do_not_see_tests(tmp_path: Path) -> None:
+    files = {
+        "a/src/main/java/p/Config.java": COPIES % "real",
+        "b/src/test/java/p/Config.java": COPIES % "fake",
+        "b/src/main/java/q/User.java": "package q; import p.Config; class User { void f() { new Config().real(); } }",
+        "b/src/test/java/q/UserTest.java": "package q; import p.Config; class UserTest { void f() { new Config().fake(); } }",
+    }
+    assert {(a, b) for a, b in edges_of(build(tmp_path, files), "calls") if a.startswith("User")} == BOTH
+
+
+POM = "<project><build><!-- <sourceDirectory>no</sourceDirectory> --><sourceDirectory>${basedir}/code</sourceDirectory>%s</build></project>"
+BUILD_FILES = {
+    "pom.xml": POM % "<testSourceDirectory> checks </testSourceDirectory>",
+    "build.gradle": "sourceSets {\n  main { java { srcDirs = ['code'] } }\n  test { java { srcDir 'checks' } }\n}",
+    "build.gradle.kts": 'sourceSets { main { java.setSrcDirs(listOf("code")) }\n getByName("test") { java.srcDir("checks") } }',
+}
+
+
+@pytest.mark.parametrize("name", BUILD_FILES)
+def test_folders_that_build_files_declare(tmp_path: Path, name: str) -> None:
+    files = {
+        f"m/{name}": BUILD_FILES[name],
+        "z/code/p/Config.java": COPIES % "other",
+        "m/code/p/Config.java": COPIES % "real",
+        "m/checks/p/Config.java": COPIES % "fake",
+        "m/code/q/User.java": "package q; import p.Config; class User { void f() { new Config().real(); } }",
+        "m/checks/q/UserTest.java": "package q; import p.Config; class UserTest { void f() { new Config().fake(); } }",
+    }
+    assert {(a, b) for a, b in edges_of(build(tmp_path, files), "calls") if a.startswith("User")} == BOTH
+
+
+def test_one_line_of_gradle_and_what_is_not_plain() -> None:
+    texts = {
+        "build.gradle": "sourceSets.main.java.srcDirs = ['src', 'gen']\nsourceSets.test.java.srcDir \"$buildDir/x\"\n"
+        "android { sourceSets { main.resources.srcDirs = ['res'] } }",
+        "a/pom.xml": "<sourceDirectory>${generated}/java</sourceDirectory><testSourceDirectory>../../out</testSourceDirectory>",
+    }
+    assert declared_roots(texts, texts.get) == {"src": Place("src", "", False), "gen": Place("gen", "", False)}

@@ -21,6 +21,8 @@ from codefuse_hf.graph.languages.java.types.types import (
     substitute,
 )
 
+_NOT_FLUENT = ("get", "is", "has", "build", "create", "to")
+
 
 class Calls(LibraryCalls):
     """Everything about calls; `Bodies` adds the other instructions."""
@@ -142,6 +144,8 @@ class Calls(LibraryCalls):
             return implicit
         if cls.external:
             return self.call_unknown(frame, receiver, name, values)
+        if values and receiver.kind != TYPE and cls.is_fluent() and not name.startswith(_NOT_FLUENT):
+            return self.call_unknown_code(frame, receiver, values)._replace(type=receiver.type)
         return self.call_unknown_code(frame, receiver, values)
 
     def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
@@ -337,6 +341,7 @@ class Calls(LibraryCalls):
                 self.methods.unify(formal, value.type, open_variables, found)
         for formal, value in zip(formals, values, strict=False):
             for function in value.functions:
+                self.infer_parameter(formal, function, open_variables, found)
                 unsettled = {**dict.fromkeys(open_variables), **found}
                 expected = substitute(formal, unsettled)
                 self.settle_function(function, formal if expected is None else expected)
@@ -349,6 +354,21 @@ class Calls(LibraryCalls):
         if method.name == "getClass" and not values:
             result = (self.project.library["java.lang.Class"], (receiver.type,))
         return formals, result
+
+    def infer_parameter(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
+        """What `Type::name` is called on tells the method's type parameters, as T in `comparing(Function<T, U>)`."""
+        cls = erasure(formal)
+        method = cls.functional_method() if type(cls) is JavaClass else None
+        if method is None or function.reference is None or type(formal) is not tuple:
+            return
+        target, _, name = function.reference
+        named = erasure(target.type)
+        if target.kind != TYPE or type(named) is not JavaClass or any(m.is_static for m in named.named(name)):
+            return
+        given = method.unit.parameter_types(method)
+        bindings = bindings_of(formal, method.owner)
+        if given and bindings and named.named(name):
+            self.methods.unify(substitute(given[0], bindings), target.type, open_variables, found)
 
     def infer_result(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
         """What a lambda returns tells the method's type parameters, as R in `map(Function<T, R>)`."""

@@ -35,14 +35,12 @@ class FunctionValue:
         "result_node",
         "shape",
         "targets",
-        "throws",
     )
 
     def __init__(self, frame: Any, body: int, reference: tuple | None) -> None:
         self.frame, self.body, self.reference = frame, body, reference
         self.arity = -1
         self.shape = ""
-        self.throws = False
         self.done = False
         self.result: Any = None
         self.expected: Any = None

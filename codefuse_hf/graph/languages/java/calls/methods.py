@@ -114,7 +114,7 @@ class Methods:
             if len(method.facts.parameters) != function.arity:
                 return 0
             void = method.facts.result == "void"
-            if (function.shape == "value" and void) or (function.shape == "void" and not void and not function.throws):
+            if (function.shape == "value" and void) or (function.shape == "void" and not void):
                 return 0
             if function.shape == "expression" and function.result == "void" and not void:
                 return 0

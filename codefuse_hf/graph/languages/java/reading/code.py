@@ -304,11 +304,18 @@ class CodeReader(StatementReader):
             self.statement(content)
             if any(each[0] == op.RETURN for each in self.code):
                 self.bodies[body] = self.bodies[body]._replace(shape="value")
+            elif self.only_throws(content):
+                self.bodies[body] = self.bodies[body]._replace(shape="throws")
         else:
             self.bodies[body] = self.bodies[body]._replace(shape="expression")
             self.emit(op.RETURN, self.expression(content))
         self.leave(saved)
         return self.emit(op.LAMBDA, body)
+
+    def only_throws(self, block: Any) -> bool:
+        """Whether a block ends with `throw`."""
+        statements = [c for c in without_comments(block) if c.is_named]
+        return bool(statements) and statements[-1].type == "throw_statement"
 
     def switch(self, node: Any) -> int:
         parts = without_comments(node)

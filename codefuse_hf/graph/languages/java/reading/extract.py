@@ -11,6 +11,7 @@ from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.deep import DeepCalls, counted
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.reading.code import CodeReader
+from codefuse_hf.graph.languages.java.reading.escapes import cover
 from codefuse_hf.graph.languages.java.reading.scopes import COMMENTS, TYPES, without_comments
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -27,7 +28,7 @@ _SPACES = re.compile(r"\s+")
 
 def extract(path: str, source: SourceText) -> FileFacts:
     """The facts of one file; what is broken in it is skipped and reported."""
-    tree = tree_sitter.parse("java", source)
+    tree = tree_sitter.parse("java", cover(source.parser_input))
     reader = FileReader(path, source)
     try:
         reader.read(tree.root_node)
@@ -87,9 +88,11 @@ class FileReader(CodeReader):
                 self.package_declaration(node)
             elif kind == "import_declaration":
                 self.import_declaration(node)
+            elif kind == "module_declaration":
+                self.module_declaration(node)
             elif kind == "ERROR":
                 self.broken_members(node, -1)
-            elif node.is_named and kind not in COMMENTS and kind != "module_declaration":
+            elif node.is_named and kind not in COMMENTS:
                 stray.append(node)
         if stray:  # methods and statements without a class: a snippet, or what is left of broken code
             self.members(stray, -1)
@@ -98,6 +101,15 @@ class FileReader(CodeReader):
         for child in node.children:
             if child.type in ("scoped_identifier", "identifier"):
                 self.package = _SPACES.sub("", self.text(child))
+
+    def module_declaration(self, node: Any) -> None:
+        """Notes the services that a module uses, and those that it provides with their classes."""
+        body = next((c for c in node.children if c.type == "module_body"), None)
+        for directive in body.children if body is not None else ():
+            if directive.type in ("uses_module_directive", "provides_module_directive"):
+                for child in directive.children:
+                    if child.type in ("scoped_identifier", "identifier"):
+                        self.mention(_SPACES.sub("", self.text(child)))
 
     def import_declaration(self, node: Any) -> None:
         name, static, everything = "", False, False

@@ -101,7 +101,7 @@ class BodyFacts(NamedTuple):
     """Code: of a method, a lambda, or all initializers of a class.
 
     `caller` is the definition that its calls start from. For a lambda `shape` says whether its body is an expression
-    ("expression"), a block that returns a value ("value") or one that does not ("void").
+    ("expression"), a block that returns a value ("value"), one that only throws ("throws") or any other block ("void").
     """
 
     caller: int

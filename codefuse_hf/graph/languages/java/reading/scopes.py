@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
+from codefuse_hf.graph.languages.java.reading.escapes import NAMES, decode
 from codefuse_hf.graph.languages.java.reading.facts import BodyFacts
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -52,7 +53,8 @@ class ScopeReader:
         self.too_deep = 0
 
     def text(self, node: Any) -> str:
-        return self.utf8[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        text = self.utf8[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        return decode(text) if node.type in NAMES else text
 
     def emit(self, *instruction: Any) -> int:
         self.code.append(instruction)

@@ -8,6 +8,7 @@ from typing import Any
 from codefuse_hf.graph.languages.base import FileFacts, Ref
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.library_classes import LibraryClasses
+from codefuse_hf.graph.languages.java.types.source_roots import SourceRoots, declared_roots
 from codefuse_hf.graph.languages.java.types.types import (
     PRIMITIVES,
     JavaClass,
@@ -298,6 +299,8 @@ class Project:
         self._by_name: dict[str, list[JavaClass]] = {}
         self._external: dict[str, JavaClass] = {}
         self._package_names: set[str] = set()
+        build_files = getattr(files, "metadata", {})
+        self.roots = SourceRoots(declared_roots(sorted(build_files), build_files.get))
         self._linked: set[JavaClass] = set()
         self._linking = True
         self.units = [Unit(self, facts) for facts in files.values() if facts.facts is not None]
@@ -365,7 +368,7 @@ class Project:
         if type(head) is not tuple or head[0] == "[]":
             return head
         inner = tuple([self._header_type(unit, around, cls, argument, own) for argument in arguments])
-        return (head[0], inner if len(inner) == len(head[0].variables) else ())
+        return (head[0], inner if len(inner) == len(head[0].variables) or head[0].external else ())
 
     def member_of(self, cls: JavaClass, name: str) -> JavaClass | None:
         """A member class, own or inherited; usable while inheritance is still being looked up."""
@@ -394,7 +397,7 @@ class Project:
             return self.library.get(name)
         if len(found) == 1:
             return found[0]
-        return max(found, key=lambda cls: _common(cls.unit.path, unit.path))
+        return max(found, key=lambda cls: self.roots.nearness(cls.unit.path, cls.package, unit.path, unit.package))
 
     def known(self, name: str, unit: Unit) -> JavaClass | None:
         """A class by its qualified name `package.Outer.Inner`, inherited members included; None when not known."""
@@ -463,13 +466,3 @@ class Project:
             for ref in unit.used:
                 if ref.path != unit.path:
                     yield ("imports", file, ref)
-
-
-def _common(a: str, b: str) -> int:
-    """How many leading folders two paths share."""
-    count = 0
-    for x, y in zip(a.split("/")[:-1], b.split("/")[:-1], strict=False):
-        if x != y:
-            break
-        count += 1
-    return count

@@ -155,6 +155,13 @@ class JavaClass:
         """Whether a supertype is not known, so that members may be missing."""
         return any(ancestor.open for ancestor in self.ancestors())
 
+    def is_fluent(self) -> bool:
+        """Whether an unknown supertype is told this class, as `class Builder extends AbstractBuilder<Thing, Builder>` does: its setters return it."""
+        return any(
+            ancestor.open and any(type(each) is tuple and each[0] is self for each in arguments)
+            for ancestor, arguments in self.ancestors().items()
+        )
+
     def superclass(self) -> JavaClass | None:
         for parent, _ in self.supers:
             if not parent.is_interface:
