@@ -168,7 +168,7 @@ def run_processes(folder, kind, batch_size, count=2):
         for rank in range(count)
     ]
     try:
-        outputs = [process.communicate(timeout=100)[0] for process in running]
+        outputs = [process.communicate(timeout=250)[0] for process in running]
     finally:
         for process in running:
             process.kill()
