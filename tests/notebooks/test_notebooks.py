@@ -91,6 +91,11 @@ def test_repository_as_a_graph(tmp_path):
     assert pictures(executed) == 1 and (tmp_path / "graph.html").stat().st_size > 10_000
 
 
+def test_ask_a_repository_with_cgm(tmp_path):
+    executed = run("ask_a_repository_with_cgm", tmp_path, {"questions": 400, "test_questions": 60, "max_steps": 160})
+    assert pictures(executed) == 1 and (tmp_path / "my-cgm" / "model.safetensors").is_file()
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_committed_notebooks_have_the_form_of_a_cookbook(notebook):
     content = nbformat.read(notebook, as_version=4)
