@@ -7,6 +7,8 @@ finding a function by its description among all the functions of those packages.
 
     python examples/cge_train_from_scratch.py --minutes 7 --output ./cge-small
 
+With `--languages` other languages' comments before functions are mined too, and with `--start-from` a model that was made so goes on learning.
+
 Writes the best model as a self-contained sentence-transformers folder (fp16), and the figures as JSON and Markdown.
 
 The recipe: one decoder layer (with so little training, width pays more than depth); each batch from one package, whose
@@ -37,10 +39,11 @@ from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast, set_s
 
 from codefuse_hf import CGEModel
 from codefuse_hf.metrics.ranking import mean_over_queries, recall, reciprocal_rank
-from codefuse_hf.modeling.cge.sentence_transformers_cge import to_sentence_transformer
+from codefuse_hf.modeling.cge.sentence_transformers_cge import CGETransformer, to_sentence_transformer
 from codefuse_hf.search.fusion import reciprocal_rank_fusion
 from codefuse_hf.training.code_pairs import CodePair, hold_out, mine_code_pairs
 
+_PATHS = ("output", "corpus", "hold_out", "results", "start_from")
 HELD_OUT = ("networkx", "jinja2", "click", "packaging", "joblib", "fsspec")
 # Identifiers fall into words, so that `getFileName`, `get_file_name` and "get file name" look alike.
 SPLIT_IDENTIFIERS = normalizers.Sequence(
@@ -69,9 +72,12 @@ def train_tokenizer(pairs: list[CodePair], vocab_size: int) -> PreTrainedTokeniz
     )
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, pooling: str, args: argparse.Namespace) -> SentenceTransformer:
-    """A CGE with the given pooling on a small Llama with random weights, the same for every pooling."""
+def new_model(tokenizer: PreTrainedTokenizerFast | None, pooling: str, args: argparse.Namespace) -> SentenceTransformer:
+    """A CGE with the given pooling on a small Llama with random weights, the same for every pooling; or the one to go on from."""
     set_seed(args.seed)
+    if args.start_from is not None:
+        module = CGETransformer.load(str(args.start_from), local_files_only=True, model_kwargs={"dtype": "float32"})
+        return to_sentence_transformer(module.model, module.tokenizer, prompts={"query": "", "document": ""})
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=args.hidden_size,
@@ -181,7 +187,7 @@ def write_results(args: argparse.Namespace, results: dict, sizes: dict) -> None:
         "results": results,
         **sizes,
         "held_out_packages": sorted(args.hold_out),
-        "settings": {k: v for k, v in vars(args).items() if k not in ("output", "corpus", "hold_out", "results")},
+        "settings": {k: v for k, v in vars(args).items() if k not in _PATHS},
         "versions": {
             name: metadata.version(name) for name in ("torch", "transformers", "sentence-transformers", "bm25s")
         },
@@ -206,6 +212,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--steps", type=int, help="this many steps instead, so that a slow machine gives the same result"
     )
     parser.add_argument("--corpus", type=Path, nargs="*", help="folders to mine (default: the installed packages)")
+    parser.add_argument("--languages", nargs="*", default=["python"], help="languages to mine")
+    parser.add_argument("--start-from", type=Path, help="a model that this example wrote: go on with it (one pooling)")
     parser.add_argument("--hold-out", nargs="*", default=list(HELD_OUT), help="packages for the evaluation only")
     parser.add_argument("--poolings", nargs="*", default=["pma", "mean", "last"])
     parser.add_argument("--hidden-size", type=int, default=256)
@@ -221,9 +229,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> dict:
     args = parse_arguments(argv)
     corpus = args.corpus or [Path(sysconfig.get_path("purelib"))]
-    training, held = hold_out(mine_code_pairs(corpus), args.hold_out)
+    training, held = hold_out(mine_code_pairs(corpus, languages=args.languages), args.hold_out)
     print(f"{len(training)} pairs for training, {len(held)} of {', '.join(sorted(args.hold_out))} held out")
-    tokenizer = train_tokenizer(training, args.vocab_size)
+    tokenizer = train_tokenizer(training, args.vocab_size) if args.start_from is None else None
     depth = 1000
     by_words = rank_with_bm25(held, depth)
     results = {"BM25": measure(by_words)}
