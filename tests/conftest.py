@@ -37,7 +37,6 @@ SLOW = (
     "modeling/rodimus/test_common_rodimus.py",
     "notebooks/",
     "repair/test_fix_command.py",
-    "examples/test_cge_train_from_scratch.py",
     "search/test_default_model.py",
     "serving/",
     "test_gate.py",
