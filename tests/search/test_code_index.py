@@ -182,9 +182,13 @@ def test_indexing_words_needs_no_torch(repository):
 def test_benchmark_measures_memory(tmp_path):
     script = Path(__file__).parents[2] / "benchmarks" / "search_index.py"
     target = tmp_path / "figures.json"
-    subprocess.run([sys.executable, str(script), "--functions", "250", "--results", str(target)], check=True)
+    subprocess.run(
+        [sys.executable, str(script), "--functions", "250", "--shipped", "40", "--results", str(target)], check=True
+    )
     figures = json.loads(target.read_text())
     assert figures["functions"] == 250 and figures["peak_mib"] >= figures["mib_before"] > 0
+    shipped = figures["shipped_model"]
+    assert shipped["index"]["functions"] == 40 and shipped["cold_query"]["warm_query_cpu_seconds"] > 0
 
 
 def test_vectors_of_another_model_are_not_used_again(repository, tmp_path):
