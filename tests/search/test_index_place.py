@@ -116,7 +116,7 @@ def test_two_runs_at_once(repository):
 
     thread = threading.Thread(target=look)
     thread.start()
-    errors = [run.communicate(timeout=120)[1] for run in runs]
+    errors = [run.communicate(timeout=250)[1] for run in runs]
     thread.join()
     assert [run.returncode for run in runs] == [0, 0], errors
     assert not problems and len(CodeIndex.load(folder)) == 4
