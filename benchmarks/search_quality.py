@@ -16,6 +16,7 @@ import platform
 import re
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tqdm import tqdm
 
 from codefuse_hf.search import DEFAULT_MODEL, CodeIndex, SearchResult
 from codefuse_hf.search.fusion import reciprocal_rank_fusion
+from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.units import Unit, iter_units
 
 RESULTS = Path(__file__).parent / "results"
@@ -111,7 +113,7 @@ def ask(repository: Path, facts: dict, questions: list[dict], models: dict[str, 
         for i, (name, model) in enumerate(models.items())
     }
     index = next(iter(indexes.values()))
-    units = [each for each in iter_units(source, progress=False) if not include or each.path.startswith(facts["under"])]
+    units = list(iter_units(source, wanted=PathFilter(include), progress=False))
     assert len(units) == len(index)
     baselines = {"words as in version 1": PlainWords(units), "like git grep": Grep(units)}
     answered = []
@@ -218,6 +220,12 @@ def write(answered: dict[str, list[dict]], repositories: dict, seconds: float, t
     target.with_suffix(".md").write_text("\n".join(lines))
 
 
+def _ask(task: tuple) -> tuple[list[dict], float]:
+    start = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        return ask(*task, Path(folder)), time.process_time() - start
+
+
 def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("repositories", type=Path)
@@ -226,19 +234,25 @@ def main(argv: list[str] | None = None) -> dict:
     )
     parser.add_argument("--static", type=Path, help="the unpacked wheel wordllama")
     parser.add_argument("--split", choices=("development", "untouched"), help="only this half")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="repositories at a time")
     parser.add_argument("--results", type=Path, default=RESULTS / "search_quality.json")
     args = parser.parse_args(argv)
     models = {"shipped model": DEFAULT_MODEL, **dict(each.split("=", 1) for each in args.models)}
     if args.static is not None:
         models["wordllama"] = WordLlama(args.static / "wordllama")
     data, start = json.loads(DATA.read_text()), time.process_time()
-    answered: dict[str, list[dict]] = {}
-    for name, facts in tqdm(data["repositories"].items(), desc="Repositories"):
+    tasks = []
+    for name, facts in data["repositories"].items():
         if args.split in (None, facts["split"]):
             questions = [each for each in data["questions"] if each["repository"] == name]
-            with tempfile.TemporaryDirectory() as folder:
-                found = ask(args.repositories / name.replace("/", "+") / "repo", facts, questions, models, Path(folder))
-            answered.setdefault(facts["split"], []).extend(found)
+            tasks.append((args.repositories / name.replace("/", "+") / "repo", facts, questions, models))
+    answered: dict[str, list[dict]] = {}
+    with ProcessPoolExecutor(args.workers) as pool:
+        for task, (found, used) in zip(
+            tasks, tqdm(pool.map(_ask, tasks), total=len(tasks), desc="Repositories"), strict=True
+        ):
+            answered.setdefault(task[1]["split"], []).extend(found)
+            start -= used
     write(answered, data["repositories"], time.process_time() - start, args.results)
     print(args.results.with_suffix(".md").read_text())
     return answered
