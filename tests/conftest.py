@@ -35,6 +35,7 @@ SLOW = (
     "modeling/cge/test_training_cge.py",
     "modeling/cgm/test_processing_cgm.py",
     "modeling/rodimus/test_common_rodimus.py",
+    "modeling/rodimus/test_compiled_rodimus.py",
     "notebooks/",
     "repair/test_fix_command.py",
     "search/test_default_model.py",
