@@ -107,12 +107,12 @@ class Calls(LibraryCalls):
             return self.call_named(frame, frame.values[receiver], name, values)
         cls = frame.owner
         while cls is not None:
-            found = cls.named(name)
-            if found:
-                return self.invoke(frame, found, self.this_value(frame, cls), values, virtual=True)
             implicit = self.implicit_method(frame, cls, name, values, True)
             if implicit is not None:
                 return implicit
+            found = cls.named(name)
+            if found:
+                return self.invoke(frame, found, self.this_value(frame, cls), values, virtual=True)
             cls = cls.outer
         found = frame.unit.static_methods(name)
         if not found and frame.owner is None:
@@ -134,14 +134,14 @@ class Calls(LibraryCalls):
         if type(kind) is TypeVariable:
             bound = kind.unit.bound(kind)
             receiver = receiver._replace(type=bound if type(bound) is tuple else (cls, ()))
+        implicit = self.implicit_method(frame, cls, name, values, receiver.kind == TYPE)
+        if implicit is not None:
+            return implicit
         found = cls.named(name)
         if not found and cls.is_interface:
             found = self.project.object[0].named(name)
         if found:
             return self.invoke(frame, found, receiver, values, virtual=receiver.kind != TYPE)
-        implicit = self.implicit_method(frame, cls, name, values, receiver.kind == TYPE)
-        if implicit is not None:
-            return implicit
         if cls.external:
             return self.call_unknown(frame, receiver, name, values)
         if values and receiver.kind != TYPE and cls.is_fluent() and not name.startswith(_NOT_FLUENT):
@@ -161,6 +161,8 @@ class Calls(LibraryCalls):
 
     def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
         """What the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""
+        if name in cls.methods:
+            return None
         if cls.kind == "record" and not values and name in cls.fields:
             return self.field_value(frame, cls.fields[name], cls.this_type)
         if cls.kind == "enum" and static:

@@ -293,6 +293,9 @@ class Methods:
     def _compatible(self, child: JavaClass, cls: JavaClass, arguments: tuple) -> bool:
         """Whether a value of static type `cls<arguments>` may be a `child`: `Handler<A>` is no `Handler<B>`."""
         for actual, wanted in zip(child.ancestors().get(cls, ()), arguments, strict=False):
+            if type(actual) is TypeVariable:
+                bound = erasure(actual)
+                actual = (bound, ()) if type(bound) is JavaClass else None
             if type(actual) is not tuple or type(wanted) is not tuple or actual[0] == "[]" or wanted[0] == "[]":
                 continue
             if not convertible(actual, wanted, False) and not convertible(wanted, actual, False):
