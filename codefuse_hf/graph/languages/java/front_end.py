@@ -10,7 +10,7 @@ What the edges mean:
   run, and to the abstract method that the call names. Making an object calls the constructor that is written in the
   source (an implicit one leads to that of the superclass). `for` over a class of the project calls `iterator()`,
   `hasNext()` and `next()`, try with resources `close()`. Functions that are given to code outside of the project are
-  called from where they are given.
+  called from where they are given, if it takes functions there (`calls/library_calls.py`).
 * `imports` go from the file to what its imports name, and to the types of the own package and of `import p.*` that are used.
 * `references` are all other uses of classes, fields and methods.
 """

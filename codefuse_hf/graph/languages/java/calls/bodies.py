@@ -61,8 +61,7 @@ class Bodies(DeepCalls, Calls):
         for unit in self.project.units:
             methods = {m.facts.body: m for m in unit.methods if m.facts.body >= 0}
             for index in range(len(unit.bodies)):
-                body = unit.bodies[index]
-                if body[4] in ("method", "initializer"):
+                if unit.bodies[index].shape in ("method", "initializer"):
                     self.follow(unit, index, methods.get(index), None)
             self.follow_rest(unit)
         self.flow.run(self.call_function)
@@ -75,7 +74,7 @@ class Bodies(DeepCalls, Calls):
 
     @counted
     def follow(self, unit: Unit, index: int, method: Any, function: FunctionValue | None, expected: Any = None) -> None:
-        body = op.BodyFacts._make(unit.bodies[index])
+        body = unit.bodies[index]
         frame = Frame(unit, body, method, function)
         if method is not None:
             method.unit.parameter_types(method)
@@ -120,15 +119,15 @@ class Bodies(DeepCalls, Calls):
             return
         function.done = True
         unit = function.frame.unit
-        for slot, formal in zip(unit.bodies[function.body][3], formals, strict=False):
-            if unit.slots[slot][0] is None:
+        for slot, formal in zip(unit.bodies[function.body].parameters, formals, strict=False):
+            if unit.slots[slot].type is None:
                 self.slot_types[(unit.path, slot)] = formal
         self.depth += 1
         self.follow(unit, function.body, None, function, result)
         self.depth -= 1
 
     def make_lambda(self, frame: Frame, body: int) -> Value:
-        facts = op.BodyFacts._make(frame.unit.bodies[body])
+        facts = frame.unit.bodies[body]
         function = FunctionValue(frame, body, None)
         function.arity, function.shape = len(facts.parameters), facts.shape
         function.ref = Ref(frame.unit.path, facts.caller)
@@ -144,7 +143,7 @@ class Bodies(DeepCalls, Calls):
 
     def _stands_alone(self, unit: Unit, facts: op.BodyFacts) -> bool:
         """Whether the code of a lambda can be followed before it is known what the lambda is passed to."""
-        typed = all(unit.slots[slot][0] is not None for slot in facts.parameters)
+        typed = all(unit.slots[slot].type is not None for slot in facts.parameters)
         return (
             typed
             and self.depth < _DEEPEST_LAMBDA
@@ -388,7 +387,7 @@ class Bodies(DeepCalls, Calls):
         unit = frame.unit
         made = frame.values[value] if value >= 0 else UNKNOWN
         element = self.iterate(frame, made)
-        if unit.slots[slot][0] is None:
+        if unit.slots[slot].type is None:
             self.slot_types[(unit.path, slot)] = element
         if made.nodes:
             self.flow.connect(made.nodes, self.slot_node(unit, slot))

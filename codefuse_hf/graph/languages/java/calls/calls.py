@@ -418,7 +418,7 @@ class Calls(LibraryCalls):
         if found is None:
             found = self._hubs[key] = self.flow.node()
             for method in targets:
-                slots = method.unit.bodies[method.facts.body][3] if method.facts.body >= 0 else ()
+                slots = method.unit.bodies[method.facts.body].parameters if method.facts.body >= 0 else ()
                 if slots:
                     self.flow.connect((found,), self.slot_node(method.unit, slots[min(position, len(slots) - 1)]))
         return found
@@ -515,7 +515,7 @@ class Calls(LibraryCalls):
         for method, skipped in function.targets.items():
             self.call_edge(site.caller, method.ref)
             if method.facts.body >= 0:
-                slots = method.unit.bodies[method.facts.body][3]
+                slots = method.unit.bodies[method.facts.body].parameters
                 nodes = tuple([self.slot_node(method.unit, slot) for slot in slots])
                 self._feed(site, (-1, *nodes) if skipped else nodes, edges)
             edges.append((self.result_node(method), site.result))

@@ -31,8 +31,8 @@ class Unit:
         self.package = facts.package or ""
         imports, classes, methods, fields, bodies, slots, environments, mentions = facts.facts
         self.environments = environments
-        self.bodies = bodies
-        self.slots = slots
+        self.bodies = [op.BodyFacts._make(each) for each in bodies]
+        self.slots = [op.SlotFacts._make(each) for each in slots]
         self.mentions = mentions
         names = self._long_names(classes)
         self.classes = [JavaClass(names[i], self, op.ClassFacts._make(c), i) for i, c in enumerate(classes)]
