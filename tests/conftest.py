@@ -38,6 +38,7 @@ SLOW = (
     "modeling/rodimus/test_compiled_rodimus.py",
     "notebooks/",
     "repair/test_fix_command.py",
+    "repair/test_transformers_serve.py",
     "search/test_default_model.py",
     "serving/",
     "test_gate.py",

@@ -19,10 +19,11 @@ from itertools import zip_longest
 from .quoting import restore
 
 MAX_ANSWER_CHARACTERS = 200_000
+_MAX_SCORE_CHARACTERS = 20_000
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"(?m)^[ \t]*(?:```|~~~).*$")
 _BULLET = re.compile(
-    r"^\s*(?:[-*+•·‣◦▪–—]\s+|[•·]|\(?\d{1,3}[.)、:：．]\s*|\[\d{1,3}\]\s*|(?:Query|Q)\s*\d+\s*[:：]\s*)(?:\[[ xX]\]\s+)?"
+    r"^\s*(?:[-*+•·‣◦▪–—]\s+|[•·]|\(?\d{1,3}[.)、:：．]\s*|\[\d{1,3}\]\s*|(?:Query|Q) ?\d{1,3} ?[:：]\s*)(?:\[[ xX]\]\s+)?"
 )
 _EXPLANATION = re.compile(r"\s+[-–—|#]+\s+|:\s+|：|\s+\(")
 _COMMA = re.compile(r"\s*[,，、;；]\s*")
@@ -71,13 +72,13 @@ def read_lists(
 def read_score(answer: str, lowest: int, highest: int) -> int | None:
     """The score that an answer gives, between its marks `<score>` or else the last that is called so; None if there is none."""
     text = re.sub(
-        r"\(?\d+\s*[-–—]\s*\d+\)?", " ", without_thinking(answer[:MAX_ANSWER_CHARACTERS])
+        r"\(?\b\d{1,3} {0,3}[-–—] {0,3}\d{1,3}\b\)?", " ", without_thinking(answer[:_MAX_SCORE_CHARACTERS])
     )  # "(1-5)" is no score
-    number = r"[*`\"' ]*(-?\d+(?:\.\d+)?)\b"
+    number = r"[*`\"' ]{0,9}(-?\d{1,9}(?:\.\d{1,9})?)\b"
     for pattern in (
-        rf"<score>\s*{number}",
+        rf"<score>\s{{0,9}}{number}",
         rf"(?:score|rating|评分|得分|分数)\W{{0,20}}?{number}",
-        rf"^\s*{number}\s*(?:/\s*{highest})?\W*$",
+        rf"^{number} {{0,3}}(?:/ {{0,3}}{highest})?\W{{0,9}}$",
     ):
         found = [float(each) for each in re.findall(pattern, text, re.IGNORECASE | re.MULTILINE)]
         fitting = [each for each in found if lowest <= each <= highest]
@@ -102,9 +103,9 @@ def _marked_parts(text: str, names: Sequence[str]) -> dict[str, list]:
     """What follows each opening marker, up to a closing one, the next opening one, or the end."""
     either = "|".join(map(re.escape, names))
     marker = re.compile(
-        rf"<\s*(?P<tag>/?)\s*(?P<a>{either})\s*/?>|\[\s*(?P<slash>/?)\s*(?P<b>{either})\s*\](?!\()"
-        rf"|^[ \t]*(?:#{{1,6}}[ \t]*|\*\*[ \t]*)?(?P<c>{either})[ \t]*(?:\*\*)?[ \t]*[:：](?:\*\*)?"
-        rf"|^[ \t]*(?:#{{1,6}}[ \t]*|\*\*[ \t]*)(?P<d>{either})[ \t]*(?:\*\*)?[ \t]*$",
+        rf"<[ ]{{0,3}}(?P<tag>/?)[ ]{{0,3}}(?P<a>{either})[ ]{{0,3}}/?>|\[[ ]{{0,3}}(?P<slash>/?)[ ]{{0,3}}(?P<b>{either})[ ]{{0,3}}\](?!\()"
+        rf"|^[ \t]*(?:#{{1,6}}[ \t]*|\*\*[ \t]*)?(?P<c>{either})[ \t]{{0,9}}(?:\*\*)?[ \t]{{0,9}}[:：](?:\*\*)?"
+        rf"|^[ \t]*(?:#{{1,6}}[ \t]*|\*\*[ \t]*)(?P<d>{either})[ \t]{{0,9}}(?:\*\*)?[ \t]{{0,9}}$",
         re.IGNORECASE | re.MULTILINE,
     )
     quoted = re.compile(r"(?m)^[ \t]*>.*$")
@@ -148,7 +149,7 @@ def _pieces(parts: list, sentences: bool) -> list[str]:
             pieces += [each for each in part if isinstance(each, str)]
             pieces += _pieces([each for each in part if isinstance(each, list | dict)], sentences)
         elif isinstance(part, str):
-            for line in part.splitlines():
+            for line in (" ".join(line.split()) for line in part.splitlines()):
                 line = line if sentences else _EXPLANATION.split(_BULLET.sub("", line), maxsplit=1)[0]
                 pieces += [line] if sentences or "(" in line else _COMMA.split(line)
     return pieces

@@ -9,15 +9,16 @@ import ast
 import difflib
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import PurePosixPath
 
 MAX_ANSWER_CHARACTERS = 1_000_000
 MAX_FILE_CHARACTERS = 2_000_000
-_BLOCK = re.compile(
-    r"^<{5,9} ?SEARCH[^\n]*\n(?P<search>.*?)^={5,9}[ \t]*\n(?P<replace>.*?)^>{5,9} ?REPLACE", re.MULTILINE | re.DOTALL
+_LINES_BEFORE = 12  # of an answer in which a block's path is looked for
+_SEARCH, _MIDDLE, _END = (
+    re.compile(rf"{mark}[ \t]*") for mark in ("<{5,9} ?SEARCH[^\n]*", "={5,9}", ">{5,9} ?REPLACE[^\n]*")
 )
 _DIFF_FILE = re.compile(r"^--- (?P<old>[^\n]+)\n\+\+\+ (?P<new>[^\n]+)\n", re.MULTILINE)
 _HUNK = re.compile(r"^@@[^\n]*\n?", re.MULTILINE)
@@ -95,6 +96,8 @@ def apply_edits(edits: list[Edit], read: Read) -> dict[str, str]:
     if not changed:
         raise EditError("the edits change nothing")
     for path, text in changed.items():
+        if re.search(r"[\ud800-\udfff]", path + text):
+            raise EditError(f"{path} would hold characters that are no Unicode text")
         _check_syntax(path, before[path], text)
     return changed
 
@@ -119,14 +122,27 @@ def _lines(text: str) -> list[str]:
 
 
 def _search_replace(answer: str) -> list[Edit]:
-    edits, path, end = [], None, 0
-    for match in _BLOCK.finditer(answer):
-        path = _path_before(answer[end : match.start()]) or path
-        end = match.end()
+    edits, path = [], None
+    for before, search, replace in _blocks(answer):
+        path = _path_before(before) or path
         if path is None:
             raise EditError(f"edit {len(edits) + 1} names no file: put the path on the line before the block")
-        edits.append(Edit(path, match["search"], match["replace"]))
+        edits.append(Edit(path, search, replace))
     return edits
+
+
+def _blocks(answer: str) -> Iterator[tuple[str, str, str]]:
+    """What stands before each complete block, after SEARCH, and before REPLACE; in one pass, since an answer may be hostile."""
+    parts, marks = [[]], (_SEARCH, _MIDDLE, _END)
+    for line in _lines(answer):
+        if marks[len(parts) - 1].fullmatch(line.rstrip("\n")):
+            parts.append([])
+        else:
+            parts[-1].append(line)
+        if len(parts) == 4:
+            before, search, replace, _ = parts
+            yield "".join(before[-_LINES_BEFORE:]), "".join(search), "".join(replace)
+            parts = [[]]
 
 
 def _path_before(text: str) -> str | None:

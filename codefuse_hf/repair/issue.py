@@ -11,30 +11,32 @@ from functools import cached_property
 from .words import IDENTIFIER
 
 MAX_CHARACTERS = 100_000
-_FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+# Each pattern takes time in proportion to the text, whatever it is: issues are anybody's.
+_FENCE = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"(?m)^(?:    |\t|>>> |\.\.\. )(.*)$")
 _INLINE = re.compile(r"`([^`\n]+)`")
-_PATH = re.compile(r"[\w./\\-]+\.(?:py|pyi|java|js|ts|go|rs|c|h|cc|cpp|hpp|cs|rb|php|kt|scala)\b")
+_RUN = re.compile(r"[\w./\\-]+")
+_SUFFIX = re.compile(r"\.(?:py|pyi|java|js|ts|go|rs|c|h|cc|cpp|hpp|cs|rb|php|kt|scala)\b")
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|(?<=import )[\w.]+|(?<=from )[\w.]+(?= import)")
 _QUOTED = re.compile(r"\"([^\"\n]{8,80})\"|'([^'\n]{8,80})'")
-_ERROR = re.compile(r"(?m)^\s*(?:E\s+)?(?:\w+\.)*\w*(?:Error|Exception|Warning)\b:? +(.+)$")
+_ERROR = re.compile(r"(?m)^[ \t]*(?:E[ \t]+)?(?:\w+\.)*\w*(?:Error|Exception|Warning)\b:? +(.+)$")
 _FRAMES = (
     re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<name>[\w<>.]+))?'),  # Python
     re.compile(
-        r"(?m)^\s*(?:File )?(?P<path>[~\w./\\:-]+\.py):(?P<line>\d+)(?:, in (?P<name>[\w.]+)|: in (?P<inner>[\w.]+))?"
+        r"(?m)^[ \t]*(?:File )?(?P<path>[~\w./\\:-]+\.py):(?P<line>\d+)(?:, in (?P<name>[\w.]+)|: in (?P<inner>[\w.]+))?"
     ),
     re.compile(r"(?m)^(?P<path>[~\w./\\-]+\.py)c? in (?P<name>\w+)\("),  # older IPython
-    re.compile(r"(?m)^\s*at (?P<class>[\w.$]+)\.(?P<name>[\w$<>]+)\((?P<path>\w+\.java):(?P<line>\d+)\)"),  # Java
+    re.compile(r"(?m)^[ \t]*at (?P<class>[\w.$]+)\.(?P<name>[\w$<>]+)\((?P<path>\w+\.java):(?P<line>\d+)\)"),  # Java
 )
 _ENVIRONMENT = re.compile(
     r"(?mis)^#{1,6}[^\n]*\b(?:versions?|environment|system info\w*|os|dependencies)\b[^\n]*\n.*?(?=^#{1,6} |\Z)"
 )
 _PACKAGE_LIST = re.compile(r"(?i)pip (?:list|freeze)|\bPackage +Version|conda list|INSTALLED VERSIONS|show_versions")
 _HEADINGS = re.compile(
-    r"(?mi)^\s*(?:#{1,6}\s*|\*\*)?(?:bug (?:description|summary|report)|description|configuration|command used|code for reproduction"
+    r"(?mi)^[ \t]*(?:#{1,6}[ \t]*|\*\*)?(?:bug (?:description|summary|report)|description|configuration|command used|code for reproduction"
     r"|(?:\w+ )?(?:expected|actual|observed)(?: (?:output|outcome|behaviou?r|results?))?|(?:steps |code |how )?to reproduce|steps/code to reproduce"
     r"|additional (?:context|information)|current (?:problem|behaviou?r)|desired solution|(?:pylint|pytest|\w+) output|output|summary|example"
-    r"|traceback)\s*:?\s*(?:\*\*)?\s*$"
+    r"|traceback)[ \t]{0,9}:?[ \t]{0,9}(?:\*\*)?[ \t]{0,9}$"
 )
 
 
@@ -73,7 +75,10 @@ class Issue:
     @cached_property
     def paths(self) -> list[str]:
         """Paths of source files that it names, `/`-separated, each once."""
-        found = (match.replace("\\", "/").lstrip("./") for match in _PATH.findall(self.text))
+        runs = (
+            (run, [match.end() for match in _SUFFIX.finditer(run) if match.start()]) for run in _RUN.findall(self.text)
+        )
+        found = (run[: ends[-1]].replace("\\", "/").lstrip("./") for run, ends in runs if ends)
         return list(dict.fromkeys(path for path in found if path))
 
     @cached_property
@@ -120,11 +125,11 @@ def read_issue(text: str) -> Issue:
 def _without_forms(text: str) -> str:
     """The text without what the form of a bug tracker and package managers put there."""
     text = re.sub(r"<!--.*?(?:-->|\Z)", "", text, flags=re.DOTALL)
-    text = re.sub(r"(?m)^\s*- \[[ xX]\].*$", "", text)
+    text = re.sub(r"(?m)^[ \t]*- \[[ xX]\].*$", "", text)
     text = _ENVIRONMENT.sub("", text)
-    text = re.sub(r"<details>.*?</details>", _details, text, flags=re.DOTALL)
+    text = re.sub(r"<details>.*?(?:</details>|\Z)", _details, text, flags=re.DOTALL)
     text = _HEADINGS.sub("", text)
-    text = re.sub(r"(?m)^[\w.\-]+(?: +|==)\d+(?:\.\d+)+[\w.\-]*\s*$", "", text)  # name and version
+    text = re.sub(r"(?m)^[\w.\-]+(?: {1,40}|==)\d{1,9}\.\d[\w.\-]*[ \t]*$", "", text)  # name and version
     return re.sub(r"https?://\S+", " ", text)
 
 

@@ -7,6 +7,7 @@ models in this process; `CachedModel` keeps the answers of either on disk.
 import email.utils
 import hashlib
 import json
+import math
 import random
 import threading
 import time
@@ -282,7 +283,9 @@ def _answer_of(reply: Any) -> Answer:
     text = choice.message.content
     if text is not None and not isinstance(text, str):
         raise ValueError("the reply holds no text")
-    return Answer(text or "", choice.finish_reason == "length", Usage(1, 0, *tokens))
+    return Answer(
+        (text or "").encode("utf-8", "replace").decode(), choice.finish_reason == "length", Usage(1, 0, *tokens)
+    )
 
 
 def _body_of(error: Any) -> str:
@@ -297,10 +300,11 @@ def _seconds_after(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
+        return None if math.isnan(seconds) else max(seconds, 0.0)
     except ValueError:
         pass
     try:
         return max(email.utils.parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

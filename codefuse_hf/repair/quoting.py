@@ -12,17 +12,18 @@ _BORDERS = re.compile(
     r"<(?=\|[^|<>\n]{1,40}\|>|/?s>|/?(?:start|end)_of_turn>|/?think>|\uff5c)|\[(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_\w+)\])"
 )
 _BROKEN = re.compile(f"(?<=[<\\[]){BREAK}")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def neutral(text: str) -> str:
-    """The text with borders of messages broken."""
-    return _BORDERS.sub(lambda match: match.group() + BREAK, text)
+    """The text with borders of messages broken, and with what is no Unicode text (halves of surrogate pairs) replaced."""
+    return _BORDERS.sub(lambda match: match.group() + BREAK, _HALVES.sub("\ufffd", text))
 
 
 def restore(text: str) -> str:
-    """The text with the breaks of `neutral` taken out."""
-    return _BROKEN.sub("", text)
+    """The text with the breaks of `neutral` taken out, and halves of surrogate pairs replaced."""
+    return _BROKEN.sub("", _HALVES.sub("\ufffd", text))
 
 
 def quote(text: str) -> str:
