@@ -153,7 +153,8 @@ def test_not_in_calls_contains(tmp_path):
 TRUE_PYTHON = [
     "def f(a: list[tuple[int, str,]]): pass", "x = t'{g()} x'", "match = 1\nmatch[1]\nmatch.a()", "class A[T = int]: pass", "def f[T = int](x: T): pass",
     "type X[T = int, *Ts = *tuple[int, ...]] = T", "def k[T: (int, str) = bool](x: T) -> T: return x", "class B[**P = [int]]: pass", "x = f'{a['b']}'",
-    "class C[T: dict[str, int] = dict[str, int], U = 'a,]']: pass", "type = 1\ntype(x)", "match x:\n case {'a': 1, **r} | [*_]: pass",
+    "class C[T: dict[str, int] = dict[str, int], U = 'a,]']: pass", "type = 1\ntype(x)",
+    "a[*(g() or h())]", "a[b, *[c], *{d}]", "x = *(g or h), 1", "for x in *(a), b: pass", "def f():\n return *(a), [*(b)], f(*(c), x[*(d)])", "a[1 *(2)]", "match x:\n case {'a': 1, **r} | [*_]: pass",
 ]  # fmt: skip
 
 
@@ -168,6 +169,7 @@ def match(x): return x
 def g(): return []
 def soft(): match(1)
 def star(a): a[*g()]
+def stars(a): a[*(g() or match(1))], f'{a[*(spread())]}'
 def spread(): return [*g(), *A.make()], *g()
 def elements():
     for each in (*functions(), match): each()
@@ -186,11 +188,12 @@ def test_calls_in_new_syntax(tmp_path):
     graph = build_code_graph(tmp_path, progress=False, workers=0)
     found = {
         name: sorted(graph[t].name for t in graph.neighbors(graph.find(name)[0], "calls"))
-        for name in ("soft", "star", "spread", "elements", "template", "method", "generic")
+        for name in ("soft", "star", "stars", "spread", "elements", "template", "method", "generic")
     }
     assert found == {
         "soft": ["match"],
         "star": ["g"],
+        "stars": ["g", "match", "spread"],
         "spread": ["g", "make"],
         "elements": ["functions", "g", "match"],
         "template": ["g"],

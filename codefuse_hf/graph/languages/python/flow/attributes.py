@@ -10,9 +10,13 @@ from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 
 _IMPLICIT_STATIC = frozenset({"__new__"})
-_STAND_INS = {"__str__": "__repr__", "__contains__": "__iter__", "__ne__": "__eq__"}
+_STAND_INS = {"__bool__": "__len__", "__str__": "__repr__", "__contains__": "__iter__", "__ne__": "__eq__"}
 """Special methods that take over where a class does not define one."""
 _IMPLICIT_CLASS = frozenset({"__init_subclass__", "__class_getitem__"})
+
+
+_THREADS = frozenset(("threading.Thread", "multiprocessing.Process", "threading.Timer"))
+"""Classes whose `start` has `run` called."""
 
 
 class Attributes(Flows):
@@ -354,7 +358,9 @@ class Attributes(Flows):
         self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
-        if unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
+        if unknown and name == "start" and _THREADS.intersection(self.ask(Structure.external_bases, owner, index)):
+            self.load_attribute(caller, value, "run", target, is_callee)
+        elif unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
             self.later.append(("key", "ask_getattr", (caller, value, name, target)))
 
     def ask_getattr(self, caller: int, value: int, name: str, target: int) -> None:
@@ -400,7 +406,9 @@ class Attributes(Flows):
         self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
-        if unknown:
+        if unknown and name == "__subclasses__":
+            self.add(target, self.value(Kind.METHOD, value, name))
+        elif unknown:
             meta = self.metaclass(self.first[value], self.second[value])
             if meta is not None:
                 member = self.find_member(*meta, name)

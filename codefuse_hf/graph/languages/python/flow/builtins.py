@@ -505,6 +505,11 @@ class Builtins(Calls):
                 self.add(target, receiver)
         elif kind == Kind.PROPERTY:
             self._extend_property(receiver, name, first, target)
+        elif kind == Kind.CLASS:
+            made = self.new_site((*key, name), "list")
+            for place in self.ask(Structure.subclasses, self.first[receiver], self.second[receiver]):
+                self.add(self.rest(made), self.value(Kind.CLASS, *place))
+            self.add(target, made)
         elif kind == Kind.NAMESPACE:
             if name == "get":
                 self.get_item(key, caller, receiver, first, target)
@@ -548,7 +553,7 @@ class Builtins(Calls):
         elif name in ("copy", "__iter__", "union", "intersection", "difference", "symmetric_difference"):
             self.add(target, value)
         elif name == "sort":
-            self._key_calls(key, caller, arguments, self.all_items(value))
+            self._key_calls(key, caller, arguments, self.all_items(value), "__lt__")
         elif name == "__setitem__" and len(given) > 1:
             self.set_item(key, caller, value, given[0], given[1] if type(given[1]) is int else 0)
 
@@ -625,8 +630,10 @@ class Builtins(Calls):
             self.add(target, made)
         return pair
 
-    def _key_calls(self, key: tuple, caller: int, arguments: Any, items: int) -> None:
-        """`key=` of sorted, min, max and list.sort is called with the items."""
+    def _key_calls(self, key: tuple, caller: int, arguments: Any, items: int, method: str) -> None:
+        """`key=` of sorted, min, max and list.sort is called with the items; without, they are compared by a method of theirs."""
+        if items and all(name != "key" for name, _ in arguments.keywords) and self.first_time((*key, method)):
+            self.on(items, ("call_special", caller, method))
         for name, argument in arguments.keywords:
             if name == "key" and type(argument) is int and argument:
                 ignored = self.new((*key, "key"))
@@ -738,12 +745,10 @@ class Builtins(Calls):
         if not given or type(given[0]) is not int or not given[0]:
             return
         self.on(given[0], ("take_each", caller, self.rest(made)))
-        self._key_calls(key, caller, arguments, self.rest(made))
 
     def _sorted(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         self._sequence(key, caller, given, arguments, target)
-        if all(word != "key" for word, _ in arguments.keywords):
-            self.on(self.rest(self.new_site((*key, "sequence"), "list")), ("call_special", caller, "__lt__"))
+        self._key_calls(key, caller, arguments, self.rest(self.new_site((*key, "sequence"), "list")), "__lt__")
 
     def _reversed(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         made = self.new_site((*key, "reversed"), "iterator")
@@ -793,7 +798,7 @@ class Builtins(Calls):
     def _zip(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         self._pairs(key, [self._items((*key, i), caller, a) for i, a in enumerate(given)], target)
 
-    def _extreme(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+    def _extreme(self, key: tuple, caller: int, given: list, arguments: Any, target: int, method: str) -> None:
         items = self.new((*key, "candidates"))
         if len(given) == 1:
             source = self._items(key, caller, given[0])
@@ -803,7 +808,13 @@ class Builtins(Calls):
             for argument in given:
                 self.give(argument, items)
         self.flow(items, target)
-        self._key_calls(key, caller, arguments, items)
+        self._key_calls(key, caller, arguments, items, method)
+
+    def _least(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._extreme(key, caller, given, arguments, target, "__lt__")
+
+    def _greatest(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        self._extreme(key, caller, given, arguments, target, "__gt__")
 
     def _consume(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given:
@@ -1037,8 +1048,8 @@ _HANDLERS: dict[str, Callable] = {
     "enumerate": Builtins._enumerate,
     "zip": Builtins._zip,
     "itertools.product": Builtins._zip,
-    "min": Builtins._extreme,
-    "max": Builtins._extreme,
+    "min": Builtins._least,
+    "max": Builtins._greatest,
     "sum": Builtins._consume,
     "any": Builtins._consume,
     "all": Builtins._consume,

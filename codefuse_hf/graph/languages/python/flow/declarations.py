@@ -8,7 +8,7 @@ they speak of stay as they are. A file's run may depend on other files through t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader
@@ -310,11 +310,22 @@ class Structure:
         below = self.find_subclasses().get((slot, label), ())
         if len(below) >= MAX_SUBCLASSES:
             return ()
-        found = []
-        for place, number in below:
-            member = self.member(place, number, name)
-            if member is not None and member[:2] == (slot, label):
-                found.append((self.ranks[place], self.facts[place].classes.definition(number), place, number))
+        found = [place for place in below if (member := self.member(*place, name)) and member[:2] == (slot, label)]
+        return self._in_order(found)
+
+    def subclasses(self, slot: int, label: int) -> tuple[Place, ...]:
+        """The classes that name it as a base, in order of files; none when there are too many subclasses."""
+        below = self.find_subclasses().get((slot, label), ())
+        if len(below) >= MAX_SUBCLASSES:
+            return ()
+        return self._in_order(each for each in below if (slot, label) in self._bases(*each))
+
+    def _bases(self, slot: int, label: int) -> list[Place]:
+        bases = self.names.unread(self.names.bases, self.paths[slot], label)
+        return [(self.slots[base.place], base.index) for base in bases if base.kind == "class"]
+
+    def _in_order(self, places: Iterable[Place]) -> tuple[Place, ...]:
+        found = [(self.ranks[slot], self.facts[slot].classes.definition(label), slot, label) for slot, label in places]
         return tuple([each[2:] for each in sorted(found)])
 
     def find_subclasses(self) -> dict[Place, set[Place]]:
@@ -436,6 +447,7 @@ QUESTIONS: dict[str, Callable] = {
         Structure.fields,
         Structure.methods_with_prefix,
         Structure.heirs,
+        Structure.subclasses,
         Structure.methods,
         Structure.import_,
         Structure.exported,

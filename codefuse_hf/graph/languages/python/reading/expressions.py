@@ -373,8 +373,24 @@ class Expressions:
             self.implicit_call(value, UNARY_METHODS.get(children[0].type, ""))
         return 0
 
+    def condition(self, node: Any) -> Version:
+        """Reads what is asked for its truth."""
+        value = self.visit(node)
+        if type(value) is int and value:
+            self.implicit_call(value, "__bool__")
+        return value
+
+    def conditions(self, node: Any) -> Version:
+        """`assert a, b` and `if a` inside of comprehensions and cases: the first expression is asked."""
+        parts = [c for c in node.named_children if c.type != "comment"]
+        for part in parts[:1]:
+            self.condition(part)
+        for part in parts[1:]:
+            self.visit(part)
+        return 0
+
     def not_operator(self, node: Any) -> Version:
-        self.visit(node.children[-1])
+        self.condition(node.children[-1])
         return 0
 
     def boolean_operator(self, node: Any) -> Version:
@@ -382,9 +398,10 @@ class Expressions:
         while node.type == "boolean_operator" and len(node.children) >= 3:
             values.append(node.children[-1])
             node = node.children[0]
-        versions = [self.visit(node)]
+        versions = [self.condition(node)]
         for operand in reversed(values):
-            versions.append(self.visit(operand))
+            last = len(versions) == len(values)
+            versions.append(self.visit(operand) if last else self.condition(operand))
         return self.phi(versions)
 
     def comparison(self, node: Any) -> Version:
@@ -410,7 +427,7 @@ class Expressions:
         parts = [c for c in node.named_children if c.type != "comment"]
         if len(parts) != 3:
             return self.parenthesized(node)
-        self.visit(parts[1])
+        self.condition(parts[1])
         return self.phi([self.visit(parts[0]), self.visit(parts[2])])
 
     def named_expression(self, node: Any) -> Version:

@@ -397,6 +397,8 @@ HANDLERS = Handlers(
         "raise_statement": Extractor.raise_statement,
         "delete_statement": Extractor.delete_statement,
         "if_statement": Extractor.if_statement,
+        "if_clause": Extractor.conditions,
+        "assert_statement": Extractor.conditions,
         "for_statement": Extractor.for_statement,
         "while_statement": Extractor.while_statement,
         "try_statement": Extractor.try_statement,

@@ -6,6 +6,7 @@ from codefuse_hf.graph.languages import tree_sitter
 from codefuse_hf.graph.languages.base import FileFacts, Problem
 from codefuse_hf.graph.languages.python.reading.deep import DeepExtractor
 from codefuse_hf.graph.languages.python.reading.extract import Extractor
+from codefuse_hf.graph.languages.python.reading.splats import blanks_for_stars
 from codefuse_hf.graph.languages.python.reading.type_defaults import bounds_for_defaults
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -16,6 +17,8 @@ def extract_python(path: str, source: SourceText) -> FileFacts:
     tree = tree_sitter.parse("python", data)
     if tree.root_node.has_error and (readable := bounds_for_defaults(data)) is not data:
         tree = tree_sitter.parse("python", readable)
+    if tree.root_node.has_error and (readable := blanks_for_stars(data)) is not data:
+        tree = tree_sitter.parse("python", bounds_for_defaults(readable))
     problems = []
     error = tree_sitter.first_error(tree)
     if error is not None:

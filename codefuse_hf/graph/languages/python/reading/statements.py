@@ -384,14 +384,14 @@ class Statements:
                     if part.type == "block":
                         inner_branches = self.branch(part)
                     elif part.is_named:
-                        self.visit(part)
+                        self.condition(part)
                 opened[-1] = (saved, branches)
                 branches = [inner_branches] if inner_branches is not None else []
             elif kind == "else_clause":
                 has_else = True
                 branches.append(self.branch(child))
             elif child.is_named:
-                self.visit(child)
+                self.condition(child)
         if not has_else:
             branches.append(({}, False))
         while opened:
@@ -451,8 +451,10 @@ class Statements:
         for child in node.children:
             if child.type == "else_clause":
                 otherwise = child
-            elif child.is_named:
+            elif child.type == "block":
                 self.visit(child)
+            elif child.is_named:
+                self.condition(child)
         self.scope.close_loop(loop, saved)
         if otherwise is not None:
             self.visit(otherwise)

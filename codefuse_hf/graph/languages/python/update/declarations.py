@@ -26,6 +26,7 @@ _CLASS_QUESTIONS = frozenset(
         "fields",
         "methods_with_prefix",
         "heirs",
+        "subclasses",
     )
 )
 """Questions about one class that its bodies and those of its bases decide; and of its subclasses, for the last."""
@@ -147,7 +148,7 @@ class KeptStructure(Structure):
             for place in below[self.slots[path_and_label[0]], path_and_label[1]] if names else ():
                 yield from (key for key in self._about_class(place) if _depends(key, names))
         for place in bases:
-            yield from (key for key in self._about_class(place) if key[0] == "heirs")
+            yield from (key for key in self._about_class(place) if key[0] in ("heirs", "subclasses"))
 
     def _about_class(self, place: Place) -> Iterator[tuple]:
         yield from self._asked.get(place[0], {}).get(place[1], ())
