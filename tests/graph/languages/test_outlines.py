@@ -188,6 +188,25 @@ def test_overloads_are_told_by_the_number_of_arguments_or_not_at_all(tmp_path):
     assert sorted(graph[b].text for _, _, b in graph.edges("calls")) == ["void F(int a) {}", "void F(int a, int b) {}"]
 
 
+def test_a_function_without_parameters_is_not_called_with_arguments(tmp_path):
+    graph = build(
+        tmp_path,
+        {"a.kt": "class Test {\n    fun sha() {\n        sha(source)\n        other()\n    }\n    fun other() {}\n}\n"},
+    )
+    assert edges(graph, "calls") == ["sha > other"]
+
+
+def test_top_methods_of_ruby_are_for_their_own_file(tmp_path):
+    graph = build(
+        tmp_path,
+        {
+            "a_test.rb": "def body; end\nbody\n",
+            "b_test.rb": "class T\n  def t; body; helper; end\n  def helper=(x); @x = x; end\n  def helper; end\nend\n",
+        },
+    )
+    assert edges(graph, "calls") == ["a_test.rb > body", "t > helper"]
+
+
 def test_methods_of_foreign_types_are_not_meant_by_the_types_name(tmp_path):
     graph = build(
         tmp_path, {"a.rs": "impl From<A> for String { fn from(a: A) {} }\n", "b.rs": "fn f() { String::from(1); }\n"}

@@ -78,6 +78,8 @@ class ProjectNames:
         found = [ref for ref in found if self.is_function(ref)]
         near = [ref for ref in found if ref.path == path]
         found = near or [ref for ref in found if ref.index not in self.files[ref.path].private]
+        if size > 0 and self.outlines[path].own:  # JavaScript and PHP take what is too much
+            found = [ref for ref in found if self.files[ref.path].sizes[ref.index]]
         if len(found) > 1:
             found = [ref for ref in found if self.files[ref.path].sizes[ref.index] == size]
         return found[0] if len(found) == 1 else None

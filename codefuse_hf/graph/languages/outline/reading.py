@@ -118,8 +118,7 @@ class _Reader:
         if kind in outline.imports:
             self.facts.imports += outline.imports[kind](node, self.text)
         if kind in outline.calls and (callee := outline.calls[kind](node, self.text)) is not None:
-            arguments = part_of(node, "arguments", "argument_list", "value_arguments")
-            size = -1 if arguments is None else _count(arguments)
+            size = _arguments(node)
             if len(callee.parts) > 1 and callee.parts[0] == self.own_name():
                 callee = callee._replace(parts=("self", *callee.parts[1:]))
             self.facts.calls.setdefault((self.container, callee, size))
@@ -266,6 +265,14 @@ class _Reader:
             while not cursor.goto_next_sibling():
                 if not cursor.goto_parent():
                     return
+
+
+def _arguments(call: Any) -> int:
+    """How many arguments a call has, -1 where it shows none; blocks behind it (Kotlin) count."""
+    suffix = part_of(call, "call_suffix")
+    arguments = part_of(suffix or call, "arguments", "argument_list", "value_arguments")
+    blocks = 0 if suffix is None else sum(child.type == "annotated_lambda" for child in suffix.named_children)
+    return blocks or -1 if arguments is None else _count(arguments) + blocks
 
 
 def _count(node: Any) -> int:

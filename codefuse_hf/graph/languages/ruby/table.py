@@ -15,7 +15,7 @@ _DECLARES = frozenset(
     {
         "method", "singleton_method", "method_parameters", "block_parameters", "lambda_parameters", "optional_parameter", "keyword_parameter",
         "splat_parameter", "hash_splat_parameter", "block_parameter", "destructured_parameter", "alias", "undef", "exception_variable",
-        "left_assignment_list", "rest_assignment", "pair",
+        "left_assignment_list", "rest_assignment", "pair", "setter",
     }
 )  # fmt: skip
 """Nodes in which an identifier is no call."""
@@ -82,7 +82,15 @@ def _find_file(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[s
         yield "", Binding((found[0],))
 
 
-_METHOD = Rule(node_type="Function")
+def _is_top(node: Any, text: Text) -> bool:
+    """A method outside of all classes is taken to be for its own file: scripts and tests have many of the same name."""
+    while (node := node.parent) is not None:
+        if node.type in ("class", "module"):
+            return False
+    return True
+
+
+_METHOD = Rule(node_type="Function", is_private=_is_top)
 
 OUTLINE = Outline(
     grammar=lambda path, text: "ruby",

@@ -422,7 +422,7 @@ class Attributes(Flows):
             self.add(target, self.value(Kind.NAMESPACE, owner))
             return
         module = ("namespace", self.second[value]) if owner < 0 else ("module", owner)
-        self.module_member(*module, name, target)
+        self.module_member(*module, name, target, caller)
         if not is_callee:
             for kind, place, index in self.ask(Structure.used, *module, name):
                 if kind == "class":
@@ -432,8 +432,8 @@ class Attributes(Flows):
                 else:
                     self.use(caller, place, index)
 
-    def module_member(self, kind: str, place: Any, name: str, target: int) -> None:
-        """`module.name` reaches `target`."""
+    def module_member(self, kind: str, place: Any, name: str, target: int, caller: int = 0) -> None:
+        """`module.name` reaches `target`; the module's `__getattr__` is called by `caller`."""
         if kind == "module":
             found = self.ask(Structure.exported, place, name)
             self.flow(self.shared(place, "attribute", name), target)
@@ -444,7 +444,7 @@ class Attributes(Flows):
                     return  # otherwise a package imports its own submodule by its own name
             elif self.ask(Structure.has_getattr, place) and self.ask(Structure.child, kind, place, name) is None:
                 getter = self.shared(place, "attribute", "__getattr__")
-                self.on(getter, call_back(("module getattr", target), 0, NO_ARGUMENTS, target))
+                self.on(getter, call_back(("module getattr", caller, target), caller, NO_ARGUMENTS, target))
         child = self.ask(Structure.child, kind, place, name)
         if child is not None:
             self.add_entity(target, child)

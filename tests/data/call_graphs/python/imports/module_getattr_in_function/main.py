@@ -1,0 +1,13 @@
+import lazy
+
+
+def use():
+    lazy.made()
+
+
+def other():
+    lazy.make()
+
+
+use()
+other()
