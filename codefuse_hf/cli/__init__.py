@@ -16,6 +16,8 @@ from collections.abc import Sequence
 COMMANDS = {
     "quickstart": "train, load, run and measure a small Rodimus+ on this machine",
     "convert": "turn a published CodeFuse repository into a self-contained folder",
+    "export": "turn a Rodimus or CGE model into one for ONNX Runtime, OpenVINO or ExecuTorch",
+    "generate": "continue a text, or chat, with a Rodimus in PyTorch or exported",
     "push": "upload a self-contained folder, with its model card, to the Hub",
     "kernels": "write the operators as a repository of the Kernel Hub",
     "graph": "build, measure, show and query the code graph of a repository",

@@ -1,0 +1,64 @@
+"""Run an exported model that reads whole texts: a classifier, or CGE."""
+
+from pathlib import Path
+
+import torch
+
+from .exported_model import read_manifest
+
+
+class ExportedEncoder:
+    """A `RodimusForSequenceClassification` or a `CGEModel` that runs outside of PyTorch, from a folder of `export_folder`.
+
+    ```python
+    >>> encoder = ExportedEncoder.from_pretrained("cge-onnx")
+    >>> encoder(input_ids, attention_mask)  # embeddings [batch, embedding_dim], or logits [batch, labels]
+    ```
+    """
+
+    def __init__(self, exported, static_shape: tuple[int, int] | None):
+        self.exported, self.static_shape = exported, static_shape
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, trust_remote_code: bool = False, **runner_kwargs) -> "ExportedEncoder":
+        """Load an exported folder; further arguments go to transformers' runner of its format.
+
+        Raises:
+            ValueError: not an exported folder, or a torch.export archive that is not trusted.
+        """
+        from transformers.exporters import ExportedModel
+
+        manifest = read_manifest(Path(folder))
+        name = manifest["export_format"]
+        if name == "dynamo" and not trust_remote_code:
+            raise ValueError(
+                f"{folder} holds a torch.export archive, which can run code when it is read: pass trust_remote_code=True if "
+                "you trust its author"
+            )
+        if name == "openvino":
+            runner_kwargs.setdefault("config", {"INFERENCE_PRECISION_HINT": "f32"})
+        exported = ExportedModel.from_pretrained(folder, **runner_kwargs)
+        shape = manifest["components"]["model"]["metadata"]["kwargs"]["input_ids"]["shape"]
+        return cls(exported, tuple(shape) if name == "executorch" else None)
+
+    def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Embeddings or logits, `[batch, width]`, of texts `[batch, seq_len]`.
+
+        Raises:
+            ValueError: a text longer than a graph of fixed size.
+        """
+        if self.static_shape is None:
+            return self.result(self.exported(input_ids=input_ids, attention_mask=attention_mask))
+        length = self.static_shape[1]
+        if input_ids.shape[1] > length:
+            raise ValueError(f"the exported graph takes {length} tokens at most, got {input_ids.shape[1]}")
+        fill = (0, length - input_ids.shape[1])
+        rows = [torch.nn.functional.pad(x, fill) for x in (input_ids, attention_mask)]
+        outputs = [self.exported(input_ids=i[None], attention_mask=m[None]) for i, m in zip(*rows, strict=True)]
+        return torch.cat([self.result(output) for output in outputs])
+
+    @staticmethod
+    def result(output) -> torch.Tensor:
+        """The embedding or the logits of a model's output."""
+        names = ("sentence_embedding", "embedding", "logits")  # of CGE's graph, of CGE, of a classifier
+        return next(output[name] for name in names if name in output)

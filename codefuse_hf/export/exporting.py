@@ -1,0 +1,112 @@
+"""Turn a loaded model into a graph, or several, of one of the formats."""
+
+import contextlib
+import logging
+import os
+import sys
+
+import torch
+from torch import nn
+from torch.export import Dim
+
+from .formats import check_format, make_config, step_components
+from .step_model import SEGMENT, RodimusStepModel
+
+
+def export_causal_lm(model: nn.Module, format_name: str, *, quantizer=None, segment: int = SEGMENT):
+    """Export a `RodimusForCausalLM` with its memory as arguments and results.
+
+    Args:
+        model: the model, in float32 (gates and states are float32 in every format).
+        format_name: one of `FORMATS`.
+        quantizer: as from `make_quantizer`; None for float32.
+        segment: tokens of a prompt that run at a time, for formats with fixed sizes.
+
+    Returns:
+        transformers' `ExportedModel`. Formats of dynamic size have one graph, "model", for prompts and single tokens, so that
+        weights exist once; others have "prefill" and "decode".
+
+    Raises:
+        ValueError: a model in another precision, or one whose memory is not of constant size.
+        ImportError: the format's packages are not installed.
+    """
+    kind = check_format(format_name)
+    _check_float32(model)
+    step = RodimusStepModel(model).eval()
+    components = step_components(model.config, model.config.vocab_size, kind, segment)
+    exported = _export(step, format_name, components, quantizer)
+    exported.generation_config = model.generation_config
+    return exported
+
+
+def export_encoder(model: nn.Module, format_name: str, *, quantizer=None, static_shape: tuple[int, int] = (1, 128)):
+    """Export a model that reads whole texts: a `RodimusForSequenceClassification` or a `CGEModel`.
+
+    Args:
+        model: the model, in float32.
+        format_name: one of `FORMATS`.
+        quantizer: as from `make_quantizer`; None for float32.
+        static_shape: batch and length, for formats with fixed sizes: shorter texts are padded.
+
+    Raises:
+        As `export_causal_lm`.
+    """
+    kind = check_format(format_name)
+    _check_float32(model)
+    batch, steps = (3, 150) if kind.dynamic else static_shape
+    ids = torch.arange(batch * steps).reshape(batch, steps) % 7 + 1
+    mask = torch.ones_like(ids)
+    mask[0, : steps // 3] = 0
+    rows, length = Dim("batch"), Dim("length")
+    shapes = {name: {0: rows, 1: length} for name in ("input_ids", "attention_mask")} if kind.dynamic else None
+    sample = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    traced = model.eval()
+    if model.config.model_type == "cge":
+        from ..modeling.cge.exported_cge import CGEOutputs
+
+        del sample["use_cache"]
+        traced = CGEOutputs(model).eval()
+    exported = _export(traced, format_name, {"model": (sample, shapes)}, quantizer)
+    exported.config = model.config
+    return exported
+
+
+def _export(model: nn.Module, format_name: str, components: dict[str, tuple[dict, dict | None]], quantizer):
+    from transformers.exporters import ExportedModel
+    from transformers.exporters.auto import get_exporter_class
+
+    exporter, exported = get_exporter_class(format_name)(), {}
+    for name, (sample, shapes) in components.items():
+        with _quiet():
+            part = exporter.export(model, sample, make_config(format_name, shapes, quantizer))
+        exported[name] = part.components["model"]
+        if format_name == "dynamo":
+            part.program.example_inputs = None  # they would be pickled into the file
+    return ExportedModel(exported, format_name, config=getattr(model, "config", None))
+
+
+def _check_float32(model: nn.Module) -> None:
+    others = sorted({str(p.dtype) for p in model.parameters() if p.dtype != torch.float32})
+    if others:
+        raise ValueError(
+            f"load the model in float32 to export it (dtype=torch.float32); found weights in {', '.join(others)}"
+        )
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Exporters tell at length what they do, on standard output and in logs."""
+    loggers = [
+        logging.getLogger(name)
+        for name in ("torch.onnx", "torch.onnx._internal.exporter", "executorch", "onnxruntime.quantization", "nncf")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+            yield
+    finally:
+        sys.stdout.flush()
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,105 @@
+"""The formats that a model can be exported to, and what each needs."""
+
+import importlib.util
+from dataclasses import dataclass
+
+import torch
+from torch.export import Dim
+
+from .step_state import StepState, window_capacity
+
+
+@dataclass(frozen=True)
+class Format:
+    """One export format.
+
+    Attributes:
+        title: name of what runs it.
+        packages: what must be installed to write and run it.
+        extra: the extra of this package that installs them; None if nothing is missing.
+        dynamic: whether one graph serves all lengths and batches. If not, a prompt runs in segments of one length (the first of
+            them padded), then token by token, and a batch row by row.
+    """
+
+    title: str
+    packages: tuple[str, ...]
+    extra: str | None
+    dynamic: bool = True
+
+
+FORMATS = {
+    "onnx": Format("ONNX Runtime", ("onnx", "onnxscript", "onnxruntime"), "onnx"),
+    "openvino": Format("OpenVINO", ("openvino", "nncf"), "openvino"),
+    "executorch": Format("ExecuTorch", ("executorch",), "executorch", dynamic=False),
+    "dynamo": Format("torch.export", (), None),
+}
+
+
+def check_format(name: str) -> Format:
+    """The format of that name, if it can be used here.
+
+    Raises:
+        ValueError: no such format, or transformers is too old to have exporters.
+        ImportError: a package is missing; the message says how to install it.
+    """
+    if name not in FORMATS:
+        raise ValueError(f"unknown export format {name!r}: choose one of {', '.join(FORMATS)}")
+    if importlib.util.find_spec("transformers.exporters") is None:
+        import transformers
+
+        raise ValueError(f"exporting needs transformers 5.23 or newer, found {transformers.__version__}")
+    missing = [package for package in FORMATS[name].packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ImportError(
+            f"{FORMATS[name].title} needs {', '.join(missing)}: pip install 'codefuse-hf[{FORMATS[name].extra}]'"
+        )
+    return FORMATS[name]
+
+
+def make_config(name: str, dynamic_shapes: dict | None, quantizer=None):
+    """transformers' export configuration of a format; static shapes if there are no dynamic ones."""
+    from transformers.exporters import AutoExportConfig
+
+    shapes = {} if dynamic_shapes is None else {"dynamic": True, "dynamic_shapes": dynamic_shapes}
+    config = AutoExportConfig.from_dict({"export_format": name, **shapes})
+    config.quantizer = quantizer
+    return config
+
+
+def step_sample(config, vocab_size: int, steps: int, batch: int, window: int) -> dict:
+    """Arguments of a `RodimusStepModel` to trace it with."""
+    ids = torch.arange(batch * steps).reshape(batch, steps) % vocab_size
+    mask = torch.ones_like(ids)
+    mask[0, : steps // 3] = 0
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        # Neither one nor as many as there are tokens, where those may vary: equal sizes would be taken for the same.
+        "logits_to_keep": torch.arange(steps - (2 if batch > 1 else 1), steps),
+        "past_key_values": StepState.empty(config, batch, window),
+    }
+
+
+def dynamic_step_shapes(config) -> dict:
+    """Which sizes of `step_sample` may vary: batch, tokens, logits that are kept, and tokens in the window."""
+    batch, steps, kept, window = Dim("batch"), Dim("segment"), Dim("kept"), Dim("window")
+    state = StepState.empty(config, 1, 1)
+    grows = [name.startswith(("keys", "values", "window")) for name in state.tensors()]
+    return {
+        "input_ids": {0: batch, 1: steps},
+        "attention_mask": {0: batch, 1: steps},
+        "logits_to_keep": {0: kept},
+        "past_key_values": [{0: batch, 1: window} if growing else {0: batch} for growing in grows],
+    }
+
+
+def step_components(config, vocab_size: int, format: Format, segment: int) -> dict[str, tuple[dict, dict | None]]:
+    """Sample arguments and dynamic shapes of the graphs that a Rodimus becomes, by name."""
+    if format.dynamic:
+        sample = step_sample(config, vocab_size, steps=7, batch=3, window=2)
+        return {"model": (sample, dynamic_step_shapes(config))}
+    window = window_capacity(config)
+    return {
+        name: (step_sample(config, vocab_size, steps, 1, window), None)
+        for name, steps in (("prefill", segment), ("decode", 1))
+    }

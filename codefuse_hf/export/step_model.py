@@ -1,0 +1,171 @@
+"""A Rodimus as a function of tokens and memory: what every exporter gets to see.
+
+`RodimusForCausalLM` keeps its memory in a cache object that is changed in place, and computes a prompt and a single token in
+different ways. A graph has neither objects nor ways to choose from. Here is the same computation, on the model's own layers, as
+one function without branches: the memory goes in and comes out, and any number of tokens, one included, takes the same path.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from codefuse_hf.kernels.tempered_selection import tempered_selection
+
+from .step_state import StepState, history_length, window_capacity
+
+# Tokens of a prompt that go through a graph at a time. The work inside of a segment grows with its square.
+SEGMENT = 64
+
+
+class RodimusStepModel(nn.Module):
+    """A `RodimusForCausalLM` as a function from tokens and `StepState` to logits and the next `StepState`.
+
+    Args:
+        model: the model; its weights are used, not copied.
+
+    Raises:
+        ValueError: a model whose memory is not of constant size.
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.config = model.config
+        self.window = window_capacity(model.config)
+        self.model, self.lm_head = model.model, model.lm_head
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: torch.Tensor,
+        past_key_values: StepState,
+    ) -> CausalLMOutputWithPast:
+        """Read a segment of text.
+
+        Args:
+            input_ids: `[batch, segment]`.
+            attention_mask: 1 for real tokens of the segment, 0 for padding, which stands in front: int64 `[batch, segment]`.
+            logits_to_keep: places in the segment that logits are wanted of, int64 `[kept]`.
+            past_key_values: the memory of what came before.
+
+        Returns:
+            Logits `[batch, kept, vocab_size]` and the memory after the segment.
+        """
+        state, real = past_key_values, attention_mask.bool()
+        positions = (state.position[:, None] + real.cumsum(1) - 1).clamp(min=0)
+        hidden = self.model._embed(self.model.embeddings(input_ids))
+        windows, last = _convolution_places(real, history_length(self.config), self.config.d_conv)
+        rotation = bias = kept = window_positions = None
+        if self.config.has_attention:
+            rotation = self.model._position_embeddings(positions, hidden.dtype)
+            key_positions = torch.cat([state.window_positions, torch.where(real, positions, -1)], 1)
+            bias = _attention_bias(positions, key_positions, self.config.sliding_window, hidden.dtype)
+            kept, window_positions = self._kept_places(real, key_positions)
+        conv, recurrent, keys, values = [], [], [], []
+        for i, block in enumerate(self.model.layers):
+            normed = block.mixer_norm(hidden)
+            mixed, *memory = _mix(block.mixer, normed, real, windows, last, state.conv[i], state.recurrent[i])
+            conv.append(memory[0])
+            recurrent.append(memory[1])
+            hidden = hidden + mixed
+            if self.config.has_attention:
+                attended, key, value = _attend(
+                    block.attn, block.attn_norm(hidden), rotation, bias, state.keys[i], state.values[i]
+                )
+                keys.append(F.embedding(kept, key.flatten(0, 1)))
+                values.append(F.embedding(kept, value.flatten(0, 1)))
+                hidden = hidden + block.ffn(block.ffn_norm(hidden + attended))
+        hidden = self.model.norm_f(hidden.index_select(1, logits_to_keep))
+        state = StepState(state.position + real.sum(1), conv, recurrent, keys, values, window_positions)
+        return CausalLMOutputWithPast(logits=self.lm_head(hidden), past_key_values=state)
+
+    def _kept_places(self, real: torch.Tensor, key_positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the next token can still see: where it lies among all rows of `[batch · (window + segment), …]`, and its positions."""
+        total = key_positions.shape[1]
+        kept = torch.sym_min(total, self.window)
+        places, padding = _packed_places(
+            real, total - real.shape[1], torch.arange(kept, device=real.device) + (total - kept)
+        )
+        return places, torch.where(padding, -1, F.embedding(places, key_positions.flatten()[:, None])[..., 0])
+
+
+def _packed_places(real: torch.Tensor, past: int, packed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where things of the past and of a segment lie, counted from the beginning of `[batch · (past + segment), …]`.
+
+    Padding stands in front of a segment, and the past belongs behind it: in packed order a row is padding, past, real tokens.
+
+    Args:
+        real: real tokens of the segment, `[batch, segment]`.
+        past: length of the past.
+        packed: places in packed order, `[count]`.
+
+    Returns:
+        The places as they are, `[batch, count]`, and which of them are padding and may hold anything.
+    """
+    batch, steps = real.shape
+    padding = (steps - real.sum(1))[:, None]
+    start = (torch.arange(batch, device=real.device) * (steps + past))[:, None]
+    packed = packed[None]
+    return start + torch.where(packed < padding + past, (packed - padding).clamp(min=0), packed), packed < padding
+
+
+def _convolution_places(real: torch.Tensor, history: int, taps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the inputs of the convolution lie among all rows of `[batch · (history + segment), channels]`: the windows of all
+    tokens `[batch, segment, taps]`, and the history of the next segment `[batch, history]`."""
+    step = torch.arange(real.shape[1], device=real.device)
+    offsets = range(history - taps + 1, history + 1)
+    windows = torch.stack([_packed_places(real, history, step + offset)[0] for offset in offsets], 2)
+    last = real.shape[1] + torch.arange(history, device=real.device)
+    return windows, _packed_places(real, history, last)[0]
+
+
+def _mix(mixer, hidden, real, windows, last, history, state):
+    """`RodimusMixer` with its memory as arguments; returns its output, the next history and the next state."""
+    inner, channels = mixer.inner_mixer, history.shape[2]
+    x, gate = mixer.fc(hidden).split(channels, -1)
+    rows = torch.cat([history, x], 1).flatten(0, 1)
+    conv1d = inner.short_conv.conv1d
+    taps = F.embedding(windows, rows)  # which is how to pick rows in any number of dimensions
+    next_history = F.embedding(last, rows)
+    conv = F.silu((taps * conv1d.weight[:, 0].t()).sum(2) + conv1d.bias)
+    value = torch.sigmoid(inner.ch_gate_proj(x)) * x
+    query, key, decay = tempered_selection(inner.in_proj(conv), inner.mem_gate_proj(conv), inner.key_eps)
+    real = real[..., None].to(key.dtype)
+    out, state = gated_linear_attention_segment(query, key * real, value, decay * real, state)
+    return mixer.out_proj(mixer.act_norm(out, conv, inner.residual_weight, gate)), next_history, state
+
+
+def gated_linear_attention_segment(q, k, v, g, state):
+    """Gated linear attention over one segment, without a branch, a loop or a quotient of decays.
+
+    Arguments and results as in `codefuse_hf.kernels.gated_linear_attention`, with an initial state. The decay between two steps
+    is summed up for each pair of them, so that no exponent is positive and none is a difference of large numbers.
+    """
+    step = torch.arange(q.shape[1], device=q.device)
+    query, key = step[:, None, None], step[None, :, None]
+    between = torch.where(query > key, g[:, :, None], 0).cumsum(1)  # [batch, query, key, d_key]
+    decay = between.exp()
+    pairs = torch.where(query >= key, q[:, :, None] * decay, 0) * k[:, None]
+    q_in = q * g.cumsum(1).exp()
+    out = (torch.matmul(pairs.sum(-1), v) + torch.matmul(q_in, state)) * q.shape[-1] ** -0.5
+    written = torch.matmul((k * decay[:, -1]).transpose(1, 2), v)
+    return out, g.sum(1).exp()[..., None] * state + written
+
+
+def _attention_bias(positions, key_positions, window, dtype):
+    """0 where a token sees a key, else a very negative number, `[batch, 1, segment, keys]`."""
+    query, key = positions[:, :, None], key_positions[:, None]
+    sees = (key >= 0) & (key <= query) & (key > query - window)
+    return torch.where(sees, 0.0, -1e30).to(dtype)[:, None]
+
+
+def _attend(attn, hidden, rotation, bias, past_keys, past_values):
+    """`RodimusAttention` with its window as arguments; returns its output and all keys and values, old and new."""
+    batch, steps, width = hidden.shape
+    query = attn._heads(attn._rotate(attn.q_proj(hidden), rotation))
+    keys = torch.cat([past_keys, attn._rotate(attn.k_proj(hidden), rotation)], 1)
+    values = torch.cat([past_values, attn.v_proj(hidden)], 1)
+    scores = torch.matmul(query * attn.scaling, attn._heads(keys).transpose(2, 3)) + bias
+    out = torch.matmul(scores.softmax(-1), attn._heads(values)).transpose(1, 2).reshape(batch, steps, width)
+    return attn.out_proj(out), keys, values

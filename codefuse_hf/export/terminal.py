@@ -1,0 +1,138 @@
+"""Text in a terminal, token by token, and how fast it came."""
+
+import sys
+import time
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
+from transformers.cache_utils import DynamicCache
+
+from ..files import readable_size
+from .exported_model import ExportedCausalLM, is_exported
+
+
+def load(folder: str, threads: int | None = None, dtype: str = "float32", trust: bool = False):
+    """Load a model, in PyTorch or exported, and its tokenizer.
+
+    Raises:
+        ValueError, OSError: no such model, or none that generates text; no tokenizer.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if is_exported(folder):
+        model = ExportedCausalLM.from_pretrained(folder, threads=threads, trust_remote_code=trust)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+    return model, AutoTokenizer.from_pretrained(folder)
+
+
+class _Clock(TextStreamer):
+    """Writes text as it comes; knows when the first token came, and how many there were."""
+
+    def __init__(self, tokenizer, file):
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self.file, self.times = file, []
+
+    def put(self, value):
+        self.times.append(time.perf_counter())  # the first is the prompt
+        super().put(value)
+
+    def on_finalized_text(self, text: str, stream_end: bool = False):
+        print(text, flush=True, end="\n" if stream_end else "", file=self.file)
+
+
+class Writer:
+    """Generates with one model, and keeps its memory of a conversation.
+
+    Args:
+        model, tokenizer: as from `load`.
+        new_tokens: the most for one answer.
+        temperature: 0 for the most probable token.
+    """
+
+    def __init__(self, model, tokenizer, new_tokens: int, temperature: float = 0.0, file=None):
+        self.model, self.tokenizer, self.file = model, tokenizer, file or sys.stdout
+        self.settings = {"max_new_tokens": new_tokens, "do_sample": temperature > 0}
+        if temperature > 0:
+            self.settings["temperature"] = temperature
+        if model.generation_config.pad_token_id is None:
+            self.settings["pad_token_id"] = tokenizer.pad_token_id or tokenizer.eos_token_id or 0
+
+    @property
+    def engine(self) -> str:
+        """What runs the model."""
+        form = getattr(self.model, "export_format", None)
+        return f"PyTorch, {str(self.model.dtype).removeprefix('torch.')}" if form is None else form
+
+    def complete(self, prompt: str) -> torch.Tensor:
+        """Continue a text; the text goes to the output, figures to standard error. Returns the new tokens."""
+        ids = self.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
+        if ids.shape[1] == 0:
+            raise ValueError("the prompt is empty: give some text to continue")
+        print(prompt, end="", flush=True, file=self.file)
+        return self._generate(ids, None)[0]
+
+    def chat(self, lines=None) -> None:
+        """Answer line by line, from standard input if `lines` is None; each answer continues from the memory of what was said.
+
+        Raises:
+            ValueError: a tokenizer without a chat template.
+        """
+        if self.tokenizer.chat_template is None:
+            raise ValueError("this model has no chat template, so it is no chat model: use --prompt")
+        messages, memory, said = [], None, None
+        for line in _asked() if lines is None else lines:
+            messages.append({"role": "user", "content": line})
+            ids = self.tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            )["input_ids"]
+            # The memory serves if the conversation, written anew, begins with what it has read.
+            if said is not None and not torch.equal(ids[:, : said.shape[1]], said):
+                memory = None
+            new, memory, said = self._generate(ids, memory)
+            messages.append({"role": "assistant", "content": self.tokenizer.decode(new, skip_special_tokens=True)})
+
+    def _generate(self, ids: torch.Tensor, memory):
+        if memory is None and getattr(self.model, "export_format", None) is None:
+            memory = DynamicCache(config=self.model.config)
+        clock, start = _Clock(self.tokenizer, self.file), time.perf_counter()
+        out = self.model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            past_key_values=memory,
+            streamer=clock,
+            return_dict_in_generate=True,
+            **self.settings,
+        )
+        new = out.sequences[0, ids.shape[1] :]
+        first, rest = clock.times[1] - start, clock.times[-1] - clock.times[1]
+        speed = f", then {(len(new) - 1) / rest:.1f} tokens/s" if len(new) > 1 and rest > 0 else ""
+        print(
+            f"[{len(new)} tokens: the first after {first:.2f} s for {ids.shape[1]} of prompt{speed}; "
+            f"at most {readable_size(_peak_memory())} of memory]",
+            file=sys.stderr,
+        )
+        # The last token was chosen and not read yet.
+        return new, out.past_key_values, out.sequences[:, :-1]
+
+
+def _peak_memory() -> int:
+    """Bytes that this process has occupied at most; on Windows, what it occupies now."""
+    try:
+        import resource
+    except ImportError:
+        import psutil  # which accelerate brings
+
+        return psutil.Process().memory_info().rss
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _asked():
+    while True:
+        try:
+            line = input("> ")
+        except EOFError:
+            return
+        if not line.strip():
+            return
+        yield line

@@ -1,0 +1,87 @@
+"""Exported Rodimus models, in each format that is installed, generate what PyTorch generates."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from codefuse_hf.export.exported_model import ExportedCausalLM
+from helpers.exporting import INSTALLED_FORMATS, exported_folder, exported_model, greedy
+from helpers.models_rodimus import BLOCKS, make_ids
+
+each_format = pytest.mark.parametrize("format_name", INSTALLED_FORMATS)
+each_block = pytest.mark.parametrize("block_type", BLOCKS)
+
+
+def load(block_type: str, format_name: str) -> ExportedCausalLM:
+    return ExportedCausalLM.from_pretrained(exported_folder(block_type, format_name), threads=1, trust_remote_code=True)
+
+
+@each_format
+@each_block
+@torch.no_grad()
+def test_logits_of_every_length_and_of_texts_in_parts(block_type, format_name):
+    model, exported = exported_model(block_type), load(block_type, format_name)
+    for batch, length in ((1, 1), (1, 2), (2, 40), (3, 5)):
+        ids = make_ids(batch, length)
+        torch.testing.assert_close(exported(ids).logits, model(ids).logits, rtol=1e-4, atol=1e-4)
+    ids = make_ids(1, 150)
+    torch.testing.assert_close(exported(ids, logits_to_keep=3).logits, model(ids).logits[:, -3:], rtol=1e-4, atol=1e-4)
+    first = exported(ids[:, :70])
+    second = exported(ids[:, 70:], past_key_values=first.past_key_values)
+    logits = torch.cat([first.logits, second.logits], 1)
+    torch.testing.assert_close(logits, model(ids).logits, rtol=1e-4, atol=1e-4)
+
+
+@each_format
+@each_block
+def test_greedy_generation_of_300_tokens_is_the_same(block_type, format_name):
+    model, exported, ids = exported_model(block_type), load(block_type, format_name), make_ids(1, 11)
+    tokens = 60 if format_name == "executorch" else 300
+    assert torch.equal(greedy(exported, ids, tokens=tokens), greedy(model, ids, tokens=tokens))
+
+
+@each_format
+@each_block
+def test_padding_and_beams(block_type, format_name):
+    model, exported, ids = exported_model(block_type), load(block_type, format_name), make_ids(2, 11)
+    mask = torch.ones_like(ids)
+    mask[0, :4] = 0
+    assert torch.equal(greedy(exported, ids, mask), greedy(model, ids, mask))
+    beams = {"tokens": 8, "num_beams": 3}
+    assert torch.equal(greedy(exported, ids, mask, **beams), greedy(model, ids, mask, **beams))
+    # A hole, and padding behind.
+    mask[1, 5], mask[1, -1] = 0, 0
+    with torch.no_grad():
+        got, expected = exported(ids, attention_mask=mask).logits, model(ids, attention_mask=mask).logits
+    torch.testing.assert_close(got[mask.bool()], expected[mask.bool()], rtol=1e-4, atol=1e-4)
+
+
+@each_format
+@each_block
+def test_memory_is_of_constant_size(block_type, format_name):
+    exported = load(block_type, format_name)
+    memory = exported(make_ids(1, 20)).past_key_values
+    size = memory.nbytes()
+    exported(make_ids(1, 60), past_key_values=memory)
+    assert memory.nbytes() == size > 0
+    assert memory.get_seq_length() == 80
+
+
+@pytest.mark.parametrize("format_name", [param for param in INSTALLED_FORMATS if param.values[0] == "dynamo"])
+def test_bad_folders_are_refused(tmp_path, format_name):
+    with pytest.raises(ValueError, match=r"is not an exported model: it has no export\.json"):
+        ExportedCausalLM.from_pretrained(tmp_path)
+    folder = exported_folder("rodimus", format_name)
+    with pytest.raises(ValueError, match="can run code when it is read"):
+        ExportedCausalLM.from_pretrained(folder)
+    shutil.copytree(folder, tmp_path / "copy")
+    manifest = json.loads((folder / "export.json").read_text())
+    manifest["components"]["model"]["file"] = "../model.pt2"
+    (tmp_path / "copy" / "export.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="files outside of the folder"):
+        ExportedCausalLM.from_pretrained(tmp_path / "copy", trust_remote_code=True)
+    exported = ExportedCausalLM.from_pretrained(folder, trust_remote_code=True)
+    with pytest.raises(ValueError, match="attention_mask must have shape"):
+        exported(make_ids(1, 3), attention_mask=torch.ones(1, 4))

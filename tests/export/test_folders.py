@@ -1,0 +1,110 @@
+"""What does not need an export: cards, refusals, the writer of a terminal."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from codefuse_hf.cli import main
+from codefuse_hf.export import folders
+from codefuse_hf.export.quantizing import _Weights, make_quantizer
+from codefuse_hf.export.terminal import Writer
+from helpers.models_rodimus import BLOCKS, make_model
+
+
+def test_a_destination_that_is_taken_is_refused(tmp_path, capsys):
+    pytest.importorskip("transformers.exporters")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("keep")
+    make_model(BLOCKS["rodimus"]).save_pretrained(tmp_path / "model")
+    arguments = ["export", str(tmp_path / "model"), str(tmp_path / "out"), "--format", "dynamo"]
+    assert main(arguments) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_other_models_are_refused(tmp_path):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    pytest.importorskip("transformers.exporters")
+    LlamaForCausalLM(
+        LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    ).save_pretrained(tmp_path / "llama")
+    with pytest.raises(ValueError, match="only Rodimus and CGE"):
+        folders.export_folder(tmp_path / "llama", tmp_path / "out", "dynamo")
+    assert not (tmp_path / "out").exists()
+
+
+def test_quantisation_is_refused_where_there_is_none():
+    model = make_model(BLOCKS["rodimus"])
+    with pytest.raises(ValueError, match="unknown quantisation 'int3'"):
+        make_quantizer(model, "onnx", "int3")
+    with pytest.raises(ValueError, match="'executorch' has no weights in int8"):
+        make_quantizer(model, "executorch", "int8")
+
+
+def test_gates_are_found_in_a_graph_by_what_they_hold():
+    model = make_model(BLOCKS["rodimus"])
+    inner = model.model.layers[0].mixer.inner_mixer
+    kept = _Weights([inner.mem_gate_proj.weight, inner.mem_gate_proj.bias])
+    array = inner.mem_gate_proj.weight.detach().numpy()
+    assert array in kept and array.T in kept and array.T.copy() in kept
+    assert inner.in_proj.weight.detach().numpy() not in kept
+
+
+class _Letters:
+    """A tokenizer of letters, enough for the writer."""
+
+    chat_template = "yes"
+    pad_token_id = eos_token_id = 0
+
+    def __call__(self, text, **kwargs):
+        return {"input_ids": torch.tensor([[ord(letter) % 61 for letter in text]], dtype=torch.long).reshape(1, -1)}
+
+    def decode(self, ids, **kwargs):
+        return "".join(chr(int(i)) for i in ids)
+
+    def apply_chat_template(self, messages, **kwargs):
+        # As the published template: what was said before is not written in another way.
+        ids = []
+        for message in messages:
+            ids += [*[ord(letter) % 61 for letter in message["content"]], 1]
+        return {"input_ids": torch.tensor([ids])}
+
+
+def test_writing_a_text_shows_tokens_speed_and_memory(capsys):
+    model, out = make_model(BLOCKS["rodimus_plus"]), io.StringIO()
+    new = Writer(model, _Letters(), new_tokens=5, file=out).complete("hello ")
+    assert len(new) <= 5 and out.getvalue().startswith("hello ")
+    report = capsys.readouterr().err
+    assert "tokens/s" in report and "of memory" in report
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        Writer(model, _Letters(), new_tokens=5, file=out).complete("")
+
+
+def test_a_chat_goes_on_from_its_memory_and_gives_what_a_new_start_gives(monkeypatch):
+    model, out = make_model(BLOCKS["rodimus"]), io.StringIO()
+    model.generation_config.eos_token_id = None
+    writer, seen = Writer(model, _Letters(), new_tokens=4, file=out), []
+    generate = model.generate
+
+    def spy(ids, past_key_values=None, **kwargs):
+        had = past_key_values.layers[0].has_previous_state[0]
+        result = generate(ids, past_key_values=past_key_values, **kwargs)
+        seen.append((had, ids, result.sequences))
+        return result
+
+    monkeypatch.setattr(model, "generate", spy)
+    writer.chat(["one", "two"])
+    assert [had for had, *_ in seen] == [False, True]
+    settings = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 0}
+    for _, ids, sequences in seen:
+        fresh = generate(ids, attention_mask=torch.ones_like(ids), **settings)
+        assert torch.equal(fresh, sequences)
+
+
+def test_a_model_without_a_template_is_no_chat_model():
+    tokenizer = SimpleNamespace(chat_template=None, pad_token_id=0, eos_token_id=0)
+    with pytest.raises(ValueError, match="no chat template"):
+        Writer(make_model(BLOCKS["rodimus"]), tokenizer, 3).chat(["hello"])
