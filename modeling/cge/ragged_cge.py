@@ -11,7 +11,7 @@ class RaggedBatch:
         inputs: ids `[batch, width]` or embeddings `[batch, width, hidden]`.
         mask: bool `[batch, width]`, true at real tokens (a prefix of each row); `None` where every position is real.
         is_uneven: whether there is any padding.
-        num_tokens: how many real tokens there are.
+        num_tokens: how many real tokens there are; 0 while a graph is exported, where nothing may depend on it.
     """
 
     def __init__(self, inputs: torch.Tensor, attention_mask: torch.Tensor | None):
@@ -19,10 +19,14 @@ class RaggedBatch:
         self._seq_len = inputs.shape[1]
         self.num_tokens = inputs.shape[0] * inputs.shape[1]
         self._order: torch.Tensor | None = None
+        self._places: torch.Tensor | None = None
         self.inputs = inputs
         self.mask: torch.Tensor | None = None
         if attention_mask is None and self._seq_len:
             self.is_uneven = False
+            return
+        if torch.compiler.is_exporting():
+            self._move_all(inputs, attention_mask.bool())
             return
         mask = inputs.new_zeros(inputs.shape[:2], dtype=torch.bool) if attention_mask is None else attention_mask.bool()
         lengths = mask.sum(dim=-1)
@@ -40,6 +44,14 @@ class RaggedBatch:
             else:
                 self.inputs = inputs[:, :width]
         self.mask = prefix if self.is_uneven else None
+
+    def _move_all(self, inputs: torch.Tensor, mask: torch.Tensor) -> None:
+        """As for any padding, in full width: a graph serves all of it."""
+        real = mask.sum(1, keepdim=True)
+        steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+        self._places = torch.where(mask, mask.cumsum(1) - 1, real + (~mask).cumsum(1) - 1)
+        self.inputs = _take(inputs, torch.zeros_like(self._places).scatter(1, self._places, steps))
+        self.mask, self.is_uneven, self.num_tokens = steps < real, True, 0
 
     def pack(self, flash: bool) -> dict[str, torch.Tensor | int]:
         """The real tokens in one row `[1, total, …]` under `inputs`, with `position_ids` that restart at every text
@@ -65,6 +77,8 @@ class RaggedBatch:
 
     def restore(self, states: torch.Tensor) -> torch.Tensor:
         """`[batch, width, hidden]` → `[batch, seq_len, hidden]`: each vector back at its token's place in the input."""
+        if self._places is not None:
+            return _take(states * self.mask.unsqueeze(-1), self._places)
         width = states.shape[1]
         if self._order is not None:
             target = states.new_zeros((states.shape[0], self._seq_len, states.shape[2]))

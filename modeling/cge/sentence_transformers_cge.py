@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.dynamic_module_utils import get_relative_import_files
 
 from .encoding_cge import check_texts, tokenize_texts
+from .exported_cge import load_graph
 from .prompts_cge import code_search_prompts
 
 try:
@@ -158,10 +159,8 @@ class CGETransformer(InputModule):
         """Load from a folder or repository; the arguments are sentence-transformers'.
 
         Raises:
-            ValueError: for a backend other than "torch", or if the folder is not a complete CGE model.
+            ValueError: for a backend other than "torch", "onnx" and "openvino", or if the folder is not a complete CGE model.
         """
-        if backend != "torch":
-            raise ValueError(f"CGE runs on the 'torch' backend only, found backend={backend!r}.")
         hub_kwargs = {
             "token": token,
             "cache_dir": cache_folder,
@@ -176,7 +175,15 @@ class CGETransformer(InputModule):
         if config_kwargs:
             model_kwargs["config"] = AutoConfig.from_pretrained(model_name_or_path, **hub_kwargs, **config_kwargs)
         processor_kwargs = processor_kwargs or kwargs.get("tokenizer_kwargs") or {}
-        model = AutoModel.from_pretrained(model_name_or_path, **hub_kwargs, **model_kwargs)
+
+        def load_model() -> PreTrainedModel:
+            return AutoModel.from_pretrained(model_name_or_path, **hub_kwargs, **model_kwargs)
+
+        if backend == "torch":
+            model = load_model()
+        else:
+            config = model_kwargs.get("config") or AutoConfig.from_pretrained(model_name_or_path, **hub_kwargs)
+            model = load_graph(model_name_or_path, config, backend, load_model, hub_kwargs)
         tokenizer = AutoTokenizer.from_pretrained(model_name_or_path, **hub_kwargs, **processor_kwargs)
         return cls(model, tokenizer)
 

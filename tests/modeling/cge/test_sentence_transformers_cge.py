@@ -145,8 +145,8 @@ def test_load_arguments_reach_the_model(embedder, tmp_path, keywords):
 
 def test_other_backends_are_refused(embedder, tmp_path):
     embedder.save_pretrained(str(tmp_path))
-    with pytest.raises(ValueError, match="'torch' backend only, found backend='onnx'"):
-        SentenceTransformer(str(tmp_path), trust_remote_code=True, backend="onnx")
+    with pytest.raises(ValueError, match="'torch', 'onnx' and 'openvino', found backend='tensorrt'"):
+        SentenceTransformer(str(tmp_path), trust_remote_code=True, backend="tensorrt")
 
 
 def test_folder_needs_trust(embedder, tmp_path):

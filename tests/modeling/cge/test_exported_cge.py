@@ -1,0 +1,47 @@
+"""CGE in ONNX Runtime and OpenVINO, as a graph and as a backend of sentence-transformers."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from codefuse_hf import to_sentence_transformer
+from codefuse_hf.modeling.cge.ragged_cge import RaggedBatch
+
+TEXTS = ["def add(a, b): return a + b", "x", "the largest of the given numbers " * 5, ""]
+
+
+def backend(name: str, *packages: str):
+    missing = [package for package in ("transformers.exporters", *packages) if not importlib.util.find_spec(package)]
+    return pytest.param(name, marks=pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}"))
+
+
+@pytest.mark.parametrize("name", [backend("onnx", "onnxscript", "onnxruntime"), backend("openvino", "openvino")])
+def test_backends_give_pytorchs_embeddings_and_save_themselves(name, make_model, tokenizer, tmp_path):
+    embedder = to_sentence_transformer(make_model(), tokenizer)
+    embedder.save_pretrained(str(tmp_path / "torch"))
+    expected = embedder.encode(TEXTS)
+    made = SentenceTransformer(str(tmp_path / "torch"), trust_remote_code=True, backend=name, device="cpu")
+    made.save_pretrained(str(tmp_path / "saved"))
+    assert (tmp_path / "saved" / name / "export.json").is_file()
+    assert not list((tmp_path / "saved").glob("*.safetensors"))
+    loaded = SentenceTransformer(str(tmp_path / "saved"), trust_remote_code=True, backend=name, device="cpu")
+    for other in (made, loaded):
+        cosine = (other.encode(TEXTS) * expected).sum(1) / np.linalg.norm(expected, axis=1) ** 2
+        assert cosine.min() >= 0.9999
+
+
+def test_a_graph_moves_tokens_as_the_model_does(monkeypatch):
+    torch.manual_seed(0)
+    mask = torch.rand(4, 7) > 0.4
+    mask[0], mask[1] = True, False
+    inputs = torch.randn(4, 7, 3)
+    plain = RaggedBatch(inputs, mask)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    traced = RaggedBatch(inputs, mask)
+    width = plain.inputs.shape[1]
+    real = traced.mask[:, :width]
+    torch.testing.assert_close(traced.inputs[:, :width][real], plain.inputs[real])
+    torch.testing.assert_close(traced.restore(traced.inputs), inputs * mask[..., None])
