@@ -80,7 +80,8 @@ class OpenVINOEngine:
         request, rows = memory
         feed = {"input_ids": ids, "attention_mask": mask, "logits_to_keep": keep, "beam_idx": rows.int()}
         result = request.infer({name: tensor.numpy() for name, tensor in feed.items()}, share_inputs=True)
-        return torch.from_numpy(result["logits"]), (request, torch.arange(ids.shape[0]))
+        # A copy, for the result may lie where the next call writes.
+        return torch.from_numpy(np.array(result["logits"])), (request, torch.arange(ids.shape[0]))
 
     def reorder(self, memory, rows: torch.Tensor):
         return memory[0], memory[1][rows]

@@ -57,8 +57,9 @@ def export_encoder(model: nn.Module, format_name: str, *, quantizer=None, static
     ids = torch.arange(batch * steps).reshape(batch, steps) % 7 + 1
     mask = torch.ones_like(ids)
     mask[0, : steps // 3] = 0
-    rows, length = Dim("batch"), Dim("length")
-    shapes = {name: {0: rows, 1: length} for name in ("input_ids", "attention_mask")} if kind.dynamic else None
+    # Named sizes would have to be proved right for every length, which the chunks of a recurrence are too much for.
+    names = ("input_ids", "attention_mask")
+    shapes = {name: {0: Dim.AUTO, 1: Dim.AUTO} for name in names} if kind.dynamic else None
     sample = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
     traced = model.eval()
     if model.config.model_type == "cge":
