@@ -20,6 +20,7 @@ SLOW = (
     "benchmarks/",
     "cli/",
     "demo/test_app.py",
+    "docs/test_site.py",
     "examples/",
     "export/test_exported_",
     "graph/build/test_incremental.py",
