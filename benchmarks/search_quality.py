@@ -208,7 +208,7 @@ def write(answered: dict[str, list[dict]], repositories: dict, seconds: float, t
         "cpu_seconds": round(seconds, 1),
         "load": round(os.getloadavg()[0], 1),
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}",
-        "answers": answered,
+        "answers": {split: list(map(_without_foreign_text, found)) for split, found in answered.items()},
     }
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(facts, indent=1) + "\n")
@@ -218,6 +218,11 @@ def write(answered: dict[str, list[dict]], repositories: dict, seconds: float, t
             count = sum(kind in ("all", each["source"]) for each in answered[split])
             lines += [f"## {split}, {kind} ({count} questions)", "", *table(by_kind[kind]), ""]
     target.with_suffix(".md").write_text("\n".join(lines))
+
+
+def _without_foreign_text(answer: dict) -> dict:
+    """The figures stand without the sentences of other projects; where these are says the answer."""
+    return {name: value for name, value in answer.items() if name != "question"}
 
 
 def _ask(task: tuple) -> tuple[list[dict], float]:
