@@ -71,10 +71,16 @@ class OpenVINOEngine:
             options |= {"INFERENCE_NUM_THREADS": threads}
         core = openvino.Core()
         self.model = core.compile_model(core.read_model(str(folder / components["model"]["file"])), "CPU", options)
-        self.config = config
+        self.config, self.openvino = config, openvino
 
     def start(self, batch: int):
-        return self.model.create_infer_request(), torch.arange(batch)
+        # The states' own initial values are empty in every request but the first of a model.
+        request, tensors = self.model.create_infer_request(), StepState.empty(self.config, batch, 1).tensors()
+        for state in request.query_state():
+            value = tensors[state.name.rpartition("past_key_values.")[2]]
+            value = value if value.is_floating_point() else value.int()
+            state.state = self.openvino.Tensor(value.numpy())
+        return request, torch.arange(batch)
 
     def step(self, memory, ids, mask, keep):
         request, rows = memory
