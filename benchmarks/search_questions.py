@@ -24,8 +24,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from codefuse_hf.graph.build.test_paths import is_test
 from codefuse_hf.graph.languages import language_of_path
-from codefuse_hf.repair.places import is_test
 from codefuse_hf.search.units import Unit, units_of_file
 from codefuse_hf.training.code_pairs import describe
 

@@ -95,7 +95,7 @@ BELOW = {
     "metrics": set(),
     "hub": {"modeling", "kernels", "graph"},
     "training": {"modeling", "kernels", "graph", "hub"},
-    "search": {"modeling", "graph", "hub", "repair"},
+    "search": {"modeling", "graph", "hub"},
 }
 
 

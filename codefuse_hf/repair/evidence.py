@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..search.words import count_words, looks_like_code
 from .issue import Issue
 from .places import Places
-from .words import count_words, looks_like_code
 
 _BEST_TESTS = 15
 _OUTSIDE = frozenset(("packages", "vendor", "_vendor", "vendored", "extern", "externals", "third_party"))

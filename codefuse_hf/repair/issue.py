@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from .words import IDENTIFIER
+from ..search.words import IDENTIFIER
 
 MAX_CHARACTERS = 100_000
 # Each pattern takes time in proportion to the text, whatever it is: issues are anybody's.

@@ -6,7 +6,6 @@ words, who imports, calls and tests whom), not the graph itself.
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,12 +18,11 @@ import numpy as np
 from codefuse_hf.files import replacing
 from codefuse_hf.graph import CodeGraph, NodeType
 
-from .word_index import WordIndex
-from .words import count_words
+from ..graph.build.test_paths import is_test
+from ..search.word_index import WordIndex
+from ..search.words import count_words
 
 FORMAT = "codefuse-hf places, version 1"
-_TEST_FOLDERS = frozenset(("test", "tests", "testing", "__tests__", "spec"))
-_TEST_NAME = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|[^/]*Tests?|[^/]*\.(?:test|spec))\.\w+$")
 _MAX_COUNT = 20  # further repetitions of a word in one file say nothing more
 _PATH_WEIGHT, _NAME_WEIGHT, _COMMENT_WEIGHT = 5, 3, 1
 
@@ -176,11 +174,6 @@ class Places:
         if any(not 0 <= unit.file < counts["files"] for unit in units) or len(texts) != counts["files"]:
             raise ValueError("units and files do not fit together")
         return cls(described["paths"], texts, units, tests, tensors, words)
-
-
-def is_test(path: str) -> bool:
-    """Tell whether a file is a test by its folders and name, in the habits of Python, Java and JavaScript."""
-    return bool(_TEST_FOLDERS.intersection(path.split("/")[:-1]) or _TEST_NAME.search(path))
 
 
 def _bytes(data: bytes) -> np.ndarray:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from codefuse_hf.graph import CodeGraph, NodeType
 
+from ..graph.build.test_paths import is_test
 from .locate import Ranking
-from .places import is_test
 from .records import Record
 from .rewriter import Rewriting
 

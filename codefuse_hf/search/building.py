@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.repair.word_index import WordIndex
-from codefuse_hf.repair.words import count_words
 from codefuse_hf.search import storage
 from codefuse_hf.search.encoder import Encoder, same_probe
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.places import CARRIED_FOLDER
 from codefuse_hf.search.units import Unit, iter_units
+from codefuse_hf.search.word_index import WordIndex
+from codefuse_hf.search.words import count_words
 
 _BLOCK = 512
 _NAME_WEIGHT, _PATH_WEIGHT, _COMMENT_WEIGHT, _MOST = 3, 1, 1, 20

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.repair.places import is_test
-from codefuse_hf.repair.words import count_words
+from codefuse_hf.graph.build.test_paths import is_test
 from codefuse_hf.search import storage
 from codefuse_hf.search.default_model import DEFAULT_MODEL
 from codefuse_hf.search.encoder import Encoder, same_probe
@@ -22,6 +21,7 @@ from codefuse_hf.search.kinds import KINDS, MODES
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.places import default_folder, is_own
 from codefuse_hf.search.ranking import combine, priors, spread
+from codefuse_hf.search.words import count_words
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from codefuse_hf.files import replacing
-from codefuse_hf.repair.word_index import WordIndex
+from codefuse_hf.search.word_index import WordIndex
 
 FORMAT = "codefuse-hf code index, version 3"
 _OLD_FORMAT, _OLD_NAMES = "codefuse-hf code index, version 1", ("units.jsonl", "vectors.faiss", "words")

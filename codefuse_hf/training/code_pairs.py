@@ -18,10 +18,10 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.build.sources import decode_source
+from codefuse_hf.graph.build.test_paths import is_test
 from codefuse_hf.graph.languages import front_end, select_languages
 from codefuse_hf.graph.languages import languages as known_languages
 from codefuse_hf.graph.languages.source_text import SourceText
-from codefuse_hf.repair.places import is_test
 
 _LARGEST_FILE = 1 << 20
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codefuse_hf.repair.words import count_words
+from codefuse_hf.search.words import count_words
 
 
 class BagOfWords:
