@@ -11,8 +11,7 @@ import torch
 from accelerate import PartialState
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.func import functional_call
+from torch.distributed.fsdp import fully_shard
 from transformers import Trainer, TrainingArguments
 
 from codefuse_hf import CGMProcessor
@@ -88,27 +87,15 @@ def with_trainer_bf16(folder, batch_size):
     return with_trainer(folder, batch_size, bf16=True)
 
 
-def in_bf16(model):
-    """The forward pass as `MixedPrecisionPolicy` makes it, in one process: weights in bfloat16, their gradients as they are."""
-
-    def forward(**batch):
-        weights = {name: weight.to(torch.bfloat16) for name, weight in model.named_parameters()}
-        return functional_call(model, weights, kwargs=batch)
-
-    return forward
-
-
-def with_fully_shard(folder, batch_size, bf16=False):
+def with_fully_shard(folder, batch_size):
     """PyTorch's own sharding; the processes encode different numbers of batches of nodes."""
     state, model, examples = PartialState(cpu=True), make_model(), make_examples(16)
     encode = type(model.encoder).forward
     model.encoder.forward = lambda ids, mask: encode(model.encoder, ids, mask, batch_tokens=8)
-    forward = in_bf16(model) if bf16 else model
     if state.num_processes > 1:
-        mesh, forward = init_device_mesh("cpu", (state.num_processes,)), model
-        policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if bf16 else MixedPrecisionPolicy()
+        mesh = init_device_mesh("cpu", (state.num_processes,))
         for part in (*model.lm.model.layers, *model.encoder.model.encoder.layer, model.encoder.model, model):
-            fully_shard(part, mesh=mesh, mp_policy=policy)
+            fully_shard(part, mesh=mesh)
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     history, together = [], batch_size * state.num_processes
@@ -117,7 +104,7 @@ def with_fully_shard(folder, batch_size, bf16=False):
         answers = sum(label != -100 for row in rows for label in row["labels"])
         batch = PROCESSOR.collate(rows[state.process_index * batch_size :][:batch_size])
         # Gradients are averaged over the processes.
-        loss = forward(**batch, num_items_in_batch=torch.tensor(answers / state.num_processes)).loss
+        loss = model(**batch, num_items_in_batch=torch.tensor(answers / state.num_processes)).loss
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -133,16 +120,7 @@ def with_fully_shard(folder, batch_size, bf16=False):
     return history
 
 
-def with_fully_shard_bf16(folder, batch_size):
-    return with_fully_shard(folder, batch_size, bf16=True)
-
-
-KINDS = {
-    "ddp": with_trainer,
-    "ddp-bf16": with_trainer_bf16,
-    "fsdp": with_fully_shard,
-    "fsdp-bf16": with_fully_shard_bf16,
-}
+KINDS = {"ddp": with_trainer, "ddp-bf16": with_trainer_bf16, "fsdp": with_fully_shard}
 
 
 def main():
