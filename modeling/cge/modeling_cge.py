@@ -417,6 +417,12 @@ def _check_inputs(
             f"`attention_mask` must have shape {list(inputs.shape[:2])} ([batch, seq_len]), found "
             f"{list(attention_mask.shape)}."
         )
+    if attention_mask is not None and attention_mask.dtype != torch.bool and not torch.compiler.is_compiling():
+        if not bool(((attention_mask == 0) | (attention_mask == 1)).all()):
+            raise ValueError(
+                "`attention_mask` must be 0 (padding) or 1: an embedding is of a whole row. Numbers of sequences packed in a row, "
+                "and additive masks, are not understood; give each text a row of its own."
+            )
     return inputs
 
 

@@ -19,7 +19,11 @@ from transformers.generation import GenerationMixin
 from transformers.integrations import use_kernel_forward_from_hub
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
-from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.modeling_outputs import (
+    BaseModelOutputWithPast,
+    CausalLMOutputWithPast,
+    SequenceClassifierOutputWithPast,
+)
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.processing_utils import Unpack
 from transformers.utils import TransformersKwargs, can_return_tuple, logging
@@ -838,7 +842,32 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
 
 
 class RodimusForSequenceClassification(GenericForSequenceClassification, RodimusPreTrainedModel):
-    """Rodimus with a classification head on each row's last real token."""
+    """Rodimus with a classification head on each row's last real token: the last that is not `pad_token_id`, as in transformers'
+    other models, whatever the mask says."""
+
+    def forward(
+        self,
+        input_ids: torch.LongTensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.LongTensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.FloatTensor | None = None,
+        labels: torch.LongTensor | None = None,
+        use_cache: bool | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> SequenceClassifierOutputWithPast:
+        """Classify each row; see transformers' `GenericForSequenceClassification`.
+
+        Raises:
+            ValueError: a mask with numbers of packed sequences: there is one answer for a row.
+        """
+        if attention_mask is not None and not torch.compiler.is_compiling() and bool((attention_mask > 1).any()):
+            raise ValueError(
+                "attention_mask numbers several sequences packed in a row, but a row gets one class: give each a row of its own"
+            )
+        return super().forward(
+            input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, labels, use_cache, **kwargs
+        )
 
 
 def _own_memory(layer: CacheLayerMixin) -> None:

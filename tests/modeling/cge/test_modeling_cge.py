@@ -477,3 +477,11 @@ def test_initialisation_of_the_pooling():
         assert not linear.bias.any()
     norms = [module for module in pooling.modules() if isinstance(module, torch.nn.LayerNorm)]
     assert norms and all((norm.weight == 1).all() and not norm.bias.any() for norm in norms)
+
+
+@pytest.mark.parametrize("mask", [[[1, 1, 2, 2]], [[0.0, -1e9, 0.0, 0.0]], [[1, 1, -1, 1]]])
+def test_masks_that_are_no_padding_are_refused(make_model, mask):
+    """Numbers of packed texts would be read as one text."""
+    model, ids = make_model(), torch.tensor([[5, 6, 7, 8]])
+    with pytest.raises(ValueError, match="row of its own"):
+        model(ids, attention_mask=torch.tensor(mask))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import DynamicCache, StaticCache
 
+from codefuse_hf import RodimusConfig, RodimusForSequenceClassification
 from helpers.models_rodimus import BLOCKS, ODD, make_ids, make_model
 
 MODELS = {name: make_model(values) for name, values in (BLOCKS | {"no window": ODD["no window"]}).items()}
@@ -191,3 +192,19 @@ def test_what_is_returned_per_position_is_in_the_order_of_the_input(model, mask)
             columns = whole[row].bool()[-actual.shape[-1] :]
             expected = expected[0, :, -int(fresh.sum()) :, -int(columns.sum()) :]
             torch.testing.assert_close(actual[row][:, fresh][:, :, columns], expected, atol=1e-5, rtol=0)
+
+
+def test_a_packed_row_gets_no_class():
+    torch.manual_seed(0)
+    config = RodimusConfig(
+        vocab_size=31, d_model=32, n_layer=1, mixer_cfg={"mem_size": 8}, num_labels=3, pad_token_id=0
+    )
+    classifier, ids = RodimusForSequenceClassification(config).eval(), torch.tensor([[5, 6, 7, 8]])
+    with pytest.raises(ValueError, match="row of its own"):
+        classifier(ids, attention_mask=torch.tensor([[1, 1, 2, 2]]))
+    expected = classifier(ids[:, :3]).logits
+    padded = torch.tensor([[5, 6, 7, 0]])
+    found = classifier(padded, attention_mask=torch.tensor([[1, 1, 1, 0]]), labels=torch.tensor([1]))
+    torch.testing.assert_close(found.logits, expected)
+    assert found.loss > 0
+    assert classifier(ids, return_dict=False)[0].shape == (1, 3)
