@@ -203,7 +203,7 @@ def test_records_of_java_graphs(tmp_path):
         ({"prompt": None}, "'prompt' must be text"),
         ({"graph": "{}"}, "graph"),
         ({"graph": {"nodes": [{"nodeType": "Moon", "id": 1}], "edges": []}}, "Moon"),
-        ({"graph": "no json"}, "JSON"),
+        ({"graph": "no json"}, "not a code graph"),
     ],
 )
 def test_bad_records_are_refused(questions, change, message):
