@@ -57,11 +57,12 @@ def test_short_convolution(launches, steps, taps, channels, packed, history, gat
     compare(short_convolution_triton, short_convolution_reference, x, TOLERANCE[dtype], **kwargs)
 
 
+@pytest.mark.parametrize("batch", [3, 17, 64])
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize("taps", [1, 3, 4])
-def test_convolution_of_decoding_steps(launches, steps, taps):
-    wide, weight, bias = torch.randn(3, steps, 48), torch.randn(24, 1, taps), torch.randn(24)
-    state, x = torch.randn(3, 24, taps), wide[..., :24]
+def test_convolution_of_decoding_steps(launches, batch, steps, taps):
+    wide, weight, bias = torch.randn(batch, steps, 48), torch.randn(24, 1, taps), torch.randn(24)
+    state, x = torch.randn(batch, 24, taps), wide[..., :24]
     past, address = state.clone().transpose(1, 2), state.data_ptr()
     actual = short_convolution_step_triton(x, state, weight, bias)
     torch.testing.assert_close(actual, short_convolution_reference(x, weight, bias, past)[0])
@@ -69,18 +70,34 @@ def test_convolution_of_decoding_steps(launches, steps, taps):
     assert state.data_ptr() == address
 
 
-@pytest.mark.parametrize(("batch", "steps", "mem_size", "channels"), [(1, 1, 64, 40), (3, 5, 16, 72), (2, 16, 16, 8)])
+@pytest.mark.parametrize(
+    ("batch", "steps", "mem_size", "channels"),
+    [(1, 1, 64, 40), (3, 5, 16, 72), (2, 16, 16, 8), (4, 3, 32, 24), (17, 2, 16, 40), (64, 4, 16, 8)],
+)
 def test_decoding_steps(launches, batch, steps, mem_size, channels):
-    query_key, gates = torch.randn(2, batch, steps, 2 * mem_size)
-    gates = gates * 10 ** (torch.rand_like(gates) * 2 - 1)
-    channel_gate, x = torch.randn(batch, steps, 2, channels).unbind(2)
+    """Two calls, as in decoding: the second goes on from the state that the first left at the same address."""
     state = torch.randn(batch, mem_size, channels)
-    inputs = (query_key, gates, channel_gate, x)
-    expected_state = state.double()
-    expected = decoding_step(*(y.double() for y in inputs), expected_state, 1e-6)
-    actual = decoding_step(*inputs, state, 1e-6)
-    torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(state.double(), expected_state, rtol=1e-5, atol=1e-5)
+    expected_state, address = state.double(), state.data_ptr()
+    for _ in range(2):
+        query_key, gates = torch.randn(2, batch, steps, 2 * mem_size)
+        gates = gates * 10 ** (torch.rand_like(gates) * 2 - 1)
+        channel_gate, x = torch.randn(batch, steps, 2, channels).unbind(2)
+        inputs = (query_key, gates, channel_gate, x)
+        expected = one_step_after_another(*(y.double() for y in inputs), expected_state)
+        actual = decoding_step(*inputs, state, 1e-6)
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(state.double(), expected_state, rtol=1e-5, atol=1e-5)
+        assert state.data_ptr() == address
+
+
+def one_step_after_another(query_key, gates, channel_gate, x, state):
+    """The formula of `decoding_step` as it stands."""
+    query, key, log_decay = tempered_selection_reference(query_key, gates, 1e-6)
+    value, outputs = torch.sigmoid(channel_gate) * x, []
+    for t in range(x.shape[1]):
+        state.copy_(log_decay[:, t].exp()[..., None] * state + key[:, t, :, None] * value[:, t, None])
+        outputs.append(torch.einsum("bm,bmi->bi", query[:, t], state) * query.shape[-1] ** -0.5)
+    return torch.stack(outputs, 1)
 
 
 def test_operators_are_registered_as_pytorch_wants():
