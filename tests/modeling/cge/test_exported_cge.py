@@ -8,7 +8,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from codefuse_hf import to_sentence_transformer
+from codefuse_hf.modeling.cge.exported_cge import CGEGraph, export_cge
 from codefuse_hf.modeling.cge.ragged_cge import RaggedBatch
+from helpers.models_cge import VOCAB
 
 TEXTS = ["def add(a, b): return a + b", "x", "the largest of the given numbers " * 5, ""]
 
@@ -18,7 +20,10 @@ def backend(name: str, *packages: str):
     return pytest.param(name, marks=pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}"))
 
 
-@pytest.mark.parametrize("name", [backend("onnx", "onnxscript", "onnxruntime"), backend("openvino", "openvino")])
+ONNX = backend("onnx", "onnxscript", "onnxruntime")
+
+
+@pytest.mark.parametrize("name", [ONNX, backend("openvino", "openvino")])
 def test_backends_give_pytorchs_embeddings_and_save_themselves(name, make_model, tokenizer, tmp_path):
     embedder = to_sentence_transformer(make_model(), tokenizer)
     embedder.save_pretrained(str(tmp_path / "torch"))
@@ -31,6 +36,20 @@ def test_backends_give_pytorchs_embeddings_and_save_themselves(name, make_model,
     for other in (made, loaded):
         cosine = (other.encode(TEXTS) * expected).sum(1) / np.linalg.norm(expected, axis=1) ** 2
         assert cosine.min() >= 0.9999
+
+
+@pytest.mark.parametrize("name", [ONNX])
+def test_a_recurrent_backbone_gives_pytorchs_embeddings_at_every_length(name, make_model):
+    model = make_model("rodimus", keep_max_layer=1)
+    graph = CGEGraph(export_cge(model, name), model.config, name)
+    for batch, length in ((1, 1), (2, 9), (3, 64), (2, 150)):
+        ids = torch.randint(1, VOCAB, (batch, length), generator=torch.Generator().manual_seed(length))
+        mask = torch.ones_like(ids)
+        mask[0, : length // 3] = 0
+        mask[-1, length - length // 4 :] = 0
+        with torch.no_grad():
+            expected = model(input_ids=ids, attention_mask=mask).embedding
+        assert torch.cosine_similarity(graph(ids, mask).embedding, expected).min() >= 0.9999
 
 
 def test_a_graph_moves_tokens_as_the_model_does(monkeypatch):
