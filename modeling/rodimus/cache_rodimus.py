@@ -115,11 +115,23 @@ class SlidingLayer(StateOperations, LinearAttentionAndSlidingWindowAttentionLaye
 
     is_croppable = False
 
+    def reset(self) -> None:
+        # Dropped, not zeroed as in older versions of transformers: zeros would count as tokens that were seen.
+        self.keys = self.values = None
+        self.is_initialized = False
+        super().reset()
+
 
 class FullLayer(StateOperations, LinearAttentionAndFullAttentionLayer):
     """Recurrent state and all keys and values of one layer, in a dynamic cache."""
 
     is_croppable = False
+
+    def reset(self) -> None:
+        # Dropped, not zeroed as in older versions of transformers: zeros would count as tokens that were seen.
+        self.keys = self.values = None
+        self.is_initialized = False
+        super().reset()
 
 
 class WindowLayer(StateOperations, LinearAttentionAndStaticSlidingWindowAttentionLayer):
