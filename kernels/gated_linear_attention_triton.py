@@ -373,7 +373,8 @@ def _fitting(configs, named_args, **kwargs):
 
 
 WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2))
-GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2))
+GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2), (32, 8, 1))  # the last: no spills on sm_80
+INTRA_BACKWARD_WARPS = {"cuda": 8, "hip": 4}  # AMD's warps are twice as wide; with these nothing spills
 _prune = {"early_config_prune": _fitting}
 _tuned_outputs = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_outputs)
 _tuned_states = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_states)
@@ -519,7 +520,8 @@ def _backward_op(
         parts = [part[0] if splits == 1 else part.sum(0) for part in parts]
         _intra_chunk_backward[(chunks, batch)](
             q, k, g, seq_idx, *parts, d_q, d_k, d_g, scale, seq_len, chunks,
-            M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision, num_warps=8,
+            M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision,
+            num_warps=INTRA_BACKWARD_WARPS["hip" if torch.version.hip else "cuda"],
         )  # fmt: skip
     return d_q, d_k, d_v, d_g, d_first[:, 0].clone()
 

@@ -11,6 +11,7 @@ except ImportError as error:
     raise ImportError("the kernels in this file need Triton (pip install triton)") from error
 
 MAX_CHANNELS = 16384  # a row is held in registers
+MAX_CHANNELS_AT_ONCE, PIECE = 4096, 2048  # in the backward pass
 
 
 @triton.jit
@@ -32,39 +33,64 @@ def _forward(
 
 
 @triton.jit
+def _load_piece(out, residual, residual_weight, gate, weight, d_y, chan, inside):
+    o = tl.load(out + chan, mask=inside, other=0.0).to(tl.float32)
+    s = tl.load(residual + chan, mask=inside, other=0.0).to(tl.float32)
+    g = tl.load(gate + chan, mask=inside, other=0.0).to(tl.float32)
+    d = tl.load(d_y + chan, mask=inside, other=0.0).to(tl.float32)
+    # The weights stay in the cache; registers are for the sums.
+    w_res = tl.load(residual_weight + chan, mask=inside, other=0.0).to(tl.float32)
+    w = tl.load(weight + chan, mask=inside, other=0.0).to(tl.float32)
+    return o, s, w_res, g, w, d
+
+
+@triton.jit
 def _backward(
     out, residual, residual_weight, gate, weight, d_y, d_out, d_residual, d_gate, d_weights,
     rows, channels, eps, out_row, residual_row, gate_row,
-    BLOCK: tl.constexpr,
+    BLOCK: tl.constexpr, PIECES: tl.constexpr,
 ):  # fmt: skip
-    program, chan = tl.program_id(0), tl.arange(0, BLOCK)
-    inside = chan < channels
-    sum_res, sum_w = tl.zeros([BLOCK], tl.float32), tl.zeros([BLOCK], tl.float32)
+    """A row is in `PIECES` blocks: with more than one, they are read again from the cache, since registers do not hold them all."""
+    program, sums = tl.program_id(0), ()  # of the gradients of w_res and w, piece after piece
+    for _ in tl.static_range(2 * PIECES):
+        sums = sums + (tl.zeros([BLOCK], tl.float32),)
     for step in range(tl.cdiv(rows - program, tl.num_programs(0))):
         row = program.to(tl.int64) + step * tl.num_programs(0)
-        o = tl.load(out + row * out_row + chan, mask=inside, other=0.0).to(tl.float32)
-        s = tl.load(residual + row * residual_row + chan, mask=inside, other=0.0).to(tl.float32)
-        g = tl.load(gate + row * gate_row + chan, mask=inside, other=0.0).to(tl.float32)
-        d = tl.load(d_y + row * channels + chan, mask=inside, other=0.0).to(tl.float32)
-        # The weights stay in the cache; registers are for the sums.
-        w_res = tl.load(residual_weight + chan, mask=inside, other=0.0).to(tl.float32)
-        w = tl.load(weight + chan, mask=inside, other=0.0).to(tl.float32)
-        sigmoid = tl.sigmoid(g)
-        summed = o + w_res * s
-        z = summed * g * sigmoid
-        rms = 1 / tl.sqrt(tl.sum(z * z, 0) / channels + eps)
-        sum_w += d * z * rms
-        d = d * w * rms
-        d_z = d - z * (tl.sum(d * z, 0) * rms * rms / channels)
-        d_summed = d_z * g * sigmoid
-        sum_res += d_summed * s
-        at = row * channels + chan
-        tl.store(d_out + at, d_summed.to(d_out.dtype.element_ty), mask=inside)
-        tl.store(d_residual + at, (d_summed * w_res).to(d_residual.dtype.element_ty), mask=inside)
-        d_g = d_z * summed * sigmoid * (1 + g * (1 - sigmoid))
-        tl.store(d_gate + at, d_g.to(d_gate.dtype.element_ty), mask=inside)
-    tl.store(d_weights + program * 2 * channels + chan, sum_res, mask=inside)
-    tl.store(d_weights + (program * 2 + 1) * channels + chan, sum_w, mask=inside)
+        out_at, residual_at, gate_at = out + row * out_row, residual + row * residual_row, gate + row * gate_row
+        square, along, grown = 0.0, 0.0, ()
+        for piece in tl.static_range(PIECES):
+            chan = piece * BLOCK + tl.arange(0, BLOCK)
+            o, s, w_res, g, w, d = _load_piece(
+                out_at, residual_at, residual_weight, gate_at, weight, d_y + row * channels, chan, chan < channels
+            )
+            z = (o + w_res * s) * g * tl.sigmoid(g)
+            square += tl.sum(z * z, 0)
+            along += tl.sum(d * w * z, 0)
+        rms = 1 / tl.sqrt(square / channels + eps)
+        along *= rms * rms / channels
+        for piece in tl.static_range(PIECES):
+            chan = piece * BLOCK + tl.arange(0, BLOCK)
+            inside, at = chan < channels, row * channels + chan
+            if PIECES > 1:
+                o, s, w_res, g, w, d = _load_piece(
+                    out_at, residual_at, residual_weight, gate_at, weight, d_y + row * channels, chan, inside
+                )
+            sigmoid = tl.sigmoid(g)
+            summed = o + w_res * s
+            z = summed * g * sigmoid
+            d_z = (d * w - z * along) * rms
+            d_summed = d_z * g * sigmoid
+            grown = grown + (sums[2 * piece] + d_summed * s, sums[2 * piece + 1] + d * z * rms)
+            tl.store(d_out + at, d_summed.to(d_out.dtype.element_ty), mask=inside)
+            tl.store(d_residual + at, (d_summed * w_res).to(d_residual.dtype.element_ty), mask=inside)
+            d_g = d_z * summed * sigmoid * (1 + g * (1 - sigmoid))
+            tl.store(d_gate + at, d_g.to(d_gate.dtype.element_ty), mask=inside)
+        sums = grown
+    for piece in tl.static_range(PIECES):
+        chan = piece * BLOCK + tl.arange(0, BLOCK)
+        inside, at = chan < channels, d_weights + program * 2 * channels + chan
+        tl.store(at, sums[2 * piece], mask=inside)
+        tl.store(at + channels, sums[2 * piece + 1], mask=inside)
 
 
 def supported(out: torch.Tensor) -> bool:
@@ -76,6 +102,13 @@ def options(channels: int) -> dict[str, int]:
     """Block and number of warps: 16 channels a thread."""
     block = triton.next_power_of_2(channels)
     return {"BLOCK": block, "num_warps": min(max(block // 512, 1), 32)}
+
+
+def backward_options(channels: int) -> dict[str, int]:
+    """Blocks and warps of the backward pass, which has twice as much to hold: the most that compiles without spills."""
+    if channels <= MAX_CHANNELS_AT_ONCE:
+        return options(channels) | {"PIECES": 1}
+    return {"BLOCK": PIECE, "PIECES": triton.cdiv(channels, PIECE), "num_warps": 16}
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_norm_triton"), mutates_args=())
@@ -111,7 +144,7 @@ def _backward_op(
     with on_device_of(out):
         _backward[(programs,)](
             out, residual, residual_weight, gate, weight, d_y, d_out, d_residual, d_gate, d_weights,
-            rows, channels, eps, out.stride(0), residual.stride(0), gate.stride(0), **options(channels),
+            rows, channels, eps, out.stride(0), residual.stride(0), gate.stride(0), **backward_options(channels),
         )  # fmt: skip
     d_residual_weight, d_weight = d_weights[:, 0].sum(0), d_weights[:, 1].sum(0)
     return d_out, d_residual, d_residual_weight.to(residual_weight.dtype), d_gate, d_weight.to(weight.dtype)

@@ -29,6 +29,7 @@ def static():
         "intra_chunk_backward bf16 M64 packed",
         "convolution_backward bf16",
         "gated_norm_backward 4096 bf16",
+        "gated_norm_backward 6144 bf16",
         "decoding_step 1 bf16",
     ],
 )

@@ -27,7 +27,7 @@ def test_gates(launches, mem_size, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "channels"), [(1, 8), (9, 104)])
+@pytest.mark.parametrize(("rows", "channels"), [(1, 8), (9, 104), (3, 6144)])
 def test_gated_norm(launches, rows, channels, dtype):
     out, residual, gate = torch.randn(2, rows, 3, channels).to(dtype).unbind(2)  # not contiguous
     weights = {"residual_weight": torch.randn(channels), "weight": torch.randn(channels).to(dtype)}
