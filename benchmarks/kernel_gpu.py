@@ -9,6 +9,10 @@ What is compared is interleaved; medians of repeats with the spread. Peers that 
 
 import argparse
 import contextlib
+import functools
+import importlib
+import importlib.util
+import inspect
 import json
 import statistics
 import sys
@@ -23,7 +27,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, Mamba2Config, Mamba2ForC
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM
 from codefuse_hf.kernels import kernel_dispatch
+from codefuse_hf.kernels.decoding_step import decoding_step
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention
+from codefuse_hf.kernels.tempered_selection import tempered_selection
 
 RESULTS = Path(__file__).parent / "results"
 FULL = {
@@ -47,6 +53,11 @@ class Bench:
         self.dtype = torch.bfloat16
         self.missing: list[str] = []
 
+    def leave_out(self, what: str) -> None:
+        """Name what is not measured, once."""
+        if what not in self.missing:
+            self.missing.append(what)
+
     def time(self, functions: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
         """Seconds of each function, interleaved: median, least and most."""
         seconds: dict[str, list[float]] = {}
@@ -55,7 +66,7 @@ class Bench:
                 for _ in range(1 if self.smoke else 3):
                     function()
             except Exception as error:  # a peer that fails is reported, the rest goes on
-                self.missing.append(f"{name}: {type(error).__name__}: {str(error)[:160]}")
+                self.leave_out(f"{name}: {type(error).__name__}: {str(error)[:160]}")
                 functions.pop(name)
         for _ in range(self.sizes["repeats"]):
             for name, function in functions.items():
@@ -82,6 +93,17 @@ class Bench:
         function()
         self.synchronize()
         return torch.accelerator.max_memory_allocated()
+
+    def peer(self, name: str, make: Callable[[], Any]) -> dict[str, Any]:
+        """`{name: make()}`; empty, and named as left out, where `make` fails to import it and in the smoke run."""
+        if self.smoke:
+            self.leave_out(f"{name}: not run, Triton's interpreter does not take its kernels")
+            return {}
+        try:
+            return {name: make()}
+        except Exception as error:
+            self.leave_out(f"{name}: {type(error).__name__}: {str(error)[:160]}")
+            return {}
 
     def randn(self, *shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
         return torch.randn(*shape, device=self.device, dtype=dtype or self.dtype)
@@ -129,14 +151,14 @@ def operator(bench: Bench, batch: int, seq_len: int, limit: dict[str, float]) ->
     peers: dict[str, Callable] = {"ours": ours}
     if seq_len <= 4096:  # plain PyTorch keeps states of every chunk
         peers |= {"eager PyTorch": plain(ours)} | ({} if bench.smoke else {"compiled PyTorch": plain(compiled)})
-    try:
-        from fla.ops.gla import chunk_gla
+    heads = [x.unsqueeze(2) for x in (q, k, v, g)]
 
-        heads = [x.unsqueeze(2) for x in (q, k, v, g)]
-        if not bench.smoke:
-            peers["fla-core chunk_gla"] = lambda: chunk_gla(*heads)[0].squeeze(2)
-    except ImportError as error:
-        bench.missing.append(f"fla-core: {error}")
+    def fla(name):
+        function = getattr(importlib.import_module("fla.ops.gla"), name)
+        return lambda: function(*heads)[0].squeeze(2)
+
+    for name in ("chunk_gla", "fused_recurrent_gla"):
+        peers |= bench.peer(f"fla-core {name}", functools.partial(fla, name))
 
     def inference(function):
         def run():
@@ -189,22 +211,24 @@ def models(bench: Bench) -> dict[str, Callable[[], torch.nn.Module]]:
         "Llama (sdpa)": make(LlamaForCausalLM, llama),
         "Mamba2": make(Mamba2ForCausalLM, mamba),
     }
-    if not bench.smoke:
-        try:
-            from fla.models import RodimusConfig as FlaConfig
-            from fla.models import RodimusForCausalLM as FlaModel
 
-            found["Rodimus+ (fla)"] = make(
-                FlaModel,
-                FlaConfig(hidden_size=s["d_model"], num_hidden_layers=s["layers"], block_type="rodimus_plus", **common),
-            )
-        except Exception as error:
-            bench.missing.append(f"fla's Rodimus: {type(error).__name__}: {error}")
+    def fla():
+        fla_models = importlib.import_module("fla.models")
+        config = fla_models.RodimusConfig(
+            hidden_size=s["d_model"], num_hidden_layers=s["layers"], block_type="rodimus_plus", **common
+        )
+        return make(fla_models.RodimusForCausalLM, config)
+
+    found |= bench.peer("Rodimus+ (fla)", fla)
+    if not all(importlib.util.find_spec(name) for name in ("mamba_ssm", "causal_conv1d")):
+        bench.leave_out(
+            "Mamba2's own kernels: mamba_ssm or causal_conv1d is not installed, so it runs in plain PyTorch"
+        )
     return found
 
 
 def mixer(bench: Bench) -> dict[str, Any]:
-    """One mixer layer, forward with backward: by our kernels, in eager and in compiled PyTorch."""
+    """One mixer layer, forward with backward: by our kernels, in eager and compiled PyTorch, and flash-linear-attention's."""
     model = models(bench)["Rodimus+ (ours)"]().train()
     layer, (batch, seq_len) = model.model.layers[0].mixer, bench.sizes["operator"][0]
     x = bench.randn(batch, seq_len, bench.sizes["d_model"]).requires_grad_()
@@ -212,11 +236,50 @@ def mixer(bench: Bench) -> dict[str, Any]:
     def step(function):
         return lambda: function(x).backward(torch.ones_like(x))
 
+    def plain(function):
+        def run():
+            with without_kernels():
+                step(function)()
+
+        return run
+
+    def fla():  # in the package flash-linear-attention; fla-core has the operators alone
+        layers = importlib.import_module("fla.layers.rodimus")
+        sizes = {"hidden_size": bench.sizes["d_model"], "expand_ratio": bench.sizes["mem_size"]}
+        theirs = layers.RodimusAttention(**sizes, layer_idx=0).to(bench.device, bench.dtype)
+        return step(lambda x: theirs(x)[0])
+
+    peers = {"ours": step(layer), "eager PyTorch": plain(layer)}
+    if not bench.smoke:
+        peers["compiled PyTorch"] = plain(torch.compile(layer))
+    return bench.time(peers | bench.peer("flash-linear-attention's layer", fla))
+
+
+def decoding_step_alone(bench: Bench, batch: int) -> dict[str, Any]:
+    """One step of the recurrence: ours, which has the gates in it, in PyTorch, and fla-core's, which takes gated keys."""
+    m, d_inner = bench.sizes["mem_size"], bench.sizes["d_inner"]
+    query_key, gates = bench.randn(2, batch, 1, 2 * m)
+    channel_gate, x = bench.randn(2, batch, 1, d_inner)
+    state = torch.zeros(batch, m, d_inner, device=bench.device)
+
+    @torch.no_grad()
+    def ours():
+        return decoding_step(query_key, gates, channel_gate, x, state, 1e-6)
+
     def plain():
         with without_kernels():
-            step(layer)()
+            return ours()
 
-    return bench.time({"ours": step(layer), "eager PyTorch": plain})
+    def fla():
+        function = importlib.import_module("fla.ops.gla").fused_recurrent_gla
+        query, key, log_decay = tempered_selection(query_key, gates, 1e-6)
+        q, k, v, g = (y.unsqueeze(2) for y in (query, key, torch.sigmoid(channel_gate) * x, log_decay))
+        past = state[:, None].clone()
+        return torch.no_grad()(lambda: function(q, k, v, g, initial_state=past, output_final_state=True))
+
+    peers = {"ours": ours, "eager PyTorch": plain} | bench.peer("fla-core fused_recurrent_gla, without gates", fla)
+    floor = 2 * state.numel() * state.element_size()
+    return {"batch": batch, "bytes of reading and writing the state": floor, "seconds": bench.time(peers)}
 
 
 def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
@@ -247,12 +310,11 @@ def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
         figures["prefill"] = bench.time({name: prefill}).get(name)
         figures["prefill_peak_bytes"] = bench.peak_memory(prefill) if figures["prefill"] else None
         figures["decode"] = {}
-        if name != "Mamba2":
-            for context in s["contexts"]:
-                for batch in s["decode_batches"]:
-                    figures["decode"][f"context {context}, batch {batch}"] = decode(
-                        bench, name, model, context, batch, limit
-                    )
+        for context in s["contexts"]:
+            for batch in s["decode_batches"]:
+                figures["decode"][f"context {context}, batch {batch}"] = decode(
+                    bench, name, model, context, batch, limit
+                )
         result[name] = figures
         del model
         if not bench.smoke:
@@ -269,11 +331,16 @@ def decode(
     try:
         with torch.no_grad():
             cache = StaticCache(config=model.config, max_cache_len=context + bench.sizes["new_tokens"] + 8)
-            model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            named = {
+                "cache_params"
+                if "cache_params" in inspect.signature(model.forward).parameters
+                else "past_key_values": cache
+            }
+            model(input_ids=ids, **named, use_cache=True, logits_to_keep=1)
 
             def step():
                 with torch.no_grad():
-                    return model(input_ids=token, past_key_values=cache, use_cache=True).logits
+                    return model(input_ids=token, **named, use_cache=True).logits
 
             run = step
             if bench.device.type == "cuda":
@@ -289,7 +356,7 @@ def decode(
                 run = graph.replay
             seconds = bench.time({name: run})[name]
     except Exception as error:
-        bench.missing.append(f"{name}, decoding at {context}: {type(error).__name__}: {str(error)[:160]}")
+        bench.leave_out(f"{name}, decoding at {context}: {type(error).__name__}: {str(error)[:160]}")
         return None
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     return {
@@ -314,7 +381,13 @@ def table(report: dict[str, Any]) -> str:
                     f"| {x['shape']} | {phase} | {name} | {t['median'] * 1e3:.3f} | {t['min'] * 1e3:.3f} | {t['max'] * 1e3:.3f} "
                     f"| {t['median'] / x['floor_s'][phase]:.2f} x |"
                 )
-    lines += ["", "```json", json.dumps({k: report[k] for k in ("mixer", "models", "left out")}, indent=1), "```", ""]
+    lines += [
+        "",
+        "```json",
+        json.dumps({k: report[k] for k in ("decoding step", "mixer", "models", "left out")}, indent=1),
+        "```",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -337,6 +410,7 @@ def main(argv: list[str] | None = None) -> int:
         "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}, transformers {transformers.__version__}",
         "limits": limit,
         "operator": [operator(bench, *shape, limit) for shape in bench.sizes["operator"]],
+        "decoding step": [decoding_step_alone(bench, batch) for batch in bench.sizes["decode_batches"]],
         "mixer": mixer(bench),
         "models": whole_models(bench, limit),
         "left out": bench.missing,
