@@ -173,6 +173,23 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
             model_kwargs["past_key_values"] = ExportedMemory(self.engine, batch)
 
 
+def model_folder(source: str | Path) -> Path:
+    """The folder of a model, in PyTorch or exported; of a repo id, the download of its data.
+
+    Raises:
+        OSError: neither a folder nor a repo id, or a folder without a model; no such repository; no network.
+    """
+    from ..hub.download import fetch_repository
+
+    folder = fetch_repository(str(source))
+    if not is_exported(folder) and not (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"{source} holds no model: it has neither config.json, as save_pretrained writes it, nor {MANIFEST}, as "
+            "codefuse-hf export does"
+        )
+    return folder
+
+
 def is_exported(folder: str | Path) -> bool:
     """Whether a folder holds an exported model."""
     return (Path(folder) / MANIFEST).is_file()

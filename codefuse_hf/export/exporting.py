@@ -81,9 +81,22 @@ def _export(model: nn.Module, format_name: str, components: dict[str, tuple[dict
         with _quiet():
             part = exporter.export(model, sample, make_config(format_name, shapes, quantizer))
         exported[name] = part.components["model"]
+        program = exported[name].program
         if format_name == "dynamo":
-            part.program.example_inputs = None  # they would be pickled into the file
+            program.example_inputs = None  # they would be pickled into the file
+        _forget_sources(program, format_name)
     return ExportedModel(exported, format_name, config=getattr(model, "config", None))
+
+
+def _forget_sources(program, format_name: str) -> None:
+    """Remove from a graph, in place, from which lines of which files of this machine its nodes came."""
+    if format_name == "onnx":
+        for node in program.graph.all_nodes():
+            node.metadata_props.clear()
+    elif format_name == "dynamo":
+        for module in program.graph_module.modules():
+            for node in module.graph.nodes if hasattr(module, "graph") else ():
+                node.meta.pop("stack_trace", None)
 
 
 def _check_float32(model: nn.Module) -> None:

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from ..files import readable_size, replacing_folder
-from .exported_model import ExportedCausalLM
+from .exported_model import ExportedCausalLM, is_exported, model_folder
 from .exporting import export_causal_lm, export_encoder
 from .formats import FORMATS, check_format
 from .quantizing import make_quantizer
@@ -47,7 +47,8 @@ def export_folder(
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise FileExistsError(f"{destination} exists already: remove it, or choose another place")
     with tqdm(total=4, unit="step", desc="loading") as progress:
-        model = _load(source)
+        loaded = model_folder(source)
+        model = _load(loaded)
         quantizer = None if quantization is None else make_quantizer(model, format_name, quantization)
         progress.update()
         progress.set_description("exporting")
@@ -59,7 +60,7 @@ def export_folder(
             progress.set_description("writing")
             exported.save_pretrained(folder)
             del exported
-            _copy_tokenizer(source, folder)
+            _copy_tokenizer(loaded, folder)
             progress.update()
             progress.set_description("checking")
             facts = _check_generating(model, folder, quantization) if generates else _check_encoder(model, folder)
@@ -70,7 +71,9 @@ def export_folder(
     return facts
 
 
-def _load(source: str | Path) -> nn.Module:
+def _load(source: Path) -> nn.Module:
+    if is_exported(source):
+        raise ValueError(f"{source} is exported already: export the PyTorch model that it was made from")
     config = AutoConfig.from_pretrained(source)
     if config.model_type not in ("rodimus", "cge"):
         raise ValueError(f"{source} holds a {config.model_type!r} model: only Rodimus and CGE are exported here")
@@ -83,7 +86,7 @@ def _load(source: str | Path) -> nn.Module:
     return auto.from_pretrained(source, dtype=torch.float32).eval()
 
 
-def _copy_tokenizer(source: str | Path, folder: Path) -> None:
+def _copy_tokenizer(source: Path, folder: Path) -> None:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError):

@@ -56,6 +56,7 @@ def _onnx_quantizer(kept: _Weights, bits: int):
         required_packages = ("onnx", "onnx_ir", "onnxruntime")
 
         def quantize(self, model, sample_inputs, export_format):
+            _fold_transposed(model)
             constants = {name: value.const_value for name, value in model.graph.initializers.items()}
             spared = []
             for node in model.graph:
@@ -72,6 +73,23 @@ def _onnx_quantizer(kept: _Weights, bits: int):
             return onnx_ir.from_proto(quantizer.model.model)
 
     return MatMulNBits()
+
+
+def _fold_transposed(model) -> None:
+    """Make matrices of transposed ones, of `onnx_ir.Model`, in place: a head that shares its weights with the embedding is
+    written as the table, transposed, and only a product with a matrix itself is quantised."""
+    import onnx_ir
+
+    for node in list(model.graph):
+        table = node.inputs[0].const_value if node.op_type == "Transpose" else None
+        if table is None or len(table.shape) != 2 or not node.inputs[0].is_initializer():
+            continue
+        name = f"{node.inputs[0].name}.transposed"
+        tensor = onnx_ir.tensor(np.ascontiguousarray(table.numpy().T), name=name)
+        value = onnx_ir.Value(name=name, const_value=tensor, shape=tensor.shape, type=onnx_ir.TensorType(tensor.dtype))
+        model.graph.register_initializer(value)
+        onnx_ir.convenience.replace_all_uses_with(node.outputs[0], value)
+        model.graph.remove(node, safe=True)
 
 
 def _quantize_embedding(model, constants: dict) -> None:

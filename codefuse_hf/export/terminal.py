@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 from transformers.cache_utils import DynamicCache
 
 from ..files import readable_size
-from .exported_model import ExportedCausalLM, is_exported
+from .exported_model import ExportedCausalLM, is_exported, model_folder
 
 
 def load(folder: str, threads: int | None = None, dtype: str = "float32", trust: bool = False):
@@ -17,6 +17,7 @@ def load(folder: str, threads: int | None = None, dtype: str = "float32", trust:
     Raises:
         ValueError, OSError: no such model, or none that generates text; no tokenizer.
     """
+    folder = model_folder(folder)
     if threads is not None:
         torch.set_num_threads(threads)
     if is_exported(folder):

@@ -99,7 +99,11 @@ def export_cge(model: nn.Module, backend: str) -> Any:
     config = AutoExportConfig.from_dict(settings)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     sample = {"input_ids": ids, "attention_mask": mask}
-    return AutoHfExporter.from_config(config).export(CGEOutputs(model.float().eval()), sample, config)
+    exported = AutoHfExporter.from_config(config).export(CGEOutputs(model.float().eval()), sample, config)
+    if backend == "onnx":
+        for node in exported.components["model"].program.graph.all_nodes():
+            node.metadata_props.clear()  # from which lines of which files of this machine it came
+    return exported
 
 
 __all__ = ["BACKENDS", "CGEGraph", "CGEOutputs", "export_cge", "load_graph"]

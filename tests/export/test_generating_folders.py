@@ -1,0 +1,124 @@
+"""A small trained model, exported by the command: what `codefuse-hf generate` prints of it, and what quantising costs."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusTokenizer
+from codefuse_hf.cli import main
+from codefuse_hf.export.exported_model import ExportedCausalLM
+from helpers.exporting import greedy, needs_format
+
+TEXT = textwrap.dedent(
+    '''
+    def add(a, b):
+        """Return the sum of two numbers."""
+        return a + b
+
+    def largest(numbers):
+        """Return the largest of the given numbers, or None if there are none."""
+        best = None
+        for number in numbers:
+            if best is None or number > best:
+                best = number
+        return best
+    '''
+)
+PROMPT, NEW_TOKENS = "def largest(", 12
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> RodimusTokenizer:
+    return RodimusTokenizer.train_from_iterator([TEXT], 300, show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def ids(tokenizer) -> torch.Tensor:
+    return tokenizer(TEXT, return_tensors="pt", add_special_tokens=False)["input_ids"]
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer, ids) -> RodimusForCausalLM:
+    """A model that has learned the text by heart, nearly."""
+    torch.manual_seed(0)
+    config = RodimusConfig(vocab_size=len(tokenizer), d_model=192, n_layer=1, mixer_cfg={"mem_size": 16})
+    model = RodimusForCausalLM(config)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(60):
+        model(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, model, tokenizer):
+    """`folders(name)` is the model as "torch", "onnx" or "onnx-int8", made once."""
+    root = tmp_path_factory.mktemp("folders")
+    model.save_pretrained(root / "torch")
+    tokenizer.save_pretrained(root / "torch")
+
+    def folder(name: str) -> str:
+        if not (root / name).exists():
+            form, *scheme = name.split("-")
+            options = ["--quantize", *scheme] if scheme else []
+            assert main(["export", str(root / "torch"), str(root / name), "--format", form, *options]) == 0
+        return str(root / name)
+
+    return folder
+
+
+@pytest.mark.parametrize("name", ["torch", pytest.param("onnx", marks=needs_format("onnx"))])
+def test_the_command_prints_what_generate_gives_and_how_fast(name, folders, model, tokenizer, capsys):
+    folder = folders(name)
+    ids = tokenizer(PROMPT, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    settings = {"do_sample": False, "max_new_tokens": NEW_TOKENS, "pad_token_id": 0}
+    new = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)[0, ids.shape[1] :]
+    expected = PROMPT + tokenizer.decode(new, skip_special_tokens=True)
+    capsys.readouterr()
+    arguments = ["generate", folder, "--prompt", PROMPT, "--new-tokens", str(NEW_TOKENS), "--threads", "1"]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.out == expected + "\n"
+    assert ("PyTorch, float32" if name == "torch" else "onnx") in captured.err
+    assert not any(b"step_model.py" in path.read_bytes() for path in Path(folder).iterdir())  # where a node came from
+    assert f"{len(new)} tokens" in captured.err and "tokens/s" in captured.err and "of memory" in captured.err
+
+
+@needs_format("onnx")
+@torch.no_grad()
+def test_weights_in_8_bits_are_small_and_predict_the_same(folders, model, ids):
+    size = {name: _bytes(folders(name)) for name in ("onnx", "onnx-int8")}
+    assert size["onnx-int8"] < size["onnx"] / 2
+    quantized = ExportedCausalLM.from_pretrained(folders("onnx-int8"), threads=1)
+    expected, got = model(ids).logits, quantized(ids).logits
+    assert (expected[:, :-1].argmax(-1) == ids[:, 1:]).float().mean() > 0.8  # it has learned
+    assert (expected.argmax(-1) == got.argmax(-1)).float().mean() >= 0.9
+    assert greedy(quantized, ids[:, :5], tokens=3).shape == (1, 8)
+
+
+def _bytes(folder: str) -> int:
+    return sum(path.stat().st_size for path in Path(folder).iterdir() if path.name.startswith("model."))
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lacking").mkdir()
+    manifest = {"export_format": "onnx", "components": {"model": {"file": "model.onnx"}}}
+    (tmp_path / "lacking" / "export.json").write_text(json.dumps(manifest))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "export.json").write_text("{")
+    said = {
+        "missing": "is neither a folder nor a repo id",
+        "empty": "holds no model",
+        "lacking": "lacks model.onnx",
+        "broken": "is not the manifest",
+    }
+    for name, words in said.items():
+        assert main(["generate", str(tmp_path / name), "--prompt", "x"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"codefuse-hf generate: {tmp_path / name}")
+        assert words in error and error.count("\n") == 1
