@@ -97,7 +97,7 @@ class Bench:
     def peer(self, name: str, make: Callable[[], Any]) -> dict[str, Any]:
         """`{name: make()}`; empty, and named as left out, where `make` fails to import it and in the smoke run."""
         if self.smoke:
-            self.leave_out(f"{name}: not run, Triton's interpreter does not take its kernels")
+            self.leave_out(f"{name}: not run, it needs a GPU")
             return {}
         try:
             return {name: make()}
@@ -215,8 +215,9 @@ def models(bench: Bench) -> dict[str, Callable[[], torch.nn.Module]]:
     def fla():
         fla_models = importlib.import_module("fla.models")
         config = fla_models.RodimusConfig(
-            hidden_size=s["d_model"], num_hidden_layers=s["layers"], block_type="rodimus_plus", **common
-        )
+            hidden_size=s["d_model"], num_hidden_layers=s["layers"], block_type="rodimus_plus", expand_ratio=s["mem_size"],
+            ska_attn={"num_heads": heads, "window_size": rodimus.sliding_window}, **common,
+        )  # fmt: skip
         return make(fla_models.RodimusForCausalLM, config)
 
     found |= bench.peer("Rodimus+ (fla)", fla)
