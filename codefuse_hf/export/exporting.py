@@ -112,7 +112,15 @@ def _quiet():
     """Exporters tell at length what they do, on standard output and in logs."""
     loggers = [
         logging.getLogger(name)
-        for name in ("torch.onnx", "torch.onnx._internal.exporter", "executorch", "onnxruntime.quantization", "nncf")
+        for name in (
+            "torch.onnx",
+            "torch.onnx._internal.exporter",
+            "onnx_ir",
+            "onnxscript",
+            "executorch",
+            "onnxruntime.quantization",
+            "nncf",
+        )
     ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
