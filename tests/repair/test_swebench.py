@@ -1,7 +1,6 @@
 """Predictions in the harness's form: resumable, and no instance takes another with it."""
 
 import json
-import os
 
 import pytest
 
@@ -10,6 +9,7 @@ from codefuse_hf.repair import swebench
 from codefuse_hf.repair.model_choice import ModelChoice
 from codefuse_hf.repair.swebench import Instance, Task, find_mirror, predict, read_instances
 from helpers.chat_server import Refusal, chat_server
+from helpers.dying import dies_on_1
 from helpers.faulty_repository import ISSUES, PATH_OF, git, make_repository, right_model
 
 
@@ -125,13 +125,6 @@ def test_two_runs_do_not_write_to_one_file(task, instances, tmp_path):
     with chat_server(during) as server:
         predict(task(server.url), instances[:1], output, workers=0)
     assert errors and all("another process is at work" in error for error in errors)
-
-
-def dies_on_1(task, instance):
-    """Stands for a process that the system kills."""
-    if instance.instance_id.endswith("-1"):
-        os._exit(9)
-    return swebench.predict_one(task, instance)
 
 
 @pytest.mark.slow
