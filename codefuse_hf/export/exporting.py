@@ -48,8 +48,7 @@ def export_encoder(model: nn.Module, format_name: str, *, quantizer=None, static
         quantizer: as from `make_quantizer`; None for float32.
         static_shape: batch and length, for formats with fixed sizes: shorter texts are padded.
 
-    Raises:
-        As `export_causal_lm`.
+    Refuses what `export_causal_lm` refuses.
     """
     kind = check_format(format_name)
     _check_float32(model)

@@ -62,7 +62,8 @@ def test_folders_in_the_documents_exist(document):
 
 
 def test_every_operator_has_its_test():
-    tests = "".join(path.read_text(encoding="utf-8") for path in (TESTS / "kernels").rglob("*.py"))
+    files = [*(TESTS / "kernels").rglob("*.py"), *(TESTS / "helpers").glob("*.py")]
+    tests = "".join(path.read_text(encoding="utf-8") for path in files)
     for source in sorted((ROOT / "kernels").glob("*.py")):
         if source.stem != "__init__":
             assert re.search(rf"\b{source.stem}\b", tests), f"no test in tests/kernels imports {source.name}"
