@@ -1,7 +1,9 @@
 """The app: one tab for each thing to try, one repository for each visitor."""
 
+import functools
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pandas as pd
 
 from ..files import readable_size
 from .completion import complete, load
-from .repositories import INCLUDED, MAX_ARCHIVE, OpenRepository, explained
+from .repositories import INCLUDED, MAX_ARCHIVE, OpenRepository
 
 PROMPTS = ["import os\n\n\ndef read_file(path", "class Stack:\n    def __init__(self", "for key, value in"]
 QUESTIONS = ["where are strings escaped", "how is an error reported", "what opens a connection"]
@@ -231,3 +233,16 @@ def _load_reader(name: str) -> tuple:
     processor = AutoProcessor.from_pretrained(name)
     processor.max_nodes = processor.max_nodes or 300
     return AutoModelForCausalLM.from_pretrained(name).eval(), processor
+
+
+def explained(function: Callable) -> Callable:
+    """Show an error that its message explains to the visitor, as Gradio does with its own `Error`."""
+
+    @functools.wraps(function)
+    def call(*args):
+        try:
+            return function(*args)
+        except (ValueError, OSError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return call

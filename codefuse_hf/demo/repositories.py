@@ -8,7 +8,6 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ..files import readable_size
@@ -126,17 +125,3 @@ class OpenRepository:
 
         save_page(self.graph, self._scratch / "graph.html", title=self.name)
         return (self._scratch / "graph.html").read_text(encoding="utf-8")
-
-
-def explained(function: Callable) -> Callable:
-    """Show an error that its message explains to the visitor, as Gradio does with its own `Error`."""
-    import gradio
-
-    @functools.wraps(function)
-    def call(*args):
-        try:
-            return function(*args)
-        except (ValueError, OSError) as error:
-            raise gradio.Error(str(error), print_exception=False) from error
-
-    return call

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from huggingface_hub import constants, get_session
+from huggingface_hub import constants, get_session, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -81,3 +81,17 @@ def check_reachable(action: str, repo_id: str) -> None:
     """
     with explained(action, repo_id):
         get_session().head(constants.ENDPOINT, timeout=10)
+
+
+def needed_token(token: str | None, action: str, repo_id: str) -> str:
+    """The token given, or that of `hf auth login` or HF_TOKEN.
+
+    Raises:
+        PermissionError: there is none.
+    """
+    token = token or get_token()
+    if token is None:
+        raise PermissionError(
+            f"cannot {action} {repo_id}: no token found; log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+        )
+    return token

@@ -5,10 +5,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi, constants
 from huggingface_hub.errors import RevisionNotFoundError
 
-from .errors import check_reachable, explained
+from .errors import check_reachable, explained, needed_token
 from .folder_check import check_folder, needed_files
 from .model_card import is_filled_card, write_model_card
 from .push_plan import plan_push
@@ -62,13 +62,8 @@ def push_folder(
     plan_push(folder, {}, replace_card=False, needed=needed)  # what cannot be pushed is found before anything is made
     if constants.HF_HUB_OFFLINE:
         raise ConnectionError(f"cannot push to {repo_id}: HF_HUB_OFFLINE is set; unset it to use the network")
-    token = token or get_token()
-    if token is None:
-        raise PermissionError(
-            f"cannot push to {repo_id}: no token found; log in with `hf auth login`, or set HF_TOKEN to a token with write access"
-        )
+    api = HfApi(token=needed_token(token, "push to", repo_id))
     check_reachable("push to", repo_id)
-    api = HfApi(token=token)
     with explained("push to", repo_id):
         repo_id = _existing_repo(api, repo_id, private, create_pr)
         if revision is not None and not create_pr:

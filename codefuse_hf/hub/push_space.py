@@ -1,26 +1,25 @@
 """Pushes the folder of a Space to the Hub."""
 
-import re
 from pathlib import Path
 
 import yaml
-from huggingface_hub import CommitInfo, HfApi, get_token
+from huggingface_hub import CommitInfo, HfApi, metadata_load
 
-from .errors import check_reachable, explained
+from .errors import check_reachable, explained, needed_token
 
 
 def space_sdk(folder: str | Path) -> str | None:
     """The `sdk` in the front matter of a folder's README.md, which makes it the folder of a Space; None if there is none."""
-    readme = Path(folder) / "README.md"
-    if not readme.is_file():
-        return None
-    found = re.match(r"---\n(.*?)\n---", readme.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    return _front_matter(Path(folder)).get("sdk")
+
+
+def _front_matter(folder: Path) -> dict:
+    """That of README.md; nothing where there is none, or none that can be read: then it is not that of a Space."""
+    readme = folder / "README.md"
     try:
-        front = yaml.safe_load(found[1]) if found else None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{readme}: the front matter is no YAML: {error}") from error
-    sdk = front.get("sdk") if isinstance(front, dict) else None
-    return None if sdk is None else str(sdk)
+        return metadata_load(readme) or {} if readme.is_file() else {}
+    except (ValueError, yaml.YAMLError):
+        return {}
 
 
 def push_space(
@@ -47,16 +46,11 @@ def push_space(
     folder, sdk = Path(folder), space_sdk(folder)
     if sdk is None:
         raise ValueError(f"{folder} is not the folder of a Space: its README.md has no front matter with `sdk`")
-    app = yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---")[1]).get("app_file", "app.py")
+    app = _front_matter(folder).get("app_file", "app.py")
     if sdk in ("gradio", "streamlit") and not (folder / app).is_file():
         raise ValueError(f"{folder}: README.md names the app {app!r}, which is not there")
-    token = token or get_token()
-    if token is None:
-        raise PermissionError(
-            f"cannot push to {repo_id}: no token found; log in with `hf auth login`, or set HF_TOKEN to a token with write access"
-        )
+    api = HfApi(token=needed_token(token, "push to", repo_id))
     check_reachable("push to", repo_id)
-    api = HfApi(token=token)
     with explained("push to", repo_id):
         made = api.create_repo(repo_id, repo_type="space", space_sdk=sdk, private=private, exist_ok=True)
         return api.upload_folder(

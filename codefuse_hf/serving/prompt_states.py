@@ -19,8 +19,8 @@ class PromptStates:
 
     A recurrent state cannot be rewound: it serves a prompt that begins with *all* the tokens it has seen, and no other.
     So a state is kept from before each answer and from after it. A client that goes on from the answer finds the later,
-    one that asks for another answer or edits its last message finds the earlier, and one that edits older history finds
-    what was kept before the edit, or nothing, and its prompt is read from the start. The result is the same in each case.
+    one that asks for another answer to the same prompt the earlier; one that edits a message finds what was kept of the
+    turns before it, or nothing, and the rest is read. The result is the same in each case.
 
     Args:
         capacity: States to keep; those that were not used for longest go first. For Rodimus each takes the same memory

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from huggingface_hub import constants
 
 from helpers.hub_server import running_hub
 
@@ -30,3 +31,18 @@ def environment(hub, tmp_path) -> Callable[..., dict[str, str | None]]:
         }
 
     return of
+
+
+@pytest.fixture
+def client(hub, monkeypatch, tmp_path):
+    """Lets this process be a client of the local Hub, with the token of `user`."""
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN", "hf_user")
+    return hub

@@ -31,21 +31,6 @@ def own_folder(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "model")
 
 
-@pytest.fixture
-def client(hub, monkeypatch, tmp_path):
-    """Lets this process be a client of the local Hub, with the token of `user`."""
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
-    monkeypatch.setenv("HF_TOKEN", "hf_user")
-    return hub
-
-
 def push(folder, repo_id, **options):
     return push_folder(folder, repo_id, **{"try_loading": False, **options})
 

@@ -3,25 +3,13 @@
 import shutil
 
 import pytest
-from huggingface_hub import HfApi, constants
+from huggingface_hub import HfApi
 
 from codefuse_hf.cli import main
 from codefuse_hf.hub.push_space import push_space, space_sdk
 from helpers import TESTS
 
 SPACE = TESTS.parent / "examples" / "space"
-
-
-@pytest.fixture
-def client(hub, monkeypatch, tmp_path):
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setenv("HF_TOKEN", "hf_user")
-    return hub
 
 
 def test_the_folder_of_the_space_is_pushed_whole(client, tmp_path, capsys):
