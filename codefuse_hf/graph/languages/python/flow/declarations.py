@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
-from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, OWN_TYPE, ClassFacts, ImportFacts, PythonFacts
+from codefuse_hf.graph.languages.python.names.stubs import StubTypes
+from codefuse_hf.graph.languages.python.reading.facts import (
+    BY_POSITION,
+    OWN_TYPE,
+    VARIADIC,
+    ClassFacts,
+    ImportFacts,
+    PythonFacts,
+)
 from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.spill import Spill
 
@@ -79,6 +87,7 @@ class Structure:
         self.ranks = list(range(size))
         self.memo: dict[tuple, Any] = {}
         self.types = TypeReader(names, slots)
+        self.stubs = StubTypes(names, slots)
         self._limits: dict[int, dict[int, tuple]] = {}
         self._open_ended: dict[int, set[int]] = {}
         self._orders: dict[Place, list[Place]] = {}
@@ -135,8 +144,9 @@ class Structure:
             if len(self._limits) >= _MAX_FILES_AT_HAND:
                 self._limits.clear()
             facts = self.facts[slot]
-            known = self._limits[slot] = {each[2]: each[3] for each in facts.typed if each[0] == -1}
+            known = self._limits[slot] = {each[2]: each[3] for each in self.typed_variables(slot) if each[0] == -1}
             for label in facts.functions.present():
+                known.update(self._stub_annotations(slot, label))
                 known.update(facts.functions.annotations(label))
             for label in facts.classes.present():
                 for name, function in facts.classes.plain(label).items():
@@ -144,6 +154,32 @@ class Structure:
                     if parameters and parameters[0][1] in BY_POSITION and name not in _WITHOUT_SELF:
                         known[parameters[0][2]] = (OWN_TYPE, label)
         return known
+
+    def _stub_annotations(self, slot: int, label: int) -> list[tuple[int, tuple]]:
+        """What the stub says of a function's result and arguments, by variable."""
+        place, functions = (slot, label), self.facts[slot].functions
+        words = self.stubs.parameters.get(place)
+        found = []
+        if words:
+            found = [(v, words[n]) for n, kind, v in functions.parameters(label) if n in words and kind not in VARIADIC]
+        if place in self.stubs.results and not functions.yielded(label):
+            found.append((functions.returned(label), self.stubs.results[place]))
+        return found
+
+    def annotation(self, slot: int, label: int, position: int) -> tuple | None:
+        """The annotation of a function's parameter, or of its result for position -1: its own, or else the stub's."""
+        functions = self.facts[slot].functions
+        known = functions.annotation(label, position)
+        if known is not None:
+            return known
+        if position < 0:
+            return self.stubs.results.get((slot, label))
+        words = self.stubs.parameters.get((slot, label))
+        return words.get(functions.parameters(label)[position][0]) if words else None
+
+    def typed_variables(self, slot: int) -> list[tuple]:
+        """`PythonFacts.typed` of a file, with what its stub says before it."""
+        return [*self.stubs.typed.get(slot, ()), *self.facts[slot].typed]
 
     def open_ended(self, slot: int) -> set[int]:
         """Variables of a file that hold any number of values: what wrappers are made for."""
@@ -197,7 +233,10 @@ class Structure:
                 forwards = outer, position
             elif outer == label:
                 wrappers.append((inner, position))
-        return Signature(parameters, count, is_generator, *functions.arguments(label), forwards, tuple(wrappers))
+        returned, sites = functions.arguments(label)
+        if (slot, label) in self.stubs.own and OWN_TYPE not in returned:
+            returned = (OWN_TYPE, *returned)
+        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers))
 
     def is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)
@@ -334,15 +373,24 @@ class Structure:
             self._subclasses = {}
             for slot, facts in enumerate(self.facts):
                 for label in facts.classes.in_order() if facts is not None else ():
+                    if self._is_said_only(slot, label):
+                        continue
                     for base in self._order(slot, label)[1:]:
                         self._subclasses.setdefault(base, set()).add((slot, label))
         return self._subclasses
+
+    def _is_said_only(self, slot: int, label: int) -> bool:
+        """Whether a class is that of a stub, and the source has it itself."""
+        path = self.paths[slot]
+        return path in self.names.sources and bool(self.names.behind_stub(path, "class", label))
 
     def methods(self, name: str) -> tuple[Place, ...]:
         """The one method of that name; none when anything else in a class of the project has the name, too."""
         if self._by_name is None:
             self._by_name = {}
             for slot, facts in enumerate(self.facts):
+                if self.paths[slot] in self.names.sources:
+                    continue
                 for method, functions in methods_of(facts).items():
                     self._by_name.setdefault(method, []).extend([(slot, function) for function in functions])
         found = self._by_name.get(name, ())
@@ -425,7 +473,9 @@ class Structure:
         return -1 if found is None else self.slots[found[0]]
 
     def typed(self, slot: int, annotation: tuple) -> Type:
-        """The type that an annotation of the file names."""
+        """The type that an annotation of the file, or of a stub (names/stubs.py), names."""
+        if len(annotation) == 3:
+            slot, annotation = annotation[0], annotation[1:]
         return None if self.facts[slot] is None else self.types.read(self.paths[slot], annotation)
 
 

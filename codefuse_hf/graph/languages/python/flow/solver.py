@@ -245,7 +245,7 @@ class Solver(Builtins):
         for result, _, inner in self.facts.decorated:
             self.later.append(("decorated", result, inner))
         self.later += [("function", number, 0) for number in self.facts.functions.in_order()]
-        self.later += [("typed", each, 0) for each in self.facts.typed if each[0] >= -1]
+        self.later += [("typed", each, 0) for each in self.structure.typed_variables(self.slot) if each[0] >= -1]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, a, b = entry
@@ -263,7 +263,7 @@ class Solver(Builtins):
         slot, functions, points = self.slot, self.facts.functions, self.points
         returned = functions.returned(function)
         if self._holds_containers(returned) and not functions.yielded(function):
-            annotation = functions.annotation(function, -1)
+            annotation = self.structure.annotation(slot, function, -1)
             if annotation is not None:
                 self.give_type(returned, self.ask(Structure.typed, slot, annotation))
         name, owner = functions.name(function), functions.owner(function)
@@ -284,7 +284,7 @@ class Solver(Builtins):
                     for heir in self.ask(Structure.heirs, slot, owner, name):
                         self.add(variable, self.value(Kind.INSTANCE, *heir))
             elif kind not in VARIADIC:
-                annotation = functions.annotation(function, position)
+                annotation = self.structure.annotation(slot, function, position)
                 if annotation is not None:
                     self.give_type(variable, self.ask(Structure.typed, slot, annotation))
                 elif kind == ORDINARY and (name.startswith("test") or self.is_fixture(function)):

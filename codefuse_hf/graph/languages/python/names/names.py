@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from codefuse_hf.graph.languages.python.names.modules import Entity, Modules, Record
+from codefuse_hf.graph.languages.python.names.stubs import behind_stub, sources_of_stubs
 from codefuse_hf.graph.languages.python.reading.facts import ClassFacts, ImportFacts, PythonFacts
 
 
@@ -65,6 +66,8 @@ class Names:
         self.stars: dict[str, tuple[str, ...]] = {}
         self.star_users: dict[str, set[str]] = {}
         self.starred: dict[str, dict[str, str]] = {}
+        self.sources = sources_of_stubs(facts)
+        self.stubs = {source: stub for stub, source in self.sources.items()}
         for path in facts:
             self.find_stars(path)
 
@@ -187,7 +190,12 @@ class Names:
             return self.imported(path, facts.imports[origin[1]])
         if kind == "attribute":
             return [self._attribute(path, origin[1])]
-        return [Entity(kind, path, origin[1])]
+        found = self.behind_stub(path, kind, origin[1]) if path in self.sources else ()
+        return list(found) or [Entity(kind, path, origin[1])]
+
+    def behind_stub(self, path: str, kind: str, label: int) -> tuple[Entity, ...]:
+        """The definitions of sources that a class or function of a stub stands for, if there are any."""
+        return tuple(behind_stub(self, path, kind, label))
 
     def free_names(self, path: str) -> dict[int, str]:
         """Variables of names that the module does not bind itself: built-in, or from a star import."""
@@ -244,6 +252,12 @@ class Names:
                     return found
         return ()
 
+    def own_member(self, entity: Entity, name: str) -> tuple[Entity, ...]:
+        """What a name in the body of a class stands for, its bases left out."""
+        self._read(entity.place, entity.index, name)
+        namespace = self.class_(entity.place, entity.index).namespace
+        return self.entities(entity.place, namespace[name]) if name in namespace else ()
+
     def exported(self, path: str, name: str) -> tuple[Entity, ...]:
         """What a module's name stands for, through star imports too."""
         held = self.export(path, name)
@@ -262,14 +276,32 @@ class Names:
         return found
 
     def export(self, path: str, name: str) -> tuple[str, int] | None:
-        """The file and variable that hold a module's name."""
+        """The file and variable that hold a module's name: those of the stub, where only that has it."""
         if self.record.reads is not None:
             self.record.reads.append((path, name))
         variable = self.facts[path].exports.get(name)
         if variable is not None:
-            return path, variable
+            return (
+                (self.stubs[path], self.facts[self.stubs[path]].exports[name])
+                if self._is_foreign(path, name)
+                else (path, variable)
+            )
         owner = self.starred_names(path).get(name) if self.stars[path] else None
+        if owner is None and path in self.stubs and name in self.facts[self.stubs[path]].exports:
+            owner = self.stubs[path]  # what the source makes at run time, or has from a compiled part
         return None if owner is None else (owner, self.facts[owner].exports[name])
+
+    def _is_foreign(self, path: str, name: str) -> bool:
+        """Whether a source imports a name from where there is no source, and the stub beside it defines it."""
+        if path not in self.stubs:
+            return False
+        facts, stub = self.facts[path], self.facts[self.stubs[path]]
+        here = facts.origins.get(facts.exports[name], ("",))
+        there = stub.origins.get(stub.exports.get(name, 0), ("",))
+        if here[0] != "import" or there[0] not in ("function", "class"):
+            return False
+        statement = facts.imports[here[1]]
+        return statement.name is not None and self.module_of(path, statement) is None
 
     def public(self, path: str) -> list[str]:
         """The names that `from module import *` takes, less those that the module has from star imports itself."""

@@ -80,7 +80,10 @@ class Statements:
         self.leading, self.following = leading, following
         if value is None:
             self.declare(first, statement, annotation, meaning)
-            self.note_type(first, meaning, 0)
+            variable = self.note_type(first, meaning, 0)
+            if variable and self.scope.kind == "module" and (name := self.name_of(first)) not in self.scope.env:
+                self.origins[variable] = ("attribute", self.scope.attributes[name])
+                self.scope.bind(name, variable)
             return 0
         if meaning is not None:
             version = self.note_type(first, meaning, version)

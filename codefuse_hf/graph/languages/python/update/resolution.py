@@ -113,6 +113,9 @@ class KeptResolution(UpdatableResolution):
                     store.move(self.slots[path], change.moved)
         self.structure.find_subclasses()
         renamed = update_names(self.names, changes)
+        if self.structure.stubs.depends_on(changes, renamed.readers, self.facts):
+            self._build(project)
+            return
         other = self.structure.update(changes, renamed, self._ranks())
         self._follow_names([path for path in renamed.readers if path in self.facts])
         self._run(live | self._askers(other, live | gone), gone)
