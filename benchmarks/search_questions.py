@@ -9,8 +9,9 @@ repositories as `owner+name/repo`. Of a repository's text the file holds only wh
 * *commit*: the subject of a commit that changed the inside of one function and of no other source file;
 * *hand*: a question in words of one's own, in the file.
 
-Repositories of the two halves, `development` and `untouched`, are different ones. Within a repository functions and commits are ordered by
-the hash of their names, and the first that fulfil the conditions are taken.
+Repositories of the two halves, `development` and `untouched`, are different ones, and so are those of `further`, more questions for
+development, all drawn by rule. Within a repository functions and commits are ordered by the hash of their names, and the first that fulfil
+the conditions are taken.
 """
 
 import argparse
@@ -196,10 +197,18 @@ def _hash(*parts: str) -> str:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("repositories", type=Path)
+    parser.add_argument(
+        "--only", nargs="*", metavar="OWNER/NAME", help="draw for these alone, keep the others' questions"
+    )
     args = parser.parse_args(argv)
     data = json.loads(DATA.read_text())
-    questions = [each for each in data["questions"] if each["source"] == "hand"]
+    chosen = set(data["repositories"]) if args.only is None else set(args.only)
+    if unknown := chosen - set(data["repositories"]):
+        parser.error(f"{min(unknown)} is not among the repositories of {DATA.name}")
+    questions = [each for each in data["questions"] if each["source"] == "hand" or each["repository"] not in chosen]
     for name, facts in data["repositories"].items():
+        if name not in chosen:
+            continue
         repository = args.repositories / name.replace("/", "+") / "repo"
         drawn = list(draw(name, repository, facts["commit"], facts["under"]))
         print(name, Counter(each["source"] for each in drawn))

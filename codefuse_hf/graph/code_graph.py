@@ -121,7 +121,7 @@ class CodeGraph:
         return networkx.to_networkx(self, text=text)
 
     def to_dataset(self) -> "datasets.DatasetDict":
-        """Makes the graph as a Hugging Face data set with the splits `nodes` and `edges`, see `formats.tables.to_dataset`."""
+        """Makes the graph as Hugging Face data sets `nodes`, `edges` and, if there are some, `diagnostics`, see `formats.tables.to_dataset`."""
         from codefuse_hf.graph.formats import tables
 
         return tables.to_dataset(self)
@@ -138,7 +138,7 @@ class CodeGraph:
 
     @classmethod
     def from_dataset(cls, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> "CodeGraph":
-        """Makes the graph of two data sets (or any iterables of rows) under the names `nodes` and `edges`, see `to_dataset`.
+        """Makes the graph of data sets (or any iterables of rows) under the names `nodes`, `edges` and, if there, `diagnostics`, see `to_dataset`.
 
         Columns may be missing or in any order, and spelled as any reader of the schema accepts; null means absent.
         """

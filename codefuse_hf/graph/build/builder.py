@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -19,7 +19,7 @@ from codefuse_hf.graph.build.nodes import clean_path
 from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages import front_end, languages, resolved_as, select_languages, tree_sitter
-from codefuse_hf.graph.languages.base import TEXT, FileFacts, Project, UpdatableResolution
+from codefuse_hf.graph.languages.base import TEXT, Edges, FileFacts, Problem, Project, UpdatableResolution
 from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.graph.spill import Spill
@@ -74,6 +74,7 @@ class GraphBuilder:
         self._extracted: dict[str, ExtractedFile] = {}
         self._parts: dict[str, FilePart] = {}
         self._resolved: dict[str, EdgeTable] = {}
+        self._lacks: dict[str, Mapping[str, list[Problem]]] = {}
         self._metadata: dict[str, dict[str, str]] = {}
         self._resolutions: dict[str, UpdatableResolution] = {}
         self._changed: set[str] = set()
@@ -231,7 +232,8 @@ class GraphBuilder:
     def _diagnostics(self) -> list[Diagnostic]:
         found = [Diagnostic(clean_path(d.path), d.kind, d.message, d.line) for d in self._tree.diagnostics]
         for file in self._extracted.values():
-            found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in file.problems]
+            lacks = [p for language in self._resolved for p in self._lacks.get(language, {}).get(file.path, ())]
+            found += [Diagnostic(clean_path(file.path), p.kind, p.message, p.line) for p in [*file.problems, *lacks]]
         return sorted(found, key=lambda d: (d.path, d.line or 0, d.kind, d.message))
 
     def _resolve_all(self, root_name: str) -> None:
@@ -280,6 +282,7 @@ class GraphBuilder:
                     self._resolutions[language] = resolution
                 return EdgeTable.of_numbers(*resolution.numbers())
             edges = front_end(language).resolve(project)
+            self._lacks[language] = edges.problems if isinstance(edges, Edges) else {}
             with tqdm(
                 edges, desc=f"Resolving {language}", unit="edge", disable=not self._options.progress, leave=False
             ) as bar:

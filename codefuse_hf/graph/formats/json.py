@@ -79,7 +79,7 @@ def loads(text: str | bytes) -> tuple[GraphArrays, list[Diagnostic]]:
         {
             "nodes": assembler.add_node,
             "edges": lambda edge: assembler.add_edges([edge]),
-            "diagnostics": lambda record: diagnostics.append(_diagnostic(record)),
+            "diagnostics": lambda record: diagnostics.append(diagnostic_of(record)),
         }
     ):
         if key in seen:
@@ -90,7 +90,8 @@ def loads(text: str | bytes) -> tuple[GraphArrays, list[Diagnostic]]:
     return assembler.finish(), diagnostics
 
 
-def _diagnostic(record: Any) -> Diagnostic:
+def diagnostic_of(record: Any) -> Diagnostic:
+    """Reads one diagnostic; ValueError for anything else."""
     fields = [record.get(name) for name in ("path", "kind", "message", "line")] if isinstance(record, dict) else []
     if not fields or not all(isinstance(each, str) for each in fields[:3]) or type(fields[3]) not in (int, type(None)):
         raise ValueError(f"a diagnostic must have path, kind, message and line, found {shown(record)}")

@@ -1,7 +1,8 @@
 """Code graphs as Hugging Face data sets and as folders of Parquet or JSON lines, both ways.
 
 A graph is two tables, `nodes` and `edges`, whose columns are the keys of the JSON schema; a field that a node
-does not have is null. On the Hub and in a folder they are two configurations of one data set:
+does not have is null. What was wrong while it was built, if anything, is a third, `diagnostics`. On the Hub and in a folder they are
+configurations of one data set:
 
     push_to_hub(graph, "me/my-code-graph")
     graph = CodeGraph.from_dataset({name: load_dataset("me/my-code-graph", name, split="train") for name in ("nodes", "edges")})
@@ -13,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,8 @@ import numpy as np
 
 from codefuse_hf.files import replacing_folder
 from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER
-from codefuse_hf.graph.schema import EDGE_TYPES, FIELDS, NODE_TYPES, Field, FieldKind, NodeType
+from codefuse_hf.graph.formats.json import diagnostic_of
+from codefuse_hf.graph.schema import EDGE_TYPES, FIELDS, NODE_TYPES, Diagnostic, Field, FieldKind, NodeType
 
 if TYPE_CHECKING:
     import datasets
@@ -30,28 +33,32 @@ if TYPE_CHECKING:
     from codefuse_hf.graph.code_graph import CodeGraph
 
 TABLES = ("nodes", "edges")
+DIAGNOSTICS = "diagnostics"
 FORMATS = ("parquet", "jsonl")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BATCH = 10_000  # rows turned into Arrow at a time
 
 
 def to_dataset(graph: "CodeGraph") -> "dict[str, datasets.Dataset]":
-    """Makes the graph as two data sets, `{"nodes": …, "edges": …}`, held in memory; each can be saved and pushed as usual."""
+    """Makes the graph as data sets, `{"nodes": …, "edges": …}` and where there are some `"diagnostics"`, held in memory; each can be saved
+    and pushed as usual."""
     import datasets
 
     return {name: datasets.Dataset(table) for name, table in _tables(graph).items()}
 
 
-def read_tables(tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> tuple[Iterator[dict], Iterable[Mapping]]:
-    """Reads the node records and the edges of two data sets (or any iterables of rows), see `CodeGraph.from_dataset`."""
+def read_tables(
+    tables: Mapping[str, Iterable[Mapping[str, Any]]],
+) -> tuple[Iterator[dict], Iterable[Mapping], list[Diagnostic]]:
+    """Reads the node records, the edges and the diagnostics of data sets (or any iterables of rows), see `CodeGraph.from_dataset`."""
     missing = [name for name in TABLES if name not in tables]
     if missing:
         raise ValueError(f"expected the tables 'nodes' and 'edges', found {', '.join(map(repr, tables)) or 'none'}")
-    return map(_record_of_row, tables["nodes"]), tables["edges"]
+    return map(_record_of_row, tables["nodes"]), tables["edges"], list(map(diagnostic_of, tables.get(DIAGNOSTICS, ())))
 
 
 def push_to_hub(graph: "CodeGraph", repo_id: str, **options: Any) -> None:
-    """Uploads the graph as a data set with the configurations `nodes` and `edges`.
+    """Uploads the graph as a data set with the configurations `nodes` and `edges`, and `diagnostics` where there are some.
 
     `options` are those of `datasets.Dataset.push_to_hub` (`private`, `token`, `revision`, `commit_message`, …).
     """
@@ -60,7 +67,7 @@ def push_to_hub(graph: "CodeGraph", repo_id: str, **options: Any) -> None:
 
 
 def save_rows(graph: "CodeGraph", folder: str | os.PathLike, file_format: str = "parquet") -> None:
-    """Writes the graph as a data-set folder: `nodes` and `edges` as Parquet or JSON lines, and the card that names them.
+    """Writes the graph as a data-set folder: its tables as Parquet or JSON lines, and the card that names them.
 
     `datasets.load_dataset(folder, "nodes")` reads it, and so does `CodeGraph.load`. The folder must be new or empty.
     """
@@ -86,7 +93,9 @@ def save_rows(graph: "CodeGraph", folder: str | os.PathLike, file_format: str = 
 
 def read_rows(folder: str | os.PathLike) -> dict[str, Iterator[dict[str, Any]]]:
     """Reads the tables in a folder that `save_rows` wrote, row by row. OSError where files are missing, ValueError where wrong."""
-    return {name: _rows(Path(folder), name) for name in TABLES}
+    folder = Path(folder)
+    has_diagnostics = any((folder / f"{DIAGNOSTICS}.{each}").exists() for each in FORMATS)
+    return {name: _rows(folder, name) for name in (*TABLES, DIAGNOSTICS)[: 3 if has_diagnostics else 2]}
 
 
 def _rows(folder: Path, name: str) -> Iterator[dict[str, Any]]:
@@ -134,7 +143,17 @@ def _tables(graph: "CodeGraph") -> "dict[str, pyarrow.Table]":
         "source": arrays.ids[arrays.sources],
         "target": arrays.ids[arrays.targets],
     }
-    return {"nodes": pyarrow.Table.from_batches(batches, schema), "edges": pyarrow.table(edges)}
+    tables = {"nodes": pyarrow.Table.from_batches(batches, schema), "edges": pyarrow.table(edges)}
+    if graph.diagnostics:
+        columns = [
+            ("path", pyarrow.string()),
+            ("kind", pyarrow.string()),
+            ("message", pyarrow.string()),
+            ("line", pyarrow.int32()),
+        ]
+        rows = [_encodable(asdict(each)) for each in graph.diagnostics]
+        tables[DIAGNOSTICS] = pyarrow.Table.from_pylist(rows, pyarrow.schema(columns))
+    return tables
 
 
 def _used_keys(graph: "CodeGraph") -> dict[str, Field]:

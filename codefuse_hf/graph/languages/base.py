@@ -135,6 +135,16 @@ class LanguageDescription:
         return ".".join(parts[:-1] if parts and parts[-1] in self.package_files else parts)
 
 
+class Edges(list[tuple[str, Ref, Ref]]):
+    """The edges that `LanguageFrontEnd.resolve` found.
+
+    Attributes:
+        problems: what they lack, by path; diagnostics of the files, like `FileFacts.problems`.
+    """
+
+    problems: Mapping[str, list[Problem]] = _NOTHING
+
+
 class LanguageFrontEnd(ABC):
     """Reads the files of one language. Stateless: one may be used by many processes and threads at once."""
 
@@ -151,7 +161,7 @@ class LanguageFrontEnd(ABC):
         """Yields every edge but `contains` as `(edge type, source, target)`; `project` maps each path of this language to its facts, sorted by path.
         Their `definitions` are not kept: whatever resolution needs of them must be in `facts`.
 
-        The edges may come in any order and repeat; the builder sorts them and drops duplicates.
+        The edges may come in any order and repeat; the builder sorts them and drops duplicates. Where edges are left out on purpose, `Edges` says so.
         """
 
     def resolution(

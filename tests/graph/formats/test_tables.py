@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codefuse_hf.graph import CodeGraph, from_dataset, from_networkx
+from codefuse_hf.graph import CodeGraph, Diagnostic, from_dataset, from_networkx
 from codefuse_hf.graph.formats.networkx import to_networkx
 from codefuse_hf.graph.formats.tables import (
     FORMATS,
@@ -98,6 +98,24 @@ def test_a_folder_of_rows_is_read_by_us_and_by_load_dataset(demo, tmp_path, file
     }
     assert tables["nodes"].features == demo.to_dataset()["nodes"].features
     assert from_dataset(tables) == demo
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_diagnostics_travel_with_the_rows(demo, tmp_path, file_format):
+    graph = CodeGraph.from_records([{"nodeType": "Lambda", "id": 1, "text": "a"}])
+    graph.diagnostics = [Diagnostic("a.py", "syntax", "syntax error", 3), Diagnostic("b.py", "encoding", "no UTF-8")]
+    save_rows(graph, tmp_path / "rows", file_format)
+    assert CodeGraph.load(tmp_path / "rows").diagnostics == graph.diagnostics
+    assert from_dataset(to_dataset(graph)).diagnostics == graph.diagnostics
+    card = (tmp_path / "rows" / "README.md").read_text()
+    assert "config_name: diagnostics" in card and "2 diagnostics" in card
+    demo.diagnostics = []
+    assert set(to_dataset(demo)) == set(TABLES), "none, no table"
+
+
+def test_a_wrong_diagnostic_is_an_error(demo):
+    with pytest.raises(ValueError, match="a diagnostic must have path, kind, message and line"):
+        from_dataset({**to_dataset(demo), "diagnostics": [{"path": "a.py"}]})
 
 
 def test_rows_are_not_written_over_other_files(demo, tmp_path):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from codefuse_hf.graph.languages.base import FileFacts, LanguageFrontEnd, Ref
+from codefuse_hf.graph.languages.base import Edges, FileFacts, LanguageFrontEnd, Ref
 from codefuse_hf.graph.languages.java.calls.bodies import Bodies
 from codefuse_hf.graph.languages.java.reading.extract import extract
 from codefuse_hf.graph.languages.java.types.names import Project
@@ -36,9 +36,9 @@ class JavaFrontEnd(LanguageFrontEnd):
         return _resolve(project)
 
 
-def _resolve(files: Mapping[str, FileFacts]) -> list[tuple[str, Ref, Ref]]:
+def _resolve(files: Mapping[str, FileFacts]) -> Edges:
     if not files:
-        return []
+        return Edges()
     project = Project(files)
     bodies = Bodies(project)
     bodies.run()
@@ -47,4 +47,6 @@ def _resolve(files: Mapping[str, FileFacts]) -> list[tuple[str, Ref, Ref]]:
             caller = Ref(unit.path, source)
             for cls in unit.classes_in(environment, text):
                 bodies.refer(caller, cls.ref)
-    return [*bodies.edges, *project.inheritance(), *project.imports()]
+    edges = Edges([*bodies.edges, *project.inheritance(), *project.imports()])
+    edges.problems = bodies.problems()
+    return edges

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from java_programs import PROGRAMS
 
-from codefuse_hf.graph import build_code_graph
+from codefuse_hf.graph import GraphBuilder, build_code_graph
 from codefuse_hf.graph.languages import front_end
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -115,3 +115,27 @@ def test_same_bytes_from_processes(tmp_path: Path) -> None:
         )
     one = build_code_graph(tmp_path, workers=1, progress=False).to_json()
     assert one == build_code_graph(tmp_path, workers=2, progress=False).to_json()
+
+
+def test_a_call_that_may_mean_too_many_methods_is_named(tmp_path: Path) -> None:
+    """A bound that leaves edges out says so, once a file and method, and again after an update."""
+    classes = "\n".join(f"class J{i} implements Runnable {{ public void run() {{ }} }}" for i in range(51))
+    (tmp_path / "Jobs.java").write_text(classes)
+    pool = "class Pool { void one(Runnable r) { r.run(); r.run(); } void two(Runnable r) { r.run(); } void own() { new J3().run(); } }"
+    (tmp_path / "Pool.java").write_text(pool)
+    builder = GraphBuilder(tmp_path, languages=["java"], workers=0, progress=False)
+    message = "51 methods of the project may be meant where 2 of this file call java.lang.Runnable.run; these calls have no edges"
+    graph = builder.build()
+    assert [(each.path, each.kind, each.message) for each in graph.diagnostics] == [("Pool.java", "calls", message)]
+    (tmp_path / "Other.java").write_text("class Other { }")
+    assert builder.update().diagnostics == graph.diagnostics
+    (tmp_path / "Jobs.java").write_text(classes.rpartition("\n")[0])
+    assert builder.update().diagnostics == []
+
+
+def test_fifty_methods_are_edges(tmp_path: Path) -> None:
+    classes = "\n".join(f"class J{i} implements Runnable {{ public void run() {{ }} }}" for i in range(50))
+    (tmp_path / "Pool.java").write_text(f"{classes}\nclass Pool {{ void one(Runnable r) {{ r.run(); }} }}")
+    graph = build_code_graph(tmp_path, languages=["java"], workers=0, progress=False)
+    assert not graph.diagnostics
+    assert sum(kind.value == "calls" for kind, _, _ in graph.edges()) == 50

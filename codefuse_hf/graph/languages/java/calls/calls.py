@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.base import Problem, Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.library_calls import LibraryCalls
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
@@ -39,6 +39,7 @@ class Calls(LibraryCalls):
         self._carrying: dict[JavaClass, bool] = {}
         self._hubs: dict[tuple, int] = {}
         self._composed_calls: set[tuple[Ref, FunctionValue]] = set()
+        self._undecided: dict[tuple[str, str, int], set[Ref]] = {}
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
@@ -49,6 +50,21 @@ class Calls(LibraryCalls):
     def call_edge(self, caller: Ref, target: Ref | None) -> None:
         if target is not None:
             self.edges[("calls", caller, target)] = None
+
+    def dispatch(self, caller: Ref, receiver: Any, method: JavaMethod) -> tuple[JavaMethod, ...]:
+        """What a call may run (`Methods.dispatch`); remembers calls of which too many methods may be meant."""
+        targets = self.methods.dispatch(receiver, method)
+        if not targets and (count := self.methods.undecided(receiver, method)):
+            self._undecided.setdefault((caller.path, f"{method.owner.name}.{method.name}", count), set()).add(caller)
+        return targets
+
+    def problems(self) -> dict[str, list[Problem]]:
+        """What the edges lack, by path."""
+        found: dict[str, list[Problem]] = {}
+        for (path, name, count), callers in sorted(self._undecided.items()):
+            message = f"{count} methods of the project may be meant where {len(callers)} of this file call {name}; these calls have no edges"
+            found.setdefault(path, []).append(Problem("calls", message))
+        return found
 
     def slot_node(self, unit: Unit, slot: int) -> int:
         key = (unit.path, slot)
@@ -289,7 +305,7 @@ class Calls(LibraryCalls):
         elif (virtual and receiver.kind != FUNCTION) or (
             virtual and receiver.kind == FUNCTION and not method.is_abstract
         ):
-            targets = self.methods.dispatch(receiver.type, method)
+            targets = self.dispatch(frame.caller, receiver.type, method)
         else:
             targets = (method,) if method.ref is not None else ()
         for target in targets:
@@ -472,7 +488,7 @@ class Calls(LibraryCalls):
             if exact:
                 run: tuple = (method,) if is_super else (self.methods.implementation(target.exact, method),)
             else:
-                run = self.methods.dispatch(receiver, method)
+                run = self.dispatch(frame.caller, receiver, method)
             for each in run:
                 function.targets[each] = skipped
         if not found and not cls.external:

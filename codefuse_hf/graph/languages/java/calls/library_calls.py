@@ -99,7 +99,7 @@ class LibraryCalls:
         if value.kind == EXACT:
             targets: tuple = (self.methods.implementation(value.exact, method),)
         else:
-            targets = self.methods.dispatch(value.type, method)
+            targets = self.dispatch(frame.caller, value.type, method)
         for target in targets:
             self.call_edge(frame.caller, target.ref)
 

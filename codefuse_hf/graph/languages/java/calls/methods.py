@@ -20,7 +20,8 @@ from codefuse_hf.graph.languages.java.types.types import (
 )
 
 _MOST_TARGETS = 50
-"""A call through a library interface that more classes of the project implement says nothing about this call."""
+"""A call through a library interface that more methods of the project implement says nothing about this call: it has no edges, and its
+file has a diagnostic."""
 
 
 class Value(NamedTuple):
@@ -47,6 +48,7 @@ class Methods:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._dispatched: dict[tuple, tuple[JavaMethod, ...]] = {}
+        self._undecided: dict[tuple, int] = {}
         self._by_name: dict[tuple[str, int], list[JavaMethod]] | None = None
 
     # -- overloads -----------------------------------------------------------------------------------------------------------
@@ -250,16 +252,28 @@ class Methods:
         These are the implementations in all concrete classes at or below the receiver's, and the method itself when it
         is abstract: then it is what the call names.
         """
+        key = self._call(receiver, method)
+        found = self._dispatched.get(key)
+        if found is None:
+            found = self._targets(*key)
+            if method.ref is None and key[0].ref is None and len(found) > _MOST_TARGETS:
+                self._undecided[key] = len(found)
+                found = ()
+            self._dispatched[key] = found
+        return found
+
+    def undecided(self, receiver: Any, method: JavaMethod) -> int:
+        """How many methods `dispatch` found for a call when these were too many to tell which is meant; 0 when they were not."""
+        return self._undecided.get(self._call(receiver, method), 0) if self._undecided else 0
+
+    @staticmethod
+    def _call(receiver: Any, method: JavaMethod) -> tuple[JavaClass, JavaMethod, tuple]:
+        """What decides which methods a call may run: the class and its type arguments, and the method."""
         kind = erasure(receiver)
         cls = kind if type(kind) is JavaClass else method.owner
         if method.owner not in cls.ancestors():
             cls = method.owner
-        arguments = receiver[1] if type(receiver) is tuple and receiver[0] is cls else ()
-        key = (cls, method, arguments)
-        found = self._dispatched.get(key)
-        if found is None:
-            found = self._dispatched[key] = self._targets(cls, method, arguments)
-        return found
+        return cls, method, receiver[1] if type(receiver) is tuple and receiver[0] is cls else ()
 
     def _targets(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> tuple[JavaMethod, ...]:
         if method.is_static or method.flags & 8 or method.name == "<init>":
@@ -277,10 +291,7 @@ class Methods:
                     found[self.implementation(child, method)] = None
         if not found:
             found[method] = None
-        targets = tuple([m for m in found if m.ref is not None])
-        if method.ref is None and cls.ref is None and len(targets) > _MOST_TARGETS:
-            return ()
-        return targets
+        return tuple([m for m in found if m.ref is not None])
 
     @staticmethod
     def _is_abstract(cls: JavaClass) -> bool:
