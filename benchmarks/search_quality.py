@@ -238,7 +238,7 @@ def main(argv: list[str] | None = None) -> dict:
         "--models", nargs="*", default=[], metavar="NAME=FOLDER", help="further sentence-transformers models"
     )
     parser.add_argument("--static", type=Path, help="the unpacked wheel wordllama")
-    parser.add_argument("--split", choices=("development", "untouched"), help="only this half")
+    parser.add_argument("--split", choices=("development", "untouched", "further"), help="only this part")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="repositories at a time")
     parser.add_argument("--results", type=Path, default=RESULTS / "search_quality.json")
     args = parser.parse_args(argv)
@@ -248,7 +248,7 @@ def main(argv: list[str] | None = None) -> dict:
     data, start = json.loads(DATA.read_text()), time.process_time()
     tasks = []
     for name, facts in data["repositories"].items():
-        if args.split in (None, facts["split"]):
+        if facts["split"] == args.split or (args.split is None and facts["split"] != "further"):
             questions = [each for each in data["questions"] if each["repository"] == name]
             tasks.append((args.repositories / name.replace("/", "+") / "repo", facts, questions, models))
     answered: dict[str, list[dict]] = {}

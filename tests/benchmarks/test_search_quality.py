@@ -90,6 +90,15 @@ def test_questions_are_drawn_and_answered(repositories, tmp_path, capsys):
     assert "development, all (3 questions)" in (tmp_path / "figures.md").read_text()
 
 
+def test_questions_of_some_repositories_are_drawn_anew(repositories):
+    search_questions.main([str(repositories), "--only"])
+    assert [each["source"] for each in json.loads(search_questions.DATA.read_text())["questions"]] == ["hand"]
+    search_questions.main([str(repositories), "--only", "me/tea"])
+    assert len(json.loads(search_questions.DATA.read_text())["questions"]) == 3
+    with pytest.raises(SystemExit):
+        search_questions.main([str(repositories), "--only", "you/tea"])
+
+
 def test_the_docstring_is_taken_out(repositories, tmp_path):
     search_questions.main([str(repositories)])
     data = json.loads(search_questions.DATA.read_text())
@@ -135,10 +144,13 @@ def test_figures():
 def test_the_questions_are_well_formed():
     data = json.loads(search_questions.DATA.read_text())
     splits = {name: facts["split"] for name, facts in data["repositories"].items()}
-    assert set(splits.values()) == {"development", "untouched"} and len(data["repositories"]) >= 6
-    counts = {
-        split: sum(splits[each["repository"]] == split for each in data["questions"]) for split in set(splits.values())
+    assert set(splits.values()) == {"development", "untouched", "further"} and len(data["repositories"]) >= 6
+    by_split = {
+        split: [each for each in data["questions"] if splits[each["repository"]] == split]
+        for split in set(splits.values())
     }
-    assert sum(counts.values()) >= 100 and counts["development"] == counts["untouched"]
-    assert sum(each["source"] == "hand" for each in data["questions"]) >= len(data["questions"]) / 3
+    halves = by_split["development"] + by_split["untouched"]
+    assert len(halves) >= 100 and len(by_split["development"]) == len(by_split["untouched"])
+    assert sum(each["source"] == "hand" for each in halves) >= len(halves) / 3
+    assert by_split["further"] and all(each["source"] != "hand" for each in by_split["further"])
     assert all(("text" in each) == (each["source"] == "hand") for each in data["questions"])
