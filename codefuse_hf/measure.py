@@ -127,6 +127,10 @@ def measure_decoding(
         ValueError: contexts that do not rise, or are too close together for the steps in between.
     """
     check_contexts(contexts, (steps + 1) * repeats)
+    for model in models.values():  # the first passes of a process are slow: memory is new, operators are set up
+        warm_up = GrowingContext(model, seed)
+        warm_up.advance_to(min(contexts[0], 64))
+        warm_up.time_steps(steps)
     growing = {name: GrowingContext(model, seed) for name, model in models.items()}
     records = []
     with tqdm(total=len(contexts) * repeats * len(models), desc="measuring", unit="run") as progress:
@@ -257,7 +261,7 @@ def plot_decoding(records: Sequence[DecodeRecord], path: Path, title: str) -> No
         for name in dict.fromkeys(record.model for record in records):
             points = [record for record in records if record.model == name]
             axes.plot([p.context for p in points], [value(p) for p in points], marker="o", label=name)
-        axes.set(xscale="log", yscale="log", xlabel="tokens of context", ylabel=label)
+        axes.set(yscale="log", xlabel="tokens of context", ylabel=label)
         axes.set_xscale("log", base=2)
         axes.grid(alpha=0.3, which="both")
         axes.legend()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .segments_cgm import GraphSegments, Tokenizer, cut_segments
-from .sentences_cgm import SENTENCES, record_sentence, speaks_java
+from .sentences_cgm import SENTENCES, record_name, record_sentence, speaks_java
 
 EDGE_TYPES = ("contains", "imports", "extends", "implements", "calls", "references")
 _ID_KEYS = ("nodeId", "id")  # a node that has both is known by its `nodeId`, as in the published reader
@@ -36,6 +36,7 @@ class PlainGraph:
 
     Attributes:
         ids, types: n each. sentences: gives the n sentences, for the name of the repository or None.
+        name: gives the short name of the node at a position, "" for none.
         edges: int64 [2, e], (source, target) positions. edge_types: e.
         dropped_edges: how many edges had an end that is no node.
     """
@@ -43,6 +44,7 @@ class PlainGraph:
     ids: list[int]
     types: list[str]
     sentences: Callable[[str | None], Iterable[str]]
+    name: Callable[[int], str]
     edges: np.ndarray
     edge_types: list[str]
     dropped_edges: int
@@ -93,7 +95,7 @@ class PreparedGraph:
 
     Attributes:
         segments: tokens and adjacency of the node tokens.
-        names: a short name of each node token, for pictures.
+        names: type and name of each node token's node, for pictures (its id where it has no name).
         report: what was kept.
     """
 
@@ -168,7 +170,10 @@ def _from_records(nodes: Iterable[Any], edges: Iterable[Any]) -> PlainGraph:
     def sentences(repo_name: str | None) -> Iterable[str]:
         return (record_sentence(*each, repo_name) for each in zip(types, records, java, strict=True))
 
-    return PlainGraph(list(places), types, sentences, ends, edge_types, dropped)
+    def name(node: int) -> str:
+        return record_name(types[node], records[node])
+
+    return PlainGraph(list(places), types, sentences, name, ends, edge_types, dropped)
 
 
 def _read_edges(edges: Iterable[Any], places: dict[int, int]) -> tuple[np.ndarray, list[str], int]:
@@ -296,7 +301,7 @@ def prepare_graph(
         order=("the nodes nearest to the anchors went first, " if anchors else "")
         + "containers before what they contain, in node order",
     )
-    names = [f"{plain.types[node]} {plain.ids[node]}" for node in kept]
+    names = [f"{plain.types[node]} {plain.name(node) or plain.ids[node]}" for node in kept]
     segments = segments.take(kept)
     return PreparedGraph(segments, [names[owner] for owner in segments.owners], report)
 

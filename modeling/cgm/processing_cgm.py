@@ -33,7 +33,7 @@ class CGMProcessor(ProcessorMixin):
         max_nodes: node tokens per graph at most; None for no limit.
         max_segments_per_node: longer texts of one node are cut off; None keeps all.
         edge_types: the edges that the mask follows ("contains", "calls", …); all by default.
-        when_full: "drop" the nodes that do not fit into `max_nodes` (and say so), or raise an "error".
+        when_full: "drop" the nodes that do not fit into `max_nodes` (and say so once), or raise an "error".
 
     ```python
     >>> inputs = processor(text="What does `Engine.run` call?", graph="repository.graph.json")
@@ -111,7 +111,11 @@ class CGMProcessor(ProcessorMixin):
             when_full=self.when_full,
         )
         if prepared.report.left_out or prepared.report.shortened:
-            logger.warning("%s", prepared.report)
+            logger.info("%s", prepared.report)
+            logger.warning_once(
+                "A graph did not fit as a whole: `max_nodes` leaves nodes out, `max_segments_per_node` shortens them. "
+                "`prepare_graph(…).report` says what became of each graph; this is said once."
+            )
         return prepared
 
     def example(

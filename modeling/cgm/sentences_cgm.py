@@ -79,12 +79,16 @@ def _function_sentence(fields: Fields) -> str:
 
 
 def _method_sentence(fields: Fields) -> str:
+    comment, modifiers = _optional(fields("comment"), "\n"), _optional(fields("modifiers"), " ")
+    return f"{_method_name(fields)}\n{comment}{modifiers}{fields('text')}"
+
+
+def _method_name(fields: Fields) -> str:
     owner, name = fields("class_name"), fields("name")
     if not owner or not name:  # the signature "Class#method(args)" holds both
         owner, _, rest = fields("signature").partition("#")
         name = rest.partition("(")[0]
-    comment, modifiers = _optional(fields("comment"), "\n"), _optional(fields("modifiers"), " ")
-    return f"{owner}.{name}\n{comment}{modifiers}{fields('text')}"
+    return f"{owner}.{name}"
 
 
 def _optional(part: str, separator: str) -> str:
@@ -130,11 +134,25 @@ def record_sentence(node_type: str, record: Mapping[str, Any], java: bool, repo_
     """
     if node_type == "Repo" and repo_name is not None:
         return repo_name
+    own = JAVA_SENTENCES if java else {}
+    return (own.get(node_type) or SENTENCES[node_type])(_fields(node_type, record))
+
+
+def record_name(node_type: str, record: Mapping[str, Any]) -> str:
+    """The short name of a JSON record's node, a Java method's with its class; "" where it has none.
+
+    Raises:
+        ValueError: a field that is no text.
+    """
+    fields = _fields(node_type, record)
+    return _method_name(fields).strip(".") if node_type == "Method" else fields("name")
+
+
+def _fields(node_type: str, record: Mapping[str, Any]) -> Fields:
     values: dict[str, str] = {}
     for column, keys in KEYS[node_type].items():
         found = next(((key, record[key]) for key in keys if record.get(key) is not None), None)
         if found is not None and not isinstance(found[1], str):
             raise ValueError(f"{node_type}: {found[0]!r} must be text, found {found[1]!r}")
         values[column] = "" if found is None else found[1]
-    own = JAVA_SENTENCES if java else {}
-    return (own.get(node_type) or SENTENCES[node_type])(lambda column: values.get(column, ""))
+    return lambda column: values.get(column, "")

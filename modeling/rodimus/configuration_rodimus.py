@@ -236,6 +236,11 @@ class RodimusConfig(PreTrainedConfig):
         self.attn_cfg["window_size"] = None if value is None else 2 * (value - 1)
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether what a token sees has a bound, so that a text may have any length: no attention, or a window."""
+        return not self.has_attention or self.sliding_window is not None
+
+    @property
     def intermediate_size(self) -> int:
         """Width of the feed-forward network (F)."""
         return _round_up(self.d_model * self.attn_cfg["ffn_expand_ratio"], 8)

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import initialization as init
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
-from transformers.generation import GenerationMixin
+from transformers.generation import GenerationMixin, MaxLengthCriteria
 from transformers.integrations import use_kernel_forward_from_hub
 from transformers.masking_utils import create_causal_mask, create_sliding_window_causal_mask
 from transformers.modeling_layers import GenericForSequenceClassification, GradientCheckpointingLayer
@@ -831,6 +831,19 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         if virtual:
             check_virtual_tokens(generation_config, cache)
         return result
+
+    def _prepare_generated_length(self, generation_config, has_default_max_length, **kwargs):
+        # By default a text is as long as the prompt and 20 tokens, but no longer than the training context.
+        if has_default_max_length and generation_config.max_new_tokens is None and self.config.is_bounded:
+            generation_config.max_new_tokens = generation_config.max_length
+        return super()._prepare_generated_length(generation_config, has_default_max_length, **kwargs)
+
+    def _get_stopping_criteria(self, *args, **kwargs):
+        criteria = super()._get_stopping_criteria(*args, **kwargs)
+        for each in criteria:
+            if isinstance(each, MaxLengthCriteria) and self.config.is_bounded:
+                each.max_position_embeddings = None  # it would warn of a length that this model does not have
+        return criteria
 
     @functools.wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks at the names of its arguments
     def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):

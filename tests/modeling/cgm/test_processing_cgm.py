@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -92,16 +93,36 @@ def test_every_form_of_a_graph(tmp_path):
     assert set(processor.model_input_names) == set(batches[0])
 
 
-def test_budget_without_anchors_takes_containers_first(caplog):
+def test_budget_without_anchors_takes_containers_first():
     processor = make(max_nodes=5)
     prepared = processor.prepare_graph(GRAPH)
     # the file has 3 node tokens, the functions 2 each, the others 1
     assert prepared.report.kept == [7, 8] and prepared.report.left_out == [9, 5, 4]
     assert prepared.report.node_tokens == 5 and prepared.report.wanted == 9 and prepared.report.dropped_edges == 1
     assert "3 nodes left out" in str(prepared.report) and "containers before" in str(prepared.report)
-    assert len(prepared.segments) == 5 == len(prepared.names) and prepared.names[:4] == ["File 7"] * 3 + ["Function 8"]
+    assert len(prepared.segments) == 5 == len(prepared.names)
+    assert prepared.names[:4] == ["File a.py"] * 3 + ["Function f"]
     rows = set(zip(*map(list, prepared.segments.adjacency_coo()), strict=True))
     assert rows == {(i, j) for i in range(3) for j in range(5) if i != j} | {(3, 4), (4, 3)}
+
+
+def test_what_does_not_fit_is_said_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(logging.Logger, "warning", lambda self, *args, **kwargs: said.append(args[0]))
+    logging.Logger.warning_once.cache_clear()
+    make().prepare_graph(GRAPH)
+    assert not said
+    for _ in range(3):
+        make(max_nodes=5).prepare_graph(GRAPH)
+    assert len(said) == 1 and "report" in said[0]
+
+
+def test_nodes_are_named_in_pictures():
+    method = {"nodeType": "Method", "id": 1, "signature": "Cart#add(Item)", "text": "void add(Item item) {}"}
+    lambda_ = {"nodeType": "Lambda", "id": 2, "text": "lambda: 0"}
+    plain = read_graph({"nodes": [method, {**method, "id": 3, "className": "A", "methodName": "b"}, lambda_]})
+    assert [plain.name(node) for node in range(3)] == ["Cart.add", "A.b", ""]
+    assert make().prepare_graph({"nodes": [lambda_]}).names == ["Lambda 2"]
 
 
 def test_anchors_go_first_then_their_neighbours():

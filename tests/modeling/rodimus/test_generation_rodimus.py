@@ -1,5 +1,6 @@
 """Generation: every mode gives, token for token, what forward passes without a cache give."""
 
+import logging
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from transformers import DynamicCache, GenerationConfig, StaticCache
 
-from codefuse_hf import RodimusForCausalLM
+from codefuse_hf import RodimusConfig, RodimusForCausalLM
 from helpers.generation_rodimus import BLOCK_TYPES, greedy_without_cache, left_padded, prompt, tiny
 
 
@@ -227,6 +228,31 @@ def test_bad_state_files_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match="empty"):
         model.save_generation_state(tmp_path / "empty", DynamicCache(config=model.config))
     assert not (tmp_path / "empty").exists()
+
+
+@pytest.mark.parametrize(
+    ("block_type", "window_size", "bounded"),
+    [("rodimus", None, True), ("rodimus_plus", 8, True), ("rodimus_plus", None, False)],
+)
+def test_a_bounded_memory_has_no_longest_text(block_type, window_size, bounded, monkeypatch):
+    """The training context limits no text, and transformers does not warn of it, unless attention goes over all of it."""
+    said = []
+    monkeypatch.setattr(logging.Logger, "warning", lambda self, *args, **kwargs: said.append(args[0]))
+    logging.Logger.warning_once.cache_clear()
+    config = {
+        "vocab_size": 64,
+        "d_model": 32,
+        "n_layer": 1,
+        "mixer_cfg": {"mem_size": 8},
+        "max_position_embeddings": 16,
+    }
+    attention = {"num_heads": 2, "window_size": window_size}
+    model = RodimusForCausalLM(RodimusConfig(block_type=block_type, attn_cfg=attention, **config))
+    prompt = torch.randint(model.config.vocab_size, (1, 24))
+    assert model.generate(prompt, max_new_tokens=4).shape[1] == 28
+    assert bool(said) is not bounded
+    if bounded:
+        assert model.generate(prompt).shape[1] == 24 + 20  # transformers' default
 
 
 def test_eos_and_streaming_defaults_hold(model):
