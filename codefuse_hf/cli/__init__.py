@@ -29,6 +29,15 @@ COMMANDS = {
     "fix": "write a patch for an issue with a language model",
     "swebench": "write predictions for SWE-bench, in the form that its harness reads",
 }
+EXTRAS = {  # what commands need beyond a plain installation, by the name of the extra in pyproject.toml
+    "graph": "graph",
+    "index": "search",
+    "search": "search",
+    "locate": "repair",
+    "fix": "repair",
+    "swebench": "repair",
+    "demo": "demo",
+}
 
 
 def build_parser(command: str | None) -> argparse.ArgumentParser:
@@ -75,8 +84,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--traceback" in argv or not is_for_the_user(error):
             raise
-        print(f"codefuse-hf {command or ''}: {error}".replace(" :", ":"), file=sys.stderr)
+        print(f"codefuse-hf {command or ''}: {error}{_way_out(command, error)}".replace(" :", ":"), file=sys.stderr)
         return 1
+
+
+def _way_out(command: str | None, error: Exception) -> str:
+    """What to install where a package is missing."""
+    if isinstance(error, ModuleNotFoundError) and command in EXTRAS:
+        return f": install what this command needs with `pip install 'codefuse-hf[{EXTRAS[command]}]'`"
+    return ""
 
 
 def is_for_the_user(error: Exception) -> bool:

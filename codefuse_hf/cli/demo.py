@@ -17,12 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve the app until interrupted."""
-    try:
-        from ..demo.app import build_app, launch
-    except ModuleNotFoundError as error:
-        if error.name not in ("gradio", "pandas"):
-            raise
-        raise ImportError('the demo needs Gradio: pip install "codefuse-hf[demo]"') from error
+    from ..demo.app import build_app, launch
+
     model = args.model or (str(QUICKSTART) if QUICKSTART.is_dir() else None)
     app = build_app(model, args.cgm)
     launch(app, server_name=args.host, server_port=args.port, inbrowser=args.open)

@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print ranked places and the patch; the exit status is 1 where there is no patch (or, without a model, no place)."""
+    import tree_sitter  # noqa: F401  without it, code would be ranked by its paths and words alone
+
     from ..repair import Chain, Repository
     from ..search.places import default_folder
 

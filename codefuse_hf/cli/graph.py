@@ -222,6 +222,8 @@ def _graph_of(args: argparse.Namespace) -> tuple[CodeGraph, float]:
             raise ValueError(f"{path} is a graph that was built already: {names} is for source code")
         graph = loader(path)
     else:
+        import tree_sitter  # noqa: F401  without it there would be a graph, of files without contents
+
         from codefuse_hf.graph.build.builder import build_code_graph
 
         source = path if path.is_dir() else [path]

@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the ranked places; the exit status is 1 where there are none."""
+    import tree_sitter  # noqa: F401  without it, code would be ranked by its paths and words alone
+
     from ..repair import Locator, read_issue
     from ..search.places import default_folder
 

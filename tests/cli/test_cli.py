@@ -1,6 +1,7 @@
 """The command line as a whole: which errors are explained, and which are bugs that show where they come from."""
 
 import importlib
+import importlib.metadata
 import importlib.resources
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 import codefuse_hf.cli
-from codefuse_hf.cli import COMMANDS, main
+from codefuse_hf.cli import COMMANDS, EXTRAS, main
 
 
 @pytest.fixture
@@ -47,6 +48,24 @@ def test_errors_for_the_user_are_one_line(body, running, capsys):
     assert main(running(in_this_package(f"def fail():\n    {body}"))) == 1
     error = capsys.readouterr().err
     assert error.startswith("codefuse-hf push: ") and "what was found" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command", "missing"), [("graph", "tree_sitter"), ("index", "scipy"), ("demo", "gradio")])
+def test_what_is_not_installed_is_named_with_its_extra(command, missing, tmp_path, capsys, monkeypatch):
+    """A plain installation has no extras: each command says what it needs, and writes nothing."""
+    for name in [name for name in sys.modules if name.startswith((missing, "codefuse_hf.search", "codefuse_hf.demo"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.chdir(tmp_path)
+    arguments = {"graph": ["build", "."], "index": ["."], "demo": []}[command]
+    assert main([command, *arguments]) == 1
+    assert f"pip install 'codefuse-hf[{EXTRAS[command]}]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_extras_are_those_of_the_package():
+    extras = importlib.metadata.metadata("codefuse-hf").get_all("Provides-Extra")
+    assert set(EXTRAS) <= set(COMMANDS) and set(EXTRAS.values()) <= set(extras)
 
 
 @pytest.mark.parametrize(
