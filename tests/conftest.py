@@ -20,6 +20,7 @@ SLOW = (
     "benchmarks/",
     "cli/",
     "demo/test_app.py",
+    "docs/test_blocks.py",
     "docs/test_site.py",
     "examples/",
     "export/test_exported_",

@@ -10,7 +10,7 @@ import codefuse_hf
 from helpers import TESTS
 
 ROOT = TESTS.parent
-DOCUMENTS = ("docs/ARCHITECTURE.md", "docs/SERVING.md", "CONTRIBUTING.md", "README.md")
+DOCUMENTS = ("docs/ARCHITECTURE.md", "docs/SERVING.md", "docs/getting_started.md", "CONTRIBUTING.md", "README.md")
 # `path/to/file.py`, `path/to/file.py:Class.method` or `path/to/test.py::test`
 REFERENCE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*\.py)(?:::?([\w.]+))?`")
 FOLDER = re.compile(r"`((?:codefuse_hf|modeling|kernels|tests|docs|model_cards|benchmarks|examples)(?:/[\w-]+)*/?)`")

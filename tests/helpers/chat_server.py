@@ -109,9 +109,9 @@ def completion(text: str | None, finish: str = "stop") -> str:
 
 
 @contextlib.contextmanager
-def chat_server(script: list | Callable) -> Iterator[ScriptedServer]:
+def chat_server(script: list | Callable, port: int = 0) -> Iterator[ScriptedServer]:
     scripted = ScriptedServer(script)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"scripted": scripted}))
+    server = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Handler,), {"scripted": scripted}))
     server.daemon_threads = True
     scripted.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -1,6 +1,8 @@
 """The server over a real socket, with OpenAI's own client: answers equal `generate`'s, turns read new tokens only."""
 
+import os
 import socket
+import sys
 import threading
 import time
 
@@ -158,6 +160,39 @@ def test_a_client_that_goes_away_harms_nobody(running):
     stream.close()
     time.sleep(0.2)
     assert running.chat("open it").choices[0].message.content == running.expected("open it")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_transformers_chat(running):
+    """transformers' own client in a terminal: two turns, streamed, of which the second reads its new tokens only."""
+    from helpers.terminal import talk
+
+    command = [
+        sys.executable,
+        "-m",
+        "transformers.cli.transformers",
+        "chat",
+        running.name,
+        str(running.client.base_url),
+    ]
+    turns = ("What does it do? " * 30, "And then?")
+    read = []
+    script = [
+        ("<me>:", turns[0]),
+        (r"\(y/N\)|<me>:", "n"),
+        ("<me>:", turns[1]),
+        (r"\(y/N\)|<me>:", "n"),
+        ("<me>:", "!exit"),
+    ]
+    running.model.register_forward_pre_hook(
+        lambda *given: read.append(given[-1]["input_ids"].shape[1]), with_kwargs=True
+    )
+    options = [f"max_new_tokens={NEW}", "do_sample=False", "eos_token_id=[1000]", "--user", "me"]
+    status, shown = talk([*command, *options], script, COLUMNS="100", HF_HUB_OFFLINE="0")
+    assert status == 0, shown
+    assert shown.count("Generation stopped after reaching the token limit") == 2, shown
+    assert sum(width > 100 for width in read) == 1  # the first turn
+    assert len(read) >= 2 * NEW
 
 
 def test_another_model_is_refused(running):
