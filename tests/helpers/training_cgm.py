@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers import Trainer, TrainingArguments
 
 from codefuse_hf import CGMProcessor
@@ -87,15 +87,17 @@ def with_trainer_bf16(folder, batch_size):
     return with_trainer(folder, batch_size, bf16=True)
 
 
-def with_fully_shard(folder, batch_size):
+def with_fully_shard(folder, batch_size, **policy):
     """PyTorch's own sharding; the processes encode different numbers of batches of nodes."""
     state, model, examples = PartialState(cpu=True), make_model(), make_examples(16)
     encode = type(model.encoder).forward
     model.encoder.forward = lambda ids, mask: encode(model.encoder, ids, mask, batch_tokens=8)
-    if state.num_processes > 1:
+    if state.num_processes > 1 or policy:  # one process computes in half precision as several do: sharded into one
+        if state.num_processes == 1:
+            torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
         mesh = init_device_mesh("cpu", (state.num_processes,))
         for part in (*model.lm.model.layers, *model.encoder.model.encoder.layer, model.encoder.model, model):
-            fully_shard(part, mesh=mesh)
+            fully_shard(part, mesh=mesh, mp_policy=MixedPrecisionPolicy(**policy))
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     history, together = [], batch_size * state.num_processes
@@ -117,10 +119,21 @@ def with_fully_shard(folder, batch_size):
         whole = make_model()
         whole.load_state_dict(weights)
         whole.save_pretrained(folder)
+    if policy and state.num_processes == 1:
+        torch.distributed.destroy_process_group()
     return history
 
 
-KINDS = {"ddp": with_trainer, "ddp-bf16": with_trainer_bf16, "fsdp": with_fully_shard}
+def with_fully_shard_bf16(folder, batch_size):
+    return with_fully_shard(folder, batch_size, param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+
+
+KINDS = {
+    "ddp": with_trainer,
+    "ddp-bf16": with_trainer_bf16,
+    "fsdp": with_fully_shard,
+    "fsdp-bf16": with_fully_shard_bf16,
+}
 
 
 def main():

