@@ -145,3 +145,15 @@ def test_wrong_usage_exits_with_2(arguments):
     with pytest.raises(SystemExit) as error:
         main(arguments)
     assert error.value.code == 2
+
+
+def test_the_repository_root_on_the_path_does_not_hide_the_kernels_library():
+    """The folder `kernels/` in it has the library's name, and transformers imports the library where it finds it."""
+    code = """import sys
+sys.path.insert(0, sys.argv[1])
+from kernels import get_kernel
+import kernels.layer, codefuse_hf.kernels
+print([kernels.__spec__.name, kernels.layer.__name__, codefuse_hf.kernels.__doc__[:9]])
+print(all(sys.argv[1] not in x.__file__ for x in (kernels, kernels.layer)) and codefuse_hf.kernels.__file__ != kernels.__file__)
+"""
+    assert run(code, str(ROOT)).splitlines() == ["['kernels', 'kernels.layer', 'Operators']", "True"]
