@@ -1,15 +1,19 @@
 """Speed of Rodimus' kernels on a GPU, beside fla-core, PyTorch and transformers' Llama and Mamba2, in one run.
 
     python benchmarks/kernel_gpu.py                                  # on a GPU: table and JSON into benchmarks/results/
+    python benchmarks/kernel_gpu.py --parts operator mixer           # some parts, where a GPU is lent for minutes only
     TRITON_INTERPRET=1 python benchmarks/kernel_gpu.py --smoke       # on a CPU, tiny: shows only that everything runs
 
 Bandwidth of a copy and rate of a matrix product are measured first, and every time is also given as a share of what they allow.
-What is compared is interleaved; medians of repeats with the spread. Peers that are not installed are left out and named.
+What is compared is interleaved; medians of repeats with the spread. What was to be reached is a row each of the first table.
+Peers that are not installed, or fail, are left out and named; files are written after every part, so that nothing measured is lost.
+Whether the kernels are right on the device is asked by `kernel_gpu_checks.py`: run that first.
 """
 
 import argparse
 import contextlib
 import functools
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -23,6 +27,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, Mamba2Config, Mamba2ForCausalLM, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM
@@ -32,6 +37,8 @@ from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
 RESULTS = Path(__file__).parent / "results"
+FLA, OURS, LLAMA = "fla-core chunk_gla", "Rodimus+ (ours)", "Llama (sdpa)"
+FLA_MIXER = "fla-core's operators, the rest compiled"
 FULL = {
     "operator": ((8, 2048), (1, 32768)), "d_inner": 4096, "d_model": 2048, "layers": 24, "vocab": 126464, "mem_size": 64,
     "train": (8, 4096), "prefill": 32768, "contexts": (1024, 32768), "decode_batches": (1, 64), "new_tokens": 64,
@@ -65,9 +72,11 @@ class Bench:
             try:
                 for _ in range(1 if self.smoke else 3):
                     function()
+                self.synchronize()
             except Exception as error:  # a peer that fails is reported, the rest goes on
                 self.leave_out(f"{name}: {type(error).__name__}: {str(error)[:160]}")
                 functions.pop(name)
+                self.free()
         for _ in range(self.sizes["repeats"]):
             for name, function in functions.items():
                 self.synchronize()
@@ -79,6 +88,12 @@ class Bench:
             name: {"median": statistics.median(values), "min": min(values), "max": max(values)}
             for name, values in seconds.items()
         }
+
+    def free(self) -> None:
+        """Give memory back, which a function that failed for want of it may hold."""
+        gc.collect()
+        if not self.smoke:
+            torch.accelerator.empty_cache()
 
     def synchronize(self) -> None:
         if not self.smoke:
@@ -176,7 +191,7 @@ def operator(bench: Bench, batch: int, seq_len: int, limit: dict[str, float]) ->
     result = {"shape": [batch, seq_len, m, d_inner], "floor_s": floors}
     result["forward"] = bench.time({name: inference(f) for name, f in peers.items()})
     result["forward and backward"] = bench.time({name: training(f) for name, f in peers.items()})
-    result["peak_bytes"] = bench.peak_memory(training(ours))
+    result["peak_bytes"] = bench.peak_memory(training(ours)) if "ours" in peers else None
     return result
 
 
@@ -207,8 +222,8 @@ def models(bench: Bench) -> dict[str, Callable[[], torch.nn.Module]]:
         num_heads=2 * s["d_model"] // (16 if bench.smoke else 64), n_groups=1, tie_word_embeddings=True, **common,
     )  # fmt: skip
     found = {
-        "Rodimus+ (ours)": make(RodimusForCausalLM, rodimus),
-        "Llama (sdpa)": make(LlamaForCausalLM, llama),
+        OURS: make(RodimusForCausalLM, rodimus),
+        LLAMA: make(LlamaForCausalLM, llama),
         "Mamba2": make(Mamba2ForCausalLM, mamba),
     }
 
@@ -230,7 +245,7 @@ def models(bench: Bench) -> dict[str, Callable[[], torch.nn.Module]]:
 
 def mixer(bench: Bench) -> dict[str, Any]:
     """One mixer layer, forward with backward: by our kernels, in eager and compiled PyTorch, and flash-linear-attention's."""
-    model = models(bench)["Rodimus+ (ours)"]().train()
+    model = models(bench)[OURS]().train()
     layer, (batch, seq_len) = model.model.layers[0].mixer, bench.sizes["operator"][0]
     x = bench.randn(batch, seq_len, bench.sizes["d_model"]).requires_grad_()
 
@@ -253,7 +268,39 @@ def mixer(bench: Bench) -> dict[str, Any]:
     peers = {"ours": step(layer), "eager PyTorch": plain(layer)}
     if not bench.smoke:
         peers["compiled PyTorch"] = plain(torch.compile(layer))
+    peers |= bench.peer(FLA_MIXER, lambda: step(mixer_of_fla(layer)))
     return bench.time(peers | bench.peer("flash-linear-attention's layer", fla))
+
+
+def mixer_of_fla(layer: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The same layer, with the same weights, on fla-core's operators, with everything between them compiled."""
+    chunk_gla = importlib.import_module("fla.ops.gla").chunk_gla
+    convolve = importlib.import_module("fla.modules.convolution").causal_conv1d
+    inner = layer.inner_mixer
+    conv, eps = inner.short_conv.conv1d, inner.key_eps
+
+    @torch.compile
+    def gates(s, x):
+        query, key = inner.in_proj(s).float().chunk(2, -1)
+        selection, temperature = inner.mem_gate_proj(s).float().chunk(2, -1)
+        gamma, tau = F.softplus(selection), torch.sigmoid(temperature)
+        key = F.normalize(key, dim=-1, eps=eps) * gamma**tau
+        value = torch.sigmoid(inner.ch_gate_proj(x)) * x
+        return query.to(x.dtype), key.to(x.dtype), value, -gamma * tau
+
+    @torch.compile
+    def norm(out, s, gate):
+        z = (out.float() + inner.residual_weight * s.float()) * F.silu(gate.float())
+        return F.rms_norm(z, z.shape[-1:], layer.act_norm.weight.float(), layer.act_norm.eps).to(gate.dtype)
+
+    def run(hidden_states):
+        x, gate = layer.fc(hidden_states).chunk(2, -1)
+        s = convolve(x, weight=conv.weight[:, 0], bias=conv.bias, activation="silu")
+        s = s[0] if isinstance(s, tuple) else s
+        out = chunk_gla(*(y.unsqueeze(2) for y in gates(s, x)))[0].squeeze(2)
+        return layer.out_proj(norm(out, s, gate))
+
+    return run
 
 
 def decoding_step_alone(bench: Bench, batch: int) -> dict[str, Any]:
@@ -287,20 +334,14 @@ def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
     """Training step, prefill, decoding with a static cache, at batch 1 and more, and peak memory."""
     s, result = bench.sizes, {}
     for name, make in models(bench).items():
-        model = make()
+        try:
+            model = make()
+        except Exception as error:  # a peer that cannot be made is reported, the rest goes on
+            bench.leave_out(f"{name}: {type(error).__name__}: {str(error)[:160]}")
+            continue
         parameters = sum(p.numel() for p in model.parameters())
         figures: dict[str, Any] = {"parameters": parameters}
-        ids = torch.randint(s["vocab"], s["train"], device=bench.device)
-
-        def train_step(model=model, ids=ids):
-            model.train()
-            model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
-            model.zero_grad(set_to_none=True)
-
-        figures["training"] = bench.time({name: train_step}).get(name)
-        if figures["training"]:
-            rate = 6 * parameters * ids.numel() / figures["training"]["median"]
-            figures["training_share_of_matrix_rate"] = rate / limit["flop_per_s"]
+        figures |= train(bench, name, model, limit)
         model.eval()
         prompt = torch.randint(s["vocab"], (1, s["prefill"]), device=bench.device)
 
@@ -317,10 +358,32 @@ def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
                     bench, name, model, context, batch, limit
                 )
         result[name] = figures
-        del model
-        if not bench.smoke:
-            torch.accelerator.empty_cache()
+        del model, prefill
+        bench.free()
     return result
+
+
+def train(bench: Bench, name: str, model: torch.nn.Module, limit: dict[str, float]) -> dict[str, Any]:
+    """A training step without the optimiser's; where memory does not hold the batch, of half as many rows, and so on."""
+    rows, seq_len = bench.sizes["train"]
+    parameters = sum(p.numel() for p in model.parameters())
+    while rows:
+        ids = torch.randint(bench.sizes["vocab"], (rows, seq_len), device=bench.device)
+
+        def step(ids=ids):
+            model.train()
+            model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+            model.zero_grad(set_to_none=True)
+
+        seconds = bench.time({f"{name}, training on {rows} rows": step})
+        if seconds:
+            seconds = seconds.popitem()[1]
+            rate = 6 * parameters * ids.numel() / seconds["median"]
+            share = rate / limit["flop_per_s"]
+            return {"training": seconds, "training_rows": rows, "training_share_of_matrix_rate": share}
+        model.zero_grad(set_to_none=True)
+        rows //= 2
+    return {"training": None}
 
 
 def decode(
@@ -367,6 +430,54 @@ def decode(
     }
 
 
+def targets(report: dict[str, Any]) -> list[tuple[str, float | None, str, float]]:
+    """What was to be reached: its name, what was measured (None where it was not), "≥" or "≤", and the aim."""
+
+    def ratio(times, peer, mine="ours"):
+        return times[peer]["median"] / times[mine]["median"] if {peer, mine} <= times.keys() else None
+
+    rows: list[tuple[str, float | None, str, float]] = []
+    for x in report.get("operator", []):
+        for phase, least in (("forward", 1.5), ("forward and backward", 1.3)):
+            rows.append(
+                (f"operator {x['shape']}, {phase}: times as fast as fla-core", ratio(x[phase], FLA), "≥", least)
+            )
+        own = x["forward"].get("ours")
+        floor = own and own["median"] / x["floor_s"]["forward"]
+        rows.append((f"operator {x['shape']}, forward: times the memory floor", floor, "≤", 2.5))
+    if "mixer" in report:
+        name = "mixer, forward and backward: times as fast as on fla-core's operators, the rest compiled"
+        rows.append((name, ratio(report["mixer"], FLA_MIXER), "≥", 1.5))
+    if "models" not in report:
+        return rows
+    ours, llama = (report["models"].get(name, {}) for name in (OURS, LLAMA))
+    share = ours.get("training_share_of_matrix_rate")
+    rows.append((f"training step, {ours.get('training_rows')} rows: share of the matrix rate", share, "≥", 0.45))
+    times = {name: x["prefill"] for name, x in ((OURS, ours), (LLAMA, llama)) if x.get("prefill")}
+    rows.append(("prefill: times Llama's tokens/s", ratio(times, LLAMA, OURS), "≥", 2.0))
+    single = [x for name, x in ours.get("decode", {}).items() if name.endswith("batch 1")]
+    for name, x in ours.get("decode", {}).items():
+        if name.endswith("batch 1"):
+            rows.append(
+                (f"decoding, {name}: share of the weights' bandwidth", x and x["share_of_weight_bandwidth"], "≥", 0.6)
+            )
+    if len(single) > 1:
+        slowest = single[-1]["step_s"]["median"] / single[0]["step_s"]["median"] if all(single) else None
+        rows.append(("decoding at the longest context: times a step's at the shortest", slowest, "≤", 1.05))
+    return rows
+
+
+def targets_table(report: dict[str, Any]) -> list[str]:
+    lines = ["| to reach | measured | aim | |", "|---|---|---|---|"]
+    for name, measured, sign, aim in targets(report):
+        if measured is None:
+            lines.append(f"| {name} | | {sign} {aim} | not measured |")
+        else:
+            passed = measured >= aim if sign == "≥" else measured <= aim
+            lines.append(f"| {name} | {measured:.3f} | {sign} {aim} | {'reached' if passed else '**missed**'} |")
+    return lines
+
+
 def table(report: dict[str, Any]) -> str:
     """The report in Markdown."""
     lines = [f"# Kernels on {report['device']}", "", report["versions"], ""]
@@ -374,8 +485,9 @@ def table(report: dict[str, Any]) -> str:
         f"copy {report['limits']['bytes_per_s'] / 1e12:.2f} TB/s, product {report['limits']['flop_per_s'] / 1e12:.0f} TFLOP/s",
         "",
     ]
+    lines += [*targets_table(report), ""]
     lines += ["| operator | phase | what | median ms | least | most | of the floor |", "|---|---|---|---|---|---|---|"]
-    for x in report["operator"]:
+    for x in report.get("operator", []):
         for phase in ("forward", "forward and backward"):
             for name, t in x[phase].items():
                 lines.append(
@@ -385,11 +497,19 @@ def table(report: dict[str, Any]) -> str:
     lines += [
         "",
         "```json",
-        json.dumps({k: report[k] for k in ("decoding step", "mixer", "models", "left out")}, indent=1),
+        json.dumps({k: report.get(k) for k in ("decoding step", "mixer", "models", "left out")}, indent=1),
         "```",
         "",
     ]
     return "\n".join(lines)
+
+
+PARTS: dict[str, Callable[[Bench, dict[str, float]], Any]] = {
+    "operator": lambda bench, limit: [operator(bench, *shape, limit) for shape in bench.sizes["operator"]],
+    "mixer": lambda bench, limit: mixer(bench),
+    "decoding step": lambda bench, limit: [decoding_step_alone(bench, n) for n in bench.sizes["decode_batches"]],
+    "models": whole_models,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -397,6 +517,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--smoke", action="store_true", help="tiny shapes on a CPU, in Triton's interpreter; writes nothing"
     )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what to measure (default: all)")
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
     if not args.smoke and torch.accelerator.current_accelerator() is None:
@@ -405,22 +526,25 @@ def main(argv: list[str] | None = None) -> int:
 
     torch.manual_seed(0)
     bench = Bench(SMOKE if args.smoke else FULL, args.smoke)
-    limit = limits(bench)
-    report = {
+    report: dict[str, Any] = {
         "device": "a CPU, in the interpreter: times mean nothing" if args.smoke else torch.cuda.get_device_name(),
         "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}, transformers {transformers.__version__}",
-        "limits": limit,
-        "operator": [operator(bench, *shape, limit) for shape in bench.sizes["operator"]],
-        "decoding step": [decoding_step_alone(bench, batch) for batch in bench.sizes["decode_batches"]],
-        "mixer": mixer(bench),
-        "models": whole_models(bench, limit),
+        "limits": limits(bench),
         "left out": bench.missing,
     }
+    for part in args.parts:
+        try:
+            report[part] = PARTS[part](bench, report["limits"])
+        except Exception as error:  # the parts after it are still measured
+            if args.smoke:
+                raise
+            bench.leave_out(f"{part}: {type(error).__name__}: {str(error)[:300]}")
+        bench.free()
+        if not args.smoke:
+            args.output.mkdir(parents=True, exist_ok=True)
+            (args.output / "kernel_gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+            (args.output / "kernel_gpu.md").write_text(table(report))
     print(table(report))
-    if not args.smoke:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "kernel_gpu.json").write_text(json.dumps(report, indent=1) + "\n")
-        (args.output / "kernel_gpu.md").write_text(table(report))
     return 0
 
 
