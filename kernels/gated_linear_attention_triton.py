@@ -9,18 +9,17 @@ then shared by all blocks of value channels:
 
 Forward (`_outputs`): one program for a block of value channels walks along the chunks with its part of the state in
 registers, reads `v` once and writes `o` once. If rows and blocks are too few to fill the device, the sequence is cut into
-segments, whose first states come from a pass over `v` alone (`_states`).
+segments; what the earlier ones add to the state comes from a pass over `v` alone (`_states`).
 
 Backward: the gradient of the state comes from a pass over `d_o` from the end (`_states` again), then one program per
 chunk (`_chunk_gradients`) sums over all value channels what `_intra_chunk` returned, and writes `d_v`. One state in
 `KEPT_EVERY` steps is all that is kept; those in between are computed again. `_intra_chunk_backward` ends at q, k and g.
+Every segment of that pass begins with zero: what comes from behind it fades on its own, and is added where a state is read.
 
 No exponent is ever positive: each is a sum of log decays between a step and a border (start of a sub-chunk of `SUB` steps,
 start or end of a chunk), computed as a sum and not as a difference of sums. Within a sub-chunk decays are multiplied step by
 step, which is exact for any mixture of them. State and sums are float32; see `_state_dtype` for the products with states.
 """
-
-import itertools
 
 import torch
 
@@ -127,10 +126,10 @@ def _intra_chunk(
 
 @triton.jit
 def _outputs(
-    scores, q_in, k_out, decay, v, initial, o, states, final,
+    scores, q_in, k_out, decay, v, initial, local, fade, o, states, final,
     T, V, NC, per_segment, v_batch, v_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, KEEP_STATES: tl.constexpr,
-    STORE_FINAL: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, CUT: tl.constexpr,
+    KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
     segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
     cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
@@ -139,10 +138,14 @@ def _outputs(
     v += b * v_batch
     o += b * T * V
     if HAS_INITIAL:
-        first_state = initial + (b * tl.num_programs(1) + segment) * M * V
-        state = tl.load(first_state + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+        state = tl.load(initial + b * M * V + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
     else:
         state = tl.zeros([M, BV], tl.float32)
+    if CUT:
+        for e in range(segment):
+            at = b * (tl.num_programs(1) - 1) + e
+            state *= tl.load(fade + (b * tl.num_programs(1) + e) * M + chans)[:, None]
+            state += tl.load(local + at * M * V + at_state, mask=in_cols[None, :], other=0.0)
     begin = segment * per_segment
     end = tl.minimum(begin + per_segment, NC)
     for n in range(begin, end):
@@ -157,11 +160,11 @@ def _outputs(
         weights = tl.load(scores + chunk * C * C + rows[:, None] * C + rows[None, :])
         queries = tl.load(q_in + chunk * C * M + rows[:, None] * M + chans[None, :])
         keys = tl.load(k_out + chunk * C * M + rows[None, :] * M + chans[:, None])
-        fade = tl.load(decay + chunk * M + chans)
+        lasting = tl.load(decay + chunk * M + chans)
         out = _product(queries.to(STATE), state.to(STATE), None, PRECISION)
         out = _product(weights, values, out, PRECISION)
         tl.store(o + t[:, None] * V + cols[None, :], out.to(o.dtype.element_ty), mask=inside)
-        state = _product(keys, values, state * fade[:, None], PRECISION)
+        state = _product(keys, values, state * lasting[:, None], PRECISION)
     if STORE_FINAL:
         if end == NC:
             tl.store(final + b * M * V + at_state, state.to(final.dtype.element_ty), mask=in_cols[None, :])
@@ -169,23 +172,23 @@ def _outputs(
 
 @triton.jit
 def _states(
-    keys, decay, x, initial, states, final,
-    T, V, NC, per_segment, first_segment, x_batch, x_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, KEEP_STATES: tl.constexpr,
+    keys, decay, x, states, final,
+    T, V, NC, per_segment, x_batch, x_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr,
     REVERSE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
-    """state ← decay ∘ state + keysᵀ x, chunk after chunk; REVERSE: from the last one. Kept: the state before the update."""
+    """state ← decay ∘ state + keysᵀ x, chunk after chunk, from zero in each segment; REVERSE: from its last chunk.
+
+    Kept: the state before the update.
+    """
     segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
     cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
     in_cols = cols < V
     at_state = chans[:, None] * V + cols[None, :]
     at_segment = (b * tl.num_programs(1) + segment) * M * V
     x += b * x_batch
-    if HAS_INITIAL:
-        state = tl.load(initial + at_segment + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
-    else:
-        state = tl.zeros([M, BV], tl.float32)
-    begin = (first_segment + segment) * per_segment
+    state = tl.zeros([M, BV], tl.float32)
+    begin = segment * per_segment
     end = tl.minimum(begin + per_segment, NC)
     for step in range(begin, end):
         n = step
@@ -201,17 +204,18 @@ def _states(
         inside = (t < T)[:, None] & in_cols[None, :]
         values = tl.load(x + t[:, None] * x_step + cols[None, :], mask=inside, other=0.0)
         key = tl.load(keys + chunk * C * M + rows[None, :] * M + chans[:, None])
-        fade = tl.load(decay + chunk * M + chans)
-        state = _product(key, values.to(key.dtype), state * fade[:, None], PRECISION)
-    tl.store(final + at_segment + at_state, state, mask=in_cols[None, :])
+        lasting = tl.load(decay + chunk * M + chans)
+        state = _product(key, values.to(key.dtype), state * lasting[:, None], PRECISION)
+    if STORE_FINAL:
+        tl.store(final + at_segment + at_state, state, mask=in_cols[None, :])
 
 
 @triton.jit
 def _chunk_gradients(
-    scores, q_in, k_out, decay, v, d_o, states, d_states, d_v, d_scores, d_q_in, d_k_out, d_decay,
-    T, V, NC, per_split, v_batch, v_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr,
-    BV: tl.constexpr,
+    scores, q_in, k_out, decay, v, d_o, states, d_states, entrances, reach, d_v, d_scores, d_q_in, d_k_out, d_decay,
+    T, V, NC, per_split, per_segment, v_batch, v_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_ENTRANCE: tl.constexpr, STATE: tl.constexpr,
+    PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
     n, split, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     rows, chans, block_cols = tl.arange(0, C), tl.arange(0, M), tl.arange(0, BV)
@@ -240,6 +244,12 @@ def _chunk_gradients(
             fade_e = tl.load(decay + (b * NC + e) * M + chans)
             state = _product(key_e, values_e, state * fade_e[:, None], PRECISION)
         d_state = tl.load(d_states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+        if HAS_ENTRANCE:
+            # What the segment's gradient was at its end, as far as it reaches to the group's last chunk.
+            segment = b * tl.cdiv(NC, per_segment) + (group_end - 1) // per_segment
+            at_entrance = segment * M * V + chans[:, None] * V + cols[None, :]
+            entrance = tl.load(entrances + at_entrance, mask=in_cols[None, :], other=0.0)
+            d_state += entrance * tl.load(reach + (b * NC + group_end - 1) * M + chans)[:, None]
         for back in range(n + 1, group_end):
             e = group_end + n - back
             t_e = (e * C + rows).to(tl.int64)
@@ -368,12 +378,16 @@ def _configs(*options: tuple[int, int, int]) -> list[triton.Config]:
 
 
 def _fitting(configs, named_args, **kwargs):
-    """Configurations whose state fits into registers."""
-    return [config for config in configs if config.kwargs["BV"] * kwargs["M"] <= 64 * 128] or configs[:1]
+    """Configurations whose state fits into registers. Products of float32 numbers take three times as many: the narrowest."""
+    m, narrowest = kwargs["M"], min(config.kwargs["BV"] for config in configs)
+    if kwargs["PRECISION"] == "tf32x3" and m >= 64:
+        return [config for config in configs if config.kwargs["BV"] == narrowest]
+    return [x for x in configs if x.kwargs["BV"] >= 32 and x.kwargs["BV"] * m <= 64 * 128] or configs[:1]
 
 
-WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2))
-GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2), (32, 8, 1))  # the last: no spills on sm_80
+WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2))
+# (32, 8, 1) is for sm_80, (16, 4, 1) for float32.
+GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2), (32, 8, 1), (16, 4, 1))
 INTRA_BACKWARD_WARPS = {"cuda": 8, "hip": 4}  # AMD's warps are twice as wide; with these nothing spills
 _prune = {"early_config_prune": _fitting}
 _tuned_outputs = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_outputs)
@@ -417,26 +431,47 @@ def _cut(batch: int, chunks: int, d_value: int, device: torch.device) -> tuple[i
     return triton.cdiv(chunks, length), length
 
 
-def _segment_states(keys, decay, x, boundary, segments, length, precision, reverse=False):
-    """State at the entrance of each segment `[batch, segments, d_key, d_value]`; `boundary`: that of the first, or None."""
+def _segment_states(keys, decay, x, segments, length, precision, kept=None, **options):
+    """What each of the first `segments` segments adds to the state by itself `[batch, segments, d_key, d_value]`."""
     batch, chunks, steps, d_key = keys.shape
     seq_len, d_value = x.shape[1:]
-    entrance = x.new_zeros(batch, segments, d_key, d_value, dtype=torch.float32)
-    order = range(segments - 1, -1, -1) if reverse else range(segments)
-    if boundary is not None:
-        entrance[:, order[0]] = boundary
-    if segments == 1:
-        return entrance
-    local = x.new_empty(batch, segments - 1, d_key, d_value, dtype=torch.float32)
-    _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments - 1, batch)](
-        keys, decay, x, None, None, local, seq_len, d_value, chunks, length, int(reverse), x.stride(0), x.stride(1),
-        M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=False, KEEP_STATES=False, REVERSE=reverse, PRECISION=precision,
+    options = {"STORE_FINAL": True, "REVERSE": False} | options
+    local = x.new_empty((batch, segments, d_key, d_value) if options["STORE_FINAL"] else (0,), dtype=torch.float32)
+    _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
+        keys, decay, x, kept, local, seq_len, d_value, chunks, length, x.stride(0), x.stride(1),
+        M=d_key, C=steps, GROUP=KEPT_EVERY // steps, KEEP_STATES=kept is not None, PRECISION=precision, **options,
     )  # fmt: skip
-    fade = torch.nn.functional.pad(decay, (0, 0, 0, segments * length - chunks), value=1.0)
-    fade = fade.unflatten(1, (segments, length)).prod(2)
-    for here, there in itertools.pairwise(order):
-        entrance[:, there] = fade[:, here, :, None] * entrance[:, here] + local[:, here - int(reverse)]
-    return entrance
+    return local
+
+
+def _joined(local, decay, boundary, length):
+    """The gradient of the state at the end of each segment `[batch, segments, d_key, d_value]`, and before the first.
+
+    `local`: what segments add to a gradient that was zero; `boundary`: the gradient at the end of all, or None for zero.
+    """
+    batch, segments, d_key, d_value = local.shape
+    fade, state = _fade(decay, length), local.new_zeros(batch, d_key, d_value) if boundary is None else boundary.float()
+    entrance = torch.empty_like(local)
+    for segment in reversed(range(segments)):
+        entrance[:, segment] = state
+        state = torch.addcmul(local[:, segment], fade[:, segment, :, None], state)
+    return entrance, state
+
+
+def _fade(decay, length):
+    """What is left of a state after each segment, `[batch, segments, d_key]`."""
+    return _by_segment(decay, length).prod(2)
+
+
+def _by_segment(decay, length):
+    """`[batch, chunks, d_key]` → `[batch, segments, length, d_key]`, filled up with chunks in which nothing fades."""
+    return torch.nn.functional.pad(decay, (0, 0, 0, -decay.shape[1] % length), value=1.0).unflatten(1, (-1, length))
+
+
+def _reach(decay, length):
+    """How much of the gradient at its segment's end reaches the end of each chunk, `[batch, chunks, d_key]`."""
+    later = torch.nn.functional.pad(_by_segment(decay, length)[:, :, 1:], (0, 0, 0, 1), value=1.0)
+    return later.flip(2).cumprod(2).flip(2).flatten(1, 2)[:, : decay.shape[1]].contiguous()
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention_triton"), mutates_args=())
@@ -456,13 +491,15 @@ def _forward_op(
         )
         chunks = intra[0].shape[1]
         segments, length = _cut(batch, chunks, d_value, v.device)
-        initial = None if initial_state is None else initial_state.float()[:, None].contiguous()
-        if segments > 1:
-            initial = _segment_states(intra[2], intra[3], v, initial_state, segments, length, precision)
+        initial = None if initial_state is None else initial_state.float().contiguous()
+        local, fade, cut = None, None, segments > 1
+        if cut:
+            local = _segment_states(intra[2], intra[3], v, segments - 1, length, precision)
+            fade = _fade(intra[3], length)
         _tuned_outputs[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
-            *intra, v, initial, output, states, final, seq_len, d_value, chunks, length, v.stride(0), v.stride(1),
-            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=initial is not None, KEEP_STATES=keep_states,
-            STORE_FINAL=output_final_state, STATE=state, PRECISION=precision,
+            *intra, v, initial, local, fade, output, states, final, seq_len, d_value, chunks, length, v.stride(0), v.stride(1),
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=initial is not None, CUT=cut,
+            KEEP_STATES=keep_states, STORE_FINAL=output_final_state, STATE=state, PRECISION=precision,
         )  # fmt: skip
     return output, final, states
 
@@ -487,9 +524,9 @@ def _empty_results(q, v, output_final_state, keep_states, output_dtype):
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward_triton"), mutates_args=())
 def _backward_op(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, seq_idx: torch.Tensor | None,
-    states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None, scale: float,
+    states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None, scale: float, has_initial: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of q, k, v, g and of the initial state."""
+    """Gradients of q, k, v, g and of the initial state, empty if there is none."""
     batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
     q, k, g, d_output = (x.contiguous() for x in (q, k, g, d_output))
     v = v if v.stride(2) == 1 else v.contiguous()
@@ -500,12 +537,15 @@ def _backward_op(
         scores, q_in, k_out, decay = _run_intra_chunk(q, k, g, seq_idx, steps, v.dtype, scale, precision)
         chunks = scores.shape[1]
         segments, length = _cut(batch, chunks, d_value, v.device)
-        entrance = _segment_states(q_in, decay, d_output, d_final, segments, length, precision, reverse=True)
-        d_states, d_first = torch.empty_like(states), torch.empty_like(entrance)
-        _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
-            q_in, decay, d_output, entrance, d_states, d_first, seq_len, d_value, chunks, length, 0, *d_output.stride()[:2],
-            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=True, KEEP_STATES=True, REVERSE=True, PRECISION=precision,
+        d_states, d_initial, entrances, reach = torch.empty_like(states), None, None, None
+        joined = segments > 1 or d_final is not None
+        local = _segment_states(
+            q_in, decay, d_output, segments, length, precision, d_states,
+            REVERSE=True, STORE_FINAL=joined or has_initial,
         )  # fmt: skip
+        if joined:
+            entrances, d_initial = _joined(local, decay, d_final, length)
+            reach = _reach(decay, length)
         blocks = triton.cdiv(d_value, 64)
         splits = max(min(2 * processors(v.device) // (chunks * batch), blocks), 1)
         parts = [
@@ -513,9 +553,10 @@ def _backward_op(
             for shape in ((steps, steps), (steps, d_key), (steps, d_key), (d_key,))
         ]
         _tuned_gradients[(chunks, splits, batch)](
-            scores, q_in, k_out, decay, v, d_output, states, d_states, d_v, *parts,
-            seq_len, d_value, chunks, triton.cdiv(blocks, splits) * 64, v.stride(0), v.stride(1),
-            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, STATE=_state_dtype(v)[1], PRECISION=precision,
+            scores, q_in, k_out, decay, v, d_output, states, d_states, entrances, reach, d_v, *parts,
+            seq_len, d_value, chunks, triton.cdiv(blocks, splits) * 64, length, v.stride(0), v.stride(1),
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_ENTRANCE=joined, STATE=_state_dtype(v)[1],
+            PRECISION=precision,
         )  # fmt: skip
         parts = [part[0] if splits == 1 else part.sum(0) for part in parts]
         _intra_chunk_backward[(chunks, batch)](
@@ -523,12 +564,17 @@ def _backward_op(
             M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision,
             num_warps=INTRA_BACKWARD_WARPS["hip" if torch.version.hip else "cuda"],
         )  # fmt: skip
-    return d_q, d_k, d_v, d_g, d_first[:, 0].clone()
+    if not has_initial:
+        d_initial = v.new_empty(0, dtype=torch.float32)
+    elif not joined:
+        d_initial = local[:, 0].clone()
+    return d_q, d_k, d_v, d_g, d_initial
 
 
 @_backward_op.register_fake
-def _(q, k, v, g, seq_idx, states, d_output, d_final, scale):
-    d_initial = v.new_empty((v.shape[0], q.shape[2], v.shape[2]), dtype=torch.float32)
+def _(q, k, v, g, seq_idx, states, d_output, d_final, scale, has_initial):
+    shape = (v.shape[0], q.shape[2], v.shape[2]) if has_initial else (0,)
+    d_initial = v.new_empty(shape, dtype=torch.float32)
     return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), g.new_empty(g.shape), d_initial
 
 
@@ -544,8 +590,9 @@ def _gradients(ctx, d_output, d_final, _):
     if d_output is None:
         d_output = v.new_zeros(v.shape)
     d_final = d_final if ctx.output_final_state else None
-    *gradients, d_initial = _backward_op(q, k, v, g, seq_idx, states, d_output, d_final, ctx.scale)
-    d_initial = None if ctx.initial_dtype is None else d_initial.to(ctx.initial_dtype)
+    has_initial = ctx.initial_dtype is not None
+    *gradients, d_initial = _backward_op(q, k, v, g, seq_idx, states, d_output, d_final, ctx.scale, has_initial)
+    d_initial = d_initial.to(ctx.initial_dtype) if has_initial else None
     return *gradients, d_initial, None, None, None, None, None
 
 

@@ -20,7 +20,7 @@ GATES = {
 }
 
 
-def check(batch, steps, d_key, d_value, gates="mixed", dtype=torch.float32, state=True, seq_idx=None):
+def check(batch, steps, d_key, d_value, gates="mixed", dtype=torch.float32, state=True, seq_idx=None, final=True):
     x = {
         "q": torch.randn(batch, steps, d_key),
         "k": torch.randn(batch, steps, d_key),
@@ -29,7 +29,7 @@ def check(batch, steps, d_key, d_value, gates="mixed", dtype=torch.float32, stat
     }
     if state:
         x["initial_state"] = torch.randn(batch, d_key, d_value)
-    arguments = {"output_final_state": True, "seq_idx": seq_idx}
+    arguments = {"output_final_state": final, "seq_idx": seq_idx}
     actual = functools.partial(gated_linear_attention, output_dtype=dtype)
     compare(actual, gated_linear_attention_reference, x, TOLERANCE[dtype], **arguments)
 
@@ -70,7 +70,15 @@ def test_states_are_kept_and_found_again_and_segments_joined(launches, monkeypat
     monkeypatch.setattr(kernels, "MIN_SEGMENT", 1)
     monkeypatch.setattr(kernels, "processors", lambda device: 8)
     check(1, 290, 16, 72)
-    assert sum(launch.kernel == "_states" for launch in launches) == 3
+    assert sum(launch.kernel == "_states" for launch in launches) == 2
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_segments_without_a_state_before_them(launches, monkeypatch, final):
+    """Also where no gradient comes from behind; the cuts do not fall where states are kept."""
+    monkeypatch.setattr(kernels, "MIN_SEGMENT", 1)
+    monkeypatch.setattr(kernels, "processors", lambda device: 3)
+    check(1, 270, 16, 8, "typical", dtype=torch.bfloat16, state=False, final=final)
 
 
 def test_no_gradient_keeps_no_states():
