@@ -67,7 +67,7 @@ class CausalConv1d(nn.Conv1d):
             )
         super().__init__(channels, channels, kernel_size, groups=channels)
 
-    def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor | None]:
+    def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor | None, ...]:
         if fused:
             return self._by_kernel(x, **fused)
         # The length that an exporter keeps open is not asked for: the answer would bind it.

@@ -1,10 +1,12 @@
 """Triton kernels of short convolution, SiLU and channel gate in one pass; the formula is `short_convolution_reference`.
 
 Taps are read as shifted blocks, which lie in the cache of the multiprocessor after the first. Backward computes the
-convolution again instead of keeping it.
+convolution again instead of keeping it. `s` is read in several places (`branches`): their gradients are added up where the
+backward pass reads them, and not in passes of their own.
 """
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from .kernel_dispatch import on_device_of, operator_name
 
@@ -17,6 +19,7 @@ except ImportError as error:
 CHANNELS = 128  # a program
 STEPS, STEPS_BACKWARD = 16, 8  # at a time
 SPAN = 128  # steps a program
+MAX_BRANCHES = 3
 
 
 @triton.jit
@@ -84,16 +87,20 @@ def _forward(
 
 @triton.jit
 def _backward(
-    x, history, weight, bias, seq_idx, channel_gate, d_s, d_u, d_x, d_gate, d_weights,
+    x, history, weight, bias, seq_idx, channel_gate, d_s, d_s1, d_s2, d_u, d_x, d_gate, d_weights,
     T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan, gate_batch, gate_step,
     TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr, HAS_GATE: tl.constexpr,
-    BC: tl.constexpr, BT: tl.constexpr, SPAN: tl.constexpr, SUMS: tl.constexpr,
+    BC: tl.constexpr, BT: tl.constexpr, SPAN: tl.constexpr, SUMS: tl.constexpr, BRANCHES: tl.constexpr,
 ):  # fmt: skip
     """`d_weights` `[batch · spans, TAPS + 1, channels]`: parts of the gradients of the taps, newest first, and of the bias."""
     b, chan = tl.program_id(2).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC)
     in_chan, which = chan < channels, tl.arange(0, SUMS)
     row_offset = b * T * channels
     x, d_s, d_x = x + b * x_batch, d_s + row_offset, d_x + row_offset
+    if BRANCHES > 1:
+        d_s1 += row_offset
+    if BRANCHES > 2:
+        d_s2 += row_offset
     if HAS_HISTORY:
         history += b * history_batch
     if HAS_SEQ:
@@ -125,7 +132,12 @@ def _backward(
                     history_chan, HAS_HISTORY, HAS_SEQ,
                 )  # fmt: skip
             inside = reached[:, None] & in_chan[None, :]
-            d = tl.load(d_s + then[:, None] * channels + chan[None, :], mask=inside, other=0.0).to(tl.float32)
+            at_then = then[:, None] * channels + chan[None, :]
+            d = tl.load(d_s + at_then, mask=inside, other=0.0).to(tl.float32)
+            if BRANCHES > 1:
+                d += tl.load(d_s1 + at_then, mask=inside, other=0.0).to(tl.float32)
+            if BRANCHES > 2:
+                d += tl.load(d_s2 + at_then, mask=inside, other=0.0).to(tl.float32)
             sigmoid = tl.sigmoid(total)
             d *= sigmoid * (1 + total * (1 - sigmoid))
             tap = tl.load(weight + chan * TAPS + TAPS - 1 - ahead, mask=in_chan, other=0.0).to(tl.float32)
@@ -210,13 +222,14 @@ def _empty_results(x, weight, bias, history, seq_idx, channel_gate):
 @torch.library.custom_op(operator_name(__name__, "short_convolution_backward_triton"), mutates_args=())
 def _backward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
-    seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None, d_s: torch.Tensor, d_u: torch.Tensor,
+    seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None, d_s: list[torch.Tensor], d_u: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of x, weight, bias and channel gate (empty if there is none)."""
+    """Gradients of x, weight, bias and channel gate (empty if there is none). `d_s`: one to three, to be added up."""
     taps, channels = weight.shape[2], x.shape[2]
     d_x, d_gate = _empty_results(x, weight, bias, history, seq_idx, channel_gate)
     parts = x.new_empty((x.shape[0] * triton.cdiv(x.shape[1], SPAN), taps + 1, channels), dtype=torch.float32)
-    results = (d_s.contiguous(), d_u.contiguous(), d_x, d_gate, parts)
+    branches = [x.contiguous() for x in d_s] + [None] * (MAX_BRANCHES - len(d_s))
+    results = (*branches, d_u.contiguous(), d_x, d_gate, parts)
     weight, bias = weight.contiguous(), bias.contiguous()
     sums = triton.next_power_of_2(taps + 1)
     _launch(
@@ -231,6 +244,7 @@ def _backward_op(
         BT=STEPS_BACKWARD,
         num_warps=8,
         SUMS=sums,
+        BRANCHES=len(d_s),
     )
     total = parts.sum(0)
     d_weight = total[:taps].flip(0).T.reshape(weight.shape).to(weight.dtype).contiguous()
@@ -249,11 +263,33 @@ def _keep_for_backward(ctx, inputs, output):
 
 def _gradients(ctx, d_s, d_u):
     inputs = ctx.saved_tensors  # to be asked for only once under gradient checkpointing
-    d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, d_s, d_u)
+    d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, [d_s], d_u)
     return d_x, d_weight, d_bias, None, None, None if inputs[5] is None else d_gate
 
 
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
+
+
+class _Branched(torch.autograd.Function):
+    """The convolution with `s` returned several times, so that backward gets a gradient from each place where it is read."""
+
+    @staticmethod
+    def forward(ctx, branches, *inputs):
+        s, u = _forward_op(*inputs)
+        ctx.save_for_backward(*inputs)
+        ctx.set_materialize_grads(False)
+        return u, *(s.detach() for _ in range(branches))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_u, *d_s):
+        inputs = ctx.saved_tensors
+        x, has_gate = inputs[0], inputs[5] is not None
+        d_s = [d for d in d_s if d is not None] or [x.new_zeros(x.shape)]
+        if d_u is None:
+            d_u = x.new_zeros(x.shape if has_gate else (0,))
+        d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, d_s, d_u)
+        return None, d_x, d_weight, d_bias, None, None, d_gate if has_gate else None
 
 
 @torch.library.custom_op(operator_name(__name__, "short_convolution_step_triton"), mutates_args=("state",))
@@ -286,10 +322,20 @@ def short_convolution_triton(
     history: torch.Tensor | None = None,
     seq_idx: torch.Tensor | None = None,
     channel_gate: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Arguments and results as in `short_convolution_reference`; no gradient goes to the history."""
-    s, u = _forward_op(x, weight, bias, history, seq_idx, channel_gate)
-    return s, u if channel_gate is not None else None
+    branches: int = 1,
+) -> tuple[torch.Tensor | None, ...]:
+    """Arguments and results as in `short_convolution_reference`; no gradient goes to the history.
+
+    `branches`: how many times s is returned, at most three: one for each place that reads it. Then u comes.
+    """
+    inputs = (x, weight, bias, history, seq_idx, channel_gate)
+    # A compiler adds gradients up in one pass by itself.
+    if branches > 1 and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        u, *s = _Branched.apply(branches, *inputs)
+    else:
+        s, u = _forward_op(*inputs)
+        s = [s] * branches
+    return *s, u if channel_gate is not None else None
 
 
 def short_convolution_step_triton(

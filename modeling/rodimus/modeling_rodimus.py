@@ -127,8 +127,9 @@ class RodimusShortConv(nn.Module):
         has_past: bool,
         padding: Padding | None,
         packing: Packing | None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same as `forward` in one pass, and the gated value of the inner mixer, which reads the same input."""
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """The same as `forward` in one pass, once for each of the three places that read it, and the gated value of the inner
+        mixer, which reads the same input."""
         history, seq_idx = None, None if packing is None else packing.packed
         if has_past:
             history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
@@ -136,16 +137,16 @@ class RodimusShortConv(nn.Module):
             value = torch.sigmoid(channel_gate) * x
             history = x.new_zeros(x.shape[0], self.taps, x.shape[2]) if history is None else history
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
-            out, _ = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=None)
+            *out, _ = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=None, branches=3)
         else:
-            out, value = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=channel_gate)
+            *out, value = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=channel_gate, branches=3)
         if past_key_values is not None:
             last = x[:, -self.taps :]
             if seq_idx is not None:
                 last = last * (seq_idx[:, -self.taps :] == seq_idx[:, -1:])[..., None]
             last = F.pad(last, (0, 0, self.taps, 0)) if history is None else torch.cat([history, last], 1)
             self._update_cache(past_key_values, last[:, -self.taps :].transpose(1, 2))
-        return (out if padding is None else padding.unpack(out)), value
+        return (out if padding is None else [padding.unpack(x) for x in out]), value
 
     def _convolve_packed(self, steps: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The last inputs and the outputs of sequences `numbers` in a row, behind the history, that do not see one another."""
@@ -226,9 +227,9 @@ class RodimusInnerMixer(nn.Module):
             gate = self.ch_gate_proj(x)
             conv, value = self.short_conv.by_kernel(x, gate, past_key_values, has_past, padding, packing)
         else:
-            conv = self.short_conv(x, past_key_values, has_past, padding, packing)
+            conv = [self.short_conv(x, past_key_values, has_past, padding, packing)] * 3
             value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
-        query, key, log_decay = tempered_selection(self.in_proj(conv), self.mem_gate_proj(conv), self.key_eps)
+        query, key, log_decay = tempered_selection(self.in_proj(conv[0]), self.mem_gate_proj(conv[1]), self.key_eps)
         if padding is not None:
             # A padding token writes nothing and lets nothing fade.
             key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
@@ -249,7 +250,7 @@ class RodimusInnerMixer(nn.Module):
             )
             if layer is not None:
                 past_key_values.update_recurrent_state(state, self.layer_idx)
-        return out, conv, self.residual_weight
+        return out, conv[2], self.residual_weight
 
     def _steps_by_kernel(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
         """A few decoding steps; the cache's tensors are updated where they lie."""

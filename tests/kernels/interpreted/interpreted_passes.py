@@ -57,6 +57,32 @@ def test_short_convolution(launches, steps, taps, channels, packed, history, gat
     compare(short_convolution_triton, short_convolution_reference, x, TOLERANCE[dtype], **kwargs)
 
 
+@pytest.mark.parametrize("branches", [2, 3])
+def test_gradients_of_the_convolution_from_several_places(launches, branches):
+    """They are added up in the backward pass: no place's own gradient goes through a kernel of its own."""
+    x = {"x": torch.randn(2, 19, 24), "weight": torch.randn(24, 1, 4), "bias": torch.randn(24)}
+
+    def reference(**inputs):
+        s, _ = short_convolution_reference(**inputs)
+        return tuple(s * 1 for _ in range(branches))
+
+    def kernel(**inputs):
+        return short_convolution_triton(**inputs, branches=branches)
+
+    compare(kernel, reference, x, TOLERANCE[torch.float32])
+    assert [launch.kernel for launch in launches] == ["_forward", "_backward"]
+
+
+def test_a_place_that_sends_no_gradient(launches):
+    x = torch.randn(1, 9, 24, requires_grad=True)
+    weights = torch.randn(24, 1, 4), torch.randn(24)
+    s, other, u = short_convolution_triton(x, *weights, channel_gate=torch.randn(1, 9, 24), branches=2)
+    (actual,) = torch.autograd.grad(other.sum(), x)
+    (expected,) = torch.autograd.grad(short_convolution_reference(x, *weights)[0].sum(), x)
+    torch.testing.assert_close(actual, expected)
+    assert torch.equal(s, other) and u.requires_grad
+
+
 @pytest.mark.parametrize("batch", [3, 17, 64])
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize("taps", [1, 3, 4])
