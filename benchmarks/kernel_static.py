@@ -12,6 +12,7 @@ Nothing here is a time; floors are bytes over a bandwidth.
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import re
@@ -71,14 +72,17 @@ def cases(
                 "o": x,
                 "states": kept,
                 "initial": f,
+                "local": f,
+                "fade": f,
                 "final": f,
             }
-            walk = gla._fitting(gla.WALK_CONFIGS, {}, M=m, C=c)
+            walk = gla._fitting(gla.WALK_CONFIGS, {}, **base)
             for config in walk:
                 bv, warps, stages = config.kwargs["BV"], config.num_warps, config.num_stages
                 for training in (False, True):
                     options = {
                         "HAS_INITIAL": True,
+                        "CUT": True,
                         "KEEP_STATES": training,
                         "STORE_FINAL": True,
                         "STATE": state,
@@ -86,10 +90,10 @@ def cases(
                     }
                     name = f"outputs{' keeping states' if training else ''} {dtype} M{m} BV{bv}"
                     yield name, gla._outputs, shared, base | group | options, warps, stages
-                options = {"HAS_INITIAL": True, "KEEP_STATES": True, "REVERSE": True, "BV": bv}
-                walked = {"keys": x, "decay": f, "x": x, "initial": f, "states": kept, "final": f}
+                options = {"KEEP_STATES": True, "STORE_FINAL": True, "REVERSE": True, "BV": bv}
+                walked = {"keys": x, "decay": f, "x": x, "states": kept, "final": f}
                 yield f"states {dtype} M{m} BV{bv}", gla._states, walked, base | group | options, warps, stages
-            for config in gla._fitting(gla.GRADIENT_CONFIGS, {}, M=m, C=c):
+            for config in gla._fitting(gla.GRADIENT_CONFIGS, {}, **base):
                 bv, warps, stages = config.kwargs["BV"], config.num_warps, config.num_stages
                 given = {
                     "scores": x,
@@ -100,9 +104,11 @@ def cases(
                     "d_o": x,
                     "states": kept,
                     "d_states": kept,
+                    "entrances": f,
+                    "reach": f,
                 }
                 sums = {"d_v": x} | dict.fromkeys(("d_scores", "d_q_in", "d_k_out", "d_decay"), f)
-                options = {"STATE": state, "BV": bv}
+                options = {"HAS_ENTRANCE": True, "STATE": state, "BV": bv}
                 yield (
                     f"chunk_gradients {dtype} M{m} BV{bv}",
                     gla._chunk_gradients,
@@ -130,7 +136,8 @@ def cases(
                 for s in (1, 4):
                     sizes = {"S": s, "M": m, "BV": decoding_step_triton.VALUES}
                     yield f"decoding_step {s} {dtype}", decoding_step_triton._step, step, sizes, 4, 3
-        conv = dict.fromkeys(("x", "channel_gate", "weight", "bias", "s", "u", "d_s", "d_u", "d_x", "d_gate"), x)
+        conv = ("x", "channel_gate", "weight", "bias", "s", "u", "d_s", "d_s1", "d_s2", "d_u", "d_x", "d_gate")
+        conv = dict.fromkeys(conv, x)
         conv |= {"history": f, "seq_idx": "*i64", "d_weights": f}
         for packed in (False, True):
             sizes = {"TAPS": 4, "HAS_HISTORY": packed, "HAS_SEQ": packed, "HAS_GATE": True}
@@ -142,7 +149,7 @@ def cases(
                 f"convolution_backward {tag}",
                 short_convolution_triton._backward,
                 conv,
-                sizes | {"SUMS": 8, "BT": short_convolution_triton.STEPS_BACKWARD},
+                sizes | {"SUMS": 8, "BT": short_convolution_triton.STEPS_BACKWARD, "BRANCHES": 3},
                 8,
                 3,
             )
@@ -174,13 +181,8 @@ def compile_case(kernel: Any, types: dict, constants: dict, warps: int, stages: 
     if target == "gfx942" and kernel is gla._intra_chunk_backward:
         warps = gla.INTRA_BACKWARD_WARPS["hip"]
     signature = {n: "constexpr" if n in constants else types.get(n, "i32") for n in names}
-    counts = ("V", "channels", "T", "NC", "rows", "HISTORY", "per_segment", "first_segment")
-    aligned = [n.endswith(("_batch", "_step", "_row")) or n == "per_split" or signature[n][0] == "*" for n in names]
-    aligned = [flag or n in ("V", "channels") for n, flag in zip(names, aligned, strict=True)]
-    assert all(
-        n in counts or flag or signature[n] != "i32" or n.endswith("_chan")
-        for n, flag in zip(names, aligned, strict=True)
-    )
+    ours = kernel.fn.__module__.startswith("codefuse_hf")
+    aligned = _aligned(names, signature) if ours else [signature[n][0] == "*" for n in names]
     attributes = {
         (i,): [["tt.divisibility", 16]]
         for i, (n, flag) in enumerate(zip(names, aligned, strict=True))
@@ -221,6 +223,18 @@ def compile_case(kernel: Any, types: dict, constants: dict, warps: int, stages: 
     }
 
 
+def _aligned(names: list[str], signature: dict[str, str]) -> list[bool]:
+    """Which arguments of our kernels are multiples of 16: pointers, strides and sizes, but no counts."""
+    counts = ("V", "channels", "T", "NC", "rows", "HISTORY", "per_segment")
+    aligned = [n.endswith(("_batch", "_step", "_row")) or n == "per_split" or signature[n][0] == "*" for n in names]
+    aligned = [flag or n in ("V", "channels") for n, flag in zip(names, aligned, strict=True)]
+    assert all(
+        n in counts or flag or signature[n] != "i32" or n.endswith("_chan")
+        for n, flag in zip(names, aligned, strict=True)
+    )
+    return aligned
+
+
 def compile_all(selected, targets) -> list[dict[str, Any]]:
     records = []
     for name, kernel, types, constants, warps, stages in selected:
@@ -251,8 +265,8 @@ def _summary(launches: list, tokens: int) -> dict[str, Any]:
     return result
 
 
-def _forward_and_backward(function, tensors, tokens) -> dict[str, Any]:
-    """Counts of the forward pass for inference, and of forward and backward for training."""
+def _forward_and_backward(function, tensors, tokens, launched: list | None = None) -> dict[str, Any]:
+    """Counts of the forward pass for inference, and of forward and backward for training, whose launches `launched` gets."""
     import torch
     from kernel_traffic import record
 
@@ -263,6 +277,8 @@ def _forward_and_backward(function, tensors, tokens) -> dict[str, Any]:
         out = function(*leaves)
         forward = len(training)
         torch.autograd.backward(out, [torch.randn_like(x) for x in out])
+    if launched is not None:
+        launched += [{"kernel": x.kernel, "types": x.types, "constants": x.constants} for x in training]
     return {
         "forward": _summary(inference, tokens),
         "forward of training": _summary(training[:forward], tokens),
@@ -303,35 +319,9 @@ def _eager_bytes(function, tensors, tokens) -> dict[str, float]:
     return {"forward": round(forward / tokens, 1), "forward and backward": round(count.total / tokens, 1)}
 
 
-def _fla():
-    """fla-core's operator, made to run in the interpreter: one configuration a kernel, loop variables as tensors."""
-    import gc
-
-    import numpy as np
-    import triton.language as tl
-    from fla.modules.causal_conv1d.ops import causal_conv1d
-    from fla.ops.gla.chunk import chunk_gla
-    from triton.runtime.autotuner import Autotuner
-    from triton.runtime.interpreter import TensorHandle
-
-    def as_int(x):
-        return int(x.handle.data.item()) if isinstance(x, tl.tensor) else int(x)
-
-    def tensor_range(*bounds):
-        for i in range(*map(as_int, bounds)):
-            yield tl.tensor(TensorHandle(np.array([i], dtype=np.int32), tl.int32), tl.int32)
-
-    for name, module in list(sys.modules.items()):
-        if name.startswith("fla."):
-            module.__dict__["range"] = tensor_range
-    for x in gc.get_objects():
-        if issubclass(type(x), Autotuner):
-            x.configs = x.configs[-1:]
-    return chunk_gla, causal_conv1d
-
-
 def traffic(quick: bool) -> dict[str, Any]:
     """Bytes per token of the operator and of all around it, ours, fla-core's, eager PyTorch's; bfloat16 activations."""
+    import kernel_fla
     import torch
 
     from codefuse_hf.kernels import gated_linear_attention_triton as gla
@@ -363,7 +353,7 @@ def traffic(quick: bool) -> dict[str, Any]:
     parts["operator, one long row"] = _forward_and_backward(ours, (q, k, v, g), tokens)
     gla.processors, gla.MIN_SEGMENT = lambda device: 1, 8
     taps, bias = torch.randn(d_inner, 1, 4).to(bf16), torch.randn(d_inner).to(bf16)
-    convolve = lambda x, c, w, b: list(short_convolution_triton(x, w, b, channel_gate=c))  # noqa: E731
+    convolve = lambda x, c, w, b: list(short_convolution_triton(x, w, b, channel_gate=c, branches=3))  # noqa: E731
     parts["convolution and channel gate"] = _forward_and_backward(
         convolve, (wide(bf16), wide(bf16), taps, bias), tokens
     )
@@ -375,12 +365,14 @@ def traffic(quick: bool) -> dict[str, Any]:
         "operator": _eager_bytes(lambda *x: [gated_linear_attention_chunk(*x)[0]], (q, k, v, g), tokens)
     }
     try:
-        chunk_gla, causal_conv1d = _fla()
+        chunk_gla, causal_conv1d = kernel_fla.operators()
     except ImportError as error:
         result["fla-core"] = {"error": str(error)}
         return result
     heads = tuple(x.to(bf16).unsqueeze(2) for x in (q, k, v)) + (g.unsqueeze(2),)
-    peer = result["fla-core"] = {"operator": _forward_and_backward(lambda *x: [chunk_gla(*x)[0]], heads, tokens)}
+    launched = result["launches of fla-core"] = []
+    theirs = _forward_and_backward(lambda *x: [chunk_gla(*x)[0]], heads, tokens, launched)
+    peer = result["fla-core"] = {"operator": theirs}
     try:
         conv = lambda x, w, b: [causal_conv1d(x, weight=w[:, 0], bias=b, activation="silu")[0]]  # noqa: E731
         peer["convolution"] = _forward_and_backward(conv, (wide(bf16), taps, bias), tokens)
@@ -392,16 +384,18 @@ def traffic(quick: bool) -> dict[str, Any]:
 def per_token(counted: dict[str, Any], phase: str, seq_len: int, cut: bool = False) -> float:
     """Distinct bytes of our operator per token of a row of `seq_len`; `cut`: in two segments, as for few long rows.
 
-    What was counted is one row of `counted["tokens"]`. Its states at the ends, of which there are so many a row whatever its
-    length (two in backward; with two segments three in forward and five in backward), are set apart here. What a cut adds is the
-    passes over half of the values, and half of the gradients, that find the states at the cut.
+    What was counted is one row of `counted["tokens"]`. A cut adds a pass over half of the values in forward, and states at the
+    cut: in forward one, written and read; in backward those of both segments, each written, read to be joined, written again
+    and read where gradients are added up (the two joins, in PyTorch, read and write three more).
     """
-    backward, state = phase != "forward", MEM_SIZE * counted["d_inner"] * 4
-    whole = counted["ours"]["operator"][phase]["distinct"] - 2 * backward * state / counted["tokens"]
+    whole = counted["ours"]["operator"][phase]["distinct"]
     if not cut:
-        return whole + 2 * backward * state / seq_len
-    passes = [x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if x["kernel"] == "_states"]
-    return whole + sum(x["distinct_read"] for x in passes[: 1 + backward]) + (3 + 5 * backward) * state / seq_len
+        return whole
+    states = 2 + (8 + 6) * (phase != "forward")
+    first_half = next(
+        x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if x["kernel"] == "_states"
+    )
+    return whole + first_half["distinct_read"] + states * MEM_SIZE * counted["d_inner"] * 4 / seq_len
 
 
 def compare(counted: dict[str, Any]) -> dict[str, Any]:
@@ -426,97 +420,45 @@ def compare(counted: dict[str, Any]) -> dict[str, Any]:
                 figures["to fla-core"] = round(distinct / fla["operator"][phase]["distinct"], 3)
     if "forward" not in fla.get("convolution", {}):
         return rows
-    # Around fla-core's operators: elementwise code compiled at its best, each input read and each output written once.
-    #   forward: channel gate 3 tensors, residual with gate and norm 4; backward: 5 and 7, sum of the two gradients of x 3.
-    for phase, elementwise in {"forward": 7 * unit, "forward and backward": 22 * unit}.items():
+    # Around fla-core's operators: elementwise code compiled at its best, each input read and each output written once, gradients
+    # that come from several places added up in one pass. Forward: channel gate 3 tensors, residual with gate and norm 4;
+    # backward: 5 and 7, the three gradients of s 4, and of x 4, written where x and gate lie side by side. Ours adds up those of s in the
+    # convolution; adding one to that of x remains, 3, and putting the gradients of x and gate side by side, 4.
+    # What Inductor generates (`kernel_inductor.py`) has as many, but for the norm's backward pass.
+    inductor = counted.get("Inductor", {}).get("residual, output gate and norm")
+    for phase, elementwise, added in (("forward", 7, 0), ("forward and backward", 27, 7)):
         names = ("convolution and channel gate", "gates", "residual, output gate and norm")
         ours = per_token(counted, phase, 2048) + sum(counted["ours"][name][phase]["distinct"] for name in names)
-        theirs = sum(fla[name][phase]["distinct"] for name in ("operator", "convolution"))
-        theirs += elementwise + counted["ours"]["gates"][phase]["distinct"]
-        rows[f"mixer layer without projections, 8 x 2048, {phase}"] = {
+        ours += added * unit
+        theirs = elementwise * unit + sum(fla[name][phase]["distinct"] for name in ("operator", "convolution"))
+        theirs += counted["ours"]["gates"][phase]["distinct"]
+        figures = rows[f"mixer layer without projections, 8 x 2048, {phase}"] = {
             "ours": round(ours),
             "fla-core and compiled at its best": round(theirs),
-            "ratio": round(ours / theirs, 3),
+            "to compiled at its best": round(ours / theirs, 3),
         }
+        if inductor:
+            theirs += (sum(inductor["backward"]["bytes_per_token"]) - 7 * unit) * (phase != "forward")
+            figures |= {"fla-core and Inductor": round(theirs), "to Inductor": round(ours / theirs, 3)}
+        if phase == "forward":
+            # The norm needs a whole row of what the recurrence gives in blocks of channels, and the gates a whole row of s: x is read and
+            # s written; x, channel gate and gate read and the row written; that read and the result written.
+            least = 8 * unit + counted["ours"]["gates"][phase]["distinct"] + 3 * MEM_SIZE * 4
+            figures |= {"least for kernels between which rows are written": least}
+            figures |= {"of that to compiled at its best": round(least / theirs, 3)}
     return rows
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report in Markdown."""
-    lines = [
-        "# Triton kernels without a GPU",
-        "",
-        f"{report['versions']}. Compiled and counted; nothing was timed.",
-        "",
-    ]
-    compiled = [x for x in report["compiled"] if "error" not in x]
-    for target in TARGETS:
-        mine = [x for x in compiled if x["target"] == target]
-        errors = [x for x in report["compiled"] if x["target"] == target and "error" in x]
-        if mine or errors:
-            spilling = [x for x in mine if x["spill_bytes"]]
-            without = sum(x["products_without_tensor_cores"] for x in mine)
-            lines.append(
-                f"* {target}: {len(mine)} kernels compile, {len(errors)} do not; {len(spilling)} spill registers; "
-                f"{without} of {sum(x['products'] for x in mine)} products without tensor cores."
-            )
-            clean = {_without_block(x["kernel"]) for x in mine if not x["spill_bytes"]}
-            for x in spilling:
-                other = ", which has configurations without" if _without_block(x["kernel"]) in clean else ""
-                how = f"{x['warps']} warps, {x['stages']} stages"
-                lines.append(f"  * spills {x['spill_bytes']} bytes: {x['kernel']} ({how}){other}")
-            lines += [f"  * does not compile: {x['kernel']}: {x['error']}" for x in errors]
-    lines += [
-        "",
-        "| bfloat16, M 64, I 4096, sm_90 | registers | spills | shared | blocks/SM | tensor-core instructions |",
-        "|---|---|---|---|---|---|",
-    ]
-    for x in compiled:
-        if x["target"] == "sm_90" and "bf16" in x["kernel"] and not re.search(r"M(16|32|128)|6144", x["kernel"]):
-            lines.append(
-                f"| {x['kernel']} ({x['warps']} warps, {x['stages']} stages) | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
-                f"| {x['blocks_per_multiprocessor']} | {x['tensor_core_instructions']} |"
-            )
-    lines += [
-        "",
-        "## Bytes per token and layer, bfloat16, M 64, I 4096",
-        "",
-        "| | phase | distinct | issued |",
-        "|---|---|---|---|",
-    ]
-    for side in ("ours", "fla-core"):
-        for name, phases in report["counted"][side].items():
-            if name == "operator, one long row":
-                continue  # stands below, for a row that is long
-            for phase, figures in phases.items():
-                if isinstance(figures, dict):
-                    lines.append(f"| {side}: {name} | {phase} | {figures['distinct']:.0f} | {figures['issued']:.0f} |")
-    for phase, figure in report["counted"]["eager PyTorch"]["operator"].items():
-        lines.append(f"| eager PyTorch: operator (torch.compile runs it as one call) | {phase} | {figure:.0f} | |")
-    lines += ["", *_aims(report["compared"]), ""]
-    lines += ["```json", json.dumps(report["compared"], indent=1), "```", ""]
-    return "\n".join(lines)
+def _marked(output: str, mark: str) -> dict[str, Any]:
+    """The JSON in the line that begins with a mark."""
+    return json.loads(next(line for line in output.splitlines() if line.startswith(mark)).removeprefix(mark))
 
 
-def _without_block(name: str) -> str:
-    return re.sub(r" BV\d+$", "", name)
-
-
-def _aims(compared: dict[str, Any]) -> list[str]:
-    """What the counts were to reach, and whether they do."""
-    lines = ["| distinct bytes | counted | aim | |", "|---|---|---|---|"]
-
-    def line(what, counted, most):
-        lines.append(f"| {what} | {counted} | at most {most} | {'reached' if counted <= most else '**missed**'} |")
-
-    for name, figures in compared["operator"].items():
-        line(f"{name}, to what must move", figures["to what must move"], 1.6 if "backward" in name else 1.3)
-        if "to fla-core" in figures:
-            line(f"{name}, to fla-core", figures["to fla-core"], 0.667)
-    for name, figures in compared.items():
-        if name.startswith("mixer"):
-            line(f"{name}, to fla-core's operators with compiled elementwise code", figures["ratio"], 0.5)
-    return lines
+def _version_of_fla() -> str:
+    try:
+        return f", fla-core {importlib.metadata.version('fla-core')}"
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -532,8 +474,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.traffic:
         print("TRAFFIC" + json.dumps(traffic(args.quick)))
         return 0
+    import kernel_fla
     import torch
     import triton
+    from kernel_tables import table
 
     command = [sys.executable, __file__, "--traffic", *(["--quick"] if args.quick else [])]
     counting = subprocess.Popen(command, env=os.environ | {"TRITON_INTERPRET": "1"}, stdout=subprocess.PIPE, text=True)
@@ -542,18 +486,26 @@ def main(argv: list[str] | None = None) -> int:
     else:
         compiled = compile_all(cases(args.dtypes, args.mem_sizes), TARGETS)
     output, _ = counting.communicate()
-    counted = json.loads(next(line for line in output.splitlines() if line.startswith("TRAFFIC"))[len("TRAFFIC") :])
+    counted = _marked(output, "TRAFFIC")
+    if not args.quick:
+        script = Path(__file__).with_name("kernel_inductor.py")
+        done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+        counted["Inductor"] = (
+            _marked(done.stdout, "INDUCTOR") if done.returncode == 0 else {"error": done.stderr[-300:]}
+        )
+    launched = counted.pop("launches of fla-core", [])
     report = {
-        "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}",
+        "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}{_version_of_fla()}",
         "compiled": compiled,
+        "compiled, fla-core": [] if args.quick else compile_all(kernel_fla.cases(launched, 4), ["sm_90"]),
         "counted": counted,
         "compared": compare(counted),
     }
-    print(table(report))
+    print(table(report, TARGETS))
     if not args.quick:
         args.output.mkdir(parents=True, exist_ok=True)
         (args.output / "kernel_static.json").write_text(json.dumps(report, indent=1) + "\n")
-        (args.output / "kernel_static.md").write_text(table(report))
+        (args.output / "kernel_static.md").write_text(table(report, TARGETS))
     return 0
 
 

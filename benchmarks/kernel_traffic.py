@@ -12,11 +12,16 @@ once a launch: what has to come from memory, or go there, at least.
 """
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+POINTERS = {
+    "bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64", "int32": "i32", "int64": "i64", "bool": "i1",
+}  # fmt: skip
 
 
 @dataclass
@@ -29,9 +34,12 @@ class Launch:
         written_addresses: addresses of what was stored, sorted.
         outside: accesses outside of the tensors that the kernel was given.
         products: floating-point operations of matrix products.
+        types, constants: arguments by name as a compiler wants them, "*bf16" or "i32", and values known to it.
     """
 
     kernel: str
+    types: dict[str, str] = field(default_factory=dict, repr=False)
+    constants: dict[str, Any] = field(default_factory=dict, repr=False)
     extents: list[tuple[int, int]] = field(default_factory=list, repr=False)
     issued_read: int = 0
     issued_written: int = 0
@@ -72,6 +80,22 @@ def _extents(arguments: Any) -> list[tuple[int, int]]:
     return found
 
 
+def _describe(executor: Any, arguments: tuple, options: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Types of what a kernel is launched with, and the constants among it."""
+    given = inspect.getcallargs(
+        executor.fn, *arguments, **{k: v for k, v in options.items() if k in executor.arg_names}
+    )
+    types, constants = {}, {}
+    for name, x in given.items():
+        if name in executor.constexprs or x is None:
+            constants[name] = x
+        elif hasattr(x, "data_ptr"):
+            types[name] = "*" + POINTERS[str(x.dtype).removeprefix("torch.")]
+        else:
+            types[name] = "fp32" if isinstance(x, float) else "i32"
+    return types, constants
+
+
 @contextlib.contextmanager
 def record() -> Iterator[list[Launch]]:
     """Collects a `Launch` for every kernel that runs in the interpreter meanwhile."""
@@ -103,7 +127,8 @@ def record() -> Iterator[list[Launch]]:
         return dot(self, a, b, *rest)
 
     def recorded_call(self, *arguments, **options):
-        launch = Launch(self.fn.__name__, _extents([*arguments, *options.values()]))
+        launch = Launch(self.fn.__name__, *_describe(self, arguments, options))
+        launch.extents = _extents([*arguments, *options.values()])
         launches.append(launch)
         open_launches.append(launch)
         try:

@@ -52,3 +52,14 @@ result = kernel_gpu.main(["--smoke", "--output", sys.argv[1]])
 """
     assert run_python(code, str(tmp_path), TRITON_INTERPRET="1", USE_HUB_KERNELS=None) == 0
     assert "kernel_gpu" not in sys.modules
+
+
+@pytest.mark.triton
+def test_checks_on_a_device_run_in_the_interpreter():
+    code = f"""
+import sys
+sys.path.insert(0, {str(BENCHMARKS)!r})
+import kernel_gpu_checks
+result = kernel_gpu_checks.main(["--smoke"])
+"""
+    assert run_python(code, TRITON_INTERPRET="1", USE_HUB_KERNELS=None) == 0
