@@ -141,9 +141,9 @@ def gated_linear_attention_step(
     Returns:
         The output, `[batch, d_value]`, in the precision of the state.
     """
-    q, k, v, g = (x.to(state.dtype) for x in (q, k, v, g))
+    q, k, v, g = (x if x.dtype == state.dtype else x.to(state.dtype) for x in (q, k, v, g))
     state.mul_(g.exp().unsqueeze(-1)).baddbmm_(k.unsqueeze(2), v.unsqueeze(1))
-    return torch.bmm((q * _scale(q, scale)).unsqueeze(1), state).squeeze(1)
+    return torch.baddbmm(state[:, :1], q.unsqueeze(1), state, beta=0, alpha=_scale(q, scale)).squeeze(1)
 
 
 @_without_autocast

@@ -42,5 +42,22 @@ def gated_norm(
         if supported(out):
             return gated_norm_triton(out, residual, residual_weight, gate, weight, eps)
     out = out if out.dtype == torch.float64 else out.float()
-    out = torch.addcmul(out, residual.to(out.dtype), residual_weight.to(out.dtype))
-    return F.rms_norm(out * F.silu(gate.to(out.dtype)), weight.shape, weight.to(out.dtype), eps).to(weight.dtype)
+    residual, residual_weight, gate = (
+        x if x.dtype == out.dtype else x.to(out.dtype) for x in (residual, residual_weight, gate)
+    )
+    gated = torch.addcmul(out, residual, residual_weight)
+    gated = gated * F.silu(gate) if torch.is_grad_enabled() else gated.mul_(F.silu(gate))
+    return rms_norm(gated, weight, eps)
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    """RMSNorm over the last dimension, in float32 (float64 if `x` is); the result has the dtype of `weight`."""
+    wide = x if x.dtype == torch.float64 else x.float()
+    wide_weight = weight if weight.dtype == wide.dtype else weight.to(wide.dtype)
+    if torch.is_grad_enabled() or wide.device.type != "cpu" or torch.compiler.is_compiling():
+        normed = F.rms_norm(wide, weight.shape, wide_weight, eps)
+    else:
+        # PyTorch's own is put together from more operations there, each of them another way through memory.
+        square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+        normed = (wide * square.mul_(1 / wide.shape[-1]).add_(eps).rsqrt_()).mul_(wide_weight)
+    return normed if normed.dtype == weight.dtype else normed.to(weight.dtype)

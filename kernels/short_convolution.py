@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .kernel_dispatch import use_kernels
+
 
 def short_convolution_reference(
     x: torch.Tensor,
@@ -69,23 +71,39 @@ class CausalConv1d(nn.Conv1d):
 
     def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor | None, ...]:
         if fused:
-            return self._by_kernel(x, **fused)
-        # The length that an exporter keeps open is not asked for: the answer would bind it.
-        decoding = isinstance(x.shape[2], int) and x.shape[2] == self.kernel_size[0] and not torch.is_grad_enabled()
-        if decoding and x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
-            # One output: setting up a convolution takes six times as long as the sum itself.
-            return (torch.linalg.vecdot(x, self.weight.squeeze(1)) + self.bias).unsqueeze(-1)
+            return self._fused(x, **fused)
         # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
         return F.conv2d(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=self.groups).squeeze(2)
 
-    def _by_kernel(self, x: torch.Tensor, state: torch.Tensor | None = None, **fused):
+    def _fused(self, x: torch.Tensor, state: torch.Tensor | None = None, **fused):
         """Convolution and SiLU, of `x` `[batch, seq_len, channels]`: see `short_convolution_triton`, and with a `state`
-        `short_convolution_step_triton`."""
+        `short_convolution_step` and its kernel."""
+        if state is not None and not use_kernels(x):
+            return short_convolution_step(x, state, self.weight, self.bias), None
         from .short_convolution_triton import short_convolution_step_triton, short_convolution_triton
 
         if state is not None:
             return short_convolution_step_triton(x, state, self.weight, self.bias), None
         return short_convolution_triton(x, self.weight, self.bias, **fused)
+
+
+def short_convolution_step(
+    x: torch.Tensor, state: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """Convolution and SiLU of one further step, without gradients; **`state` is updated in place**.
+
+    Args:
+        x: `[batch, 1, channels]`.
+        state: the last inputs, `[batch, channels, taps]`, in float32 or float64.
+        weight, bias: as in `nn.Conv1d`.
+
+    Returns:
+        `[batch, 1, channels]`, in the dtype of `x`.
+    """
+    state.copy_(torch.cat([state[..., 1:], x.transpose(1, 2)], -1))
+    # One output: setting up a convolution takes longer than the sum itself.
+    out = F.silu((state * weight[:, 0]).sum(-1).add_(bias), inplace=True).unsqueeze(1)
+    return out if out.dtype == x.dtype else out.to(x.dtype)
 
 
 def insert_gaps(x: torch.Tensor, seq_idx: torch.Tensor, gap: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -55,6 +55,27 @@ def sliding_window_attention(
     return torch.cat([output, later[:, :, : steps - block]], 2)
 
 
+def window_attention_step(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
+    """Softmax attention of one query over all keys, without gradients: quicker on a CPU than PyTorch's own for one query.
+
+    Args:
+        query: `[batch, heads, dim]`.
+        key, value: `[batch, steps, key_heads, dim]` and `[batch, steps, value_heads, dim_value]`; query head j reads heads
+            `j % key_heads` and `j % value_heads`.
+        scaling: factor of the scores.
+
+    Returns:
+        `[batch, heads, dim_value]`.
+    """
+    batch, heads, _ = query.shape
+    key_heads, value_heads = key.shape[2], value.shape[2]
+    # Query heads that read the same head are one matrix.
+    queries = query.view(batch, heads // key_heads, key_heads, -1).transpose(1, 2)
+    scores = torch.matmul(queries * scaling, key.permute(0, 2, 3, 1)).transpose(1, 2).reshape(batch, heads, -1)
+    weights = scores.softmax(-1).view(batch, heads // value_heads, value_heads, -1).transpose(1, 2)
+    return torch.matmul(weights, value.transpose(1, 2)).transpose(1, 2).reshape(batch, heads, -1)
+
+
 def _tile(x: torch.Tensor, heads: int) -> torch.Tensor:
     """The heads of `x` (dimension 1) repeated in turn, up to `heads`; a single one without a copy."""
     if x.shape[1] == 1:

@@ -41,14 +41,24 @@ def tempered_selection(
         from .tempered_selection_triton import tempered_selection_triton
 
         return tempered_selection_triton(query_key, gates, eps)
-    mem_size = query_key.shape[-1] // 2
-    query, key = _wide(query_key).split(mem_size, -1)
-    selection, temperature = _wide(gates).split(mem_size, -1)
+    query, key = _wide(query_key).chunk(2, -1)
+    selection, temperature = _wide(gates).chunk(2, -1)
+    if not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        return query, *_select(key, selection, temperature, eps)
     gamma, tau = F.softplus(selection), torch.sigmoid(temperature)
     # γ ** τ through its logarithm, which far to the left is the argument itself; a power would have no gradient there.
     log_gamma = torch.where(selection < -60, selection, F.softplus(selection.clamp(min=-60)).log())
     key = F.normalize(key, dim=-1, eps=eps) * torch.exp(tau * log_gamma)
     return query, key, -gamma * tau
+
+
+def _select(key, selection, temperature, eps):
+    """The same in fewer operations, where nobody asks for gradients. A γ that is no more than 10⁻²⁶ counts as that."""
+    limited = selection.clamp(min=-60)
+    gamma, tau = F.softplus(limited), torch.sigmoid(temperature)
+    write = torch.minimum(gamma.log(), selection).mul_(tau).exp_()
+    key = (key / torch.linalg.vector_norm(key, dim=-1, keepdim=True).clamp_(min=eps)).mul_(write)
+    return key, gamma.mul_(tau).neg_()
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,11 @@ class OnnxEngine:
 
     def start(self, batch: int) -> dict[str, Any]:
         # ONNX Runtime takes no empty tensor: a window begins with one place that holds nothing.
-        tensors = StepState.empty(self.config, batch, 1).tensors()
+        return self.hold(StepState.empty(self.config, batch, 1))
+
+    def hold(self, state: StepState) -> dict[str, Any]:
+        """A memory that holds this."""
+        tensors = state.tensors()
         return {name: self._value(tensors[name.removeprefix("past_key_values.")]) for name in self.state_names}
 
     def step(self, memory, ids, mask, keep):
@@ -75,12 +79,16 @@ class OpenVINOEngine:
 
     def start(self, batch: int):
         # The states' own initial values are empty in every request but the first of a model.
-        request, tensors = self.model.create_infer_request(), StepState.empty(self.config, batch, 1).tensors()
-        for state in request.query_state():
-            value = tensors[state.name.rpartition("past_key_values.")[2]]
+        return self.hold(StepState.empty(self.config, batch, 1))
+
+    def hold(self, state: StepState):
+        """A memory that holds this."""
+        request, tensors = self.model.create_infer_request(), state.tensors()
+        for variable in request.query_state():
+            value = tensors[variable.name.rpartition("past_key_values.")[2]]
             value = value if value.is_floating_point() else value.int()
-            state.state = self.openvino.Tensor(value.numpy())
-        return request, torch.arange(batch)
+            variable.state = self.openvino.Tensor(value.numpy())
+        return request, torch.arange(len(tensors["position"]))
 
     def step(self, memory, ids, mask, keep):
         request, rows = memory

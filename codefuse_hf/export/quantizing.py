@@ -22,12 +22,17 @@ def make_quantizer(model: nn.Module, format_name: str, scheme: str):
     """
     if scheme not in BITS:
         raise ValueError(f"unknown quantisation {scheme!r}: choose one of {', '.join(BITS)}")
-    kept = _Weights(p for name, p in model.named_parameters() if any(part in name for part in _KEPT))
+    kept = _Weights(p for name, p in model.named_parameters() if kept_in_float32(name))
     if format_name == "onnx":
         return _onnx_quantizer(kept, BITS[scheme])
     if format_name == "openvino":
         return _openvino_quantizer(kept, BITS[scheme])
     raise ValueError(f"the format {format_name!r} has no weights in {scheme} here: use onnx or openvino")
+
+
+def kept_in_float32(name: str) -> bool:
+    """Whether the layer or the weight of this name is not quantised: a projection that gates come from."""
+    return any(part in name for part in _KEPT)
 
 
 class _Weights:
@@ -167,7 +172,7 @@ def quantize_torch(model: nn.Module, scheme: str) -> nn.Module:
     granularity = PerAxis(0) if scheme == "int8" else PerGroup(32)
 
     def fits(module: nn.Module, name: str) -> bool:
-        if not isinstance(module, nn.Linear) or any(part in name for part in _KEPT):
+        if not isinstance(module, nn.Linear) or kept_in_float32(name):
             return False
         return scheme == "int8" or module.in_features % 32 == 0
 

@@ -63,7 +63,7 @@ class StateOperations:
         for states in (self.conv_states, self.recurrent_states):
             states.update({i: function(x) for i, x in states.items() if x is not None})
         if self.keys is not None:
-            self.keys, self.values = function(self.keys), function(self.values)
+            self.keys, self.values, self.room = function(self.keys), function(self.values), None
             if hasattr(self, "batch_size"):
                 self.batch_size = self.keys.shape[0]
 
@@ -114,12 +114,54 @@ class SlidingLayer(StateOperations, LinearAttentionAndSlidingWindowAttentionLaye
     """Recurrent state and sliding window of one layer, in a dynamic cache."""
 
     is_croppable = False
+    room = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the window and of the segment; a single token is written behind the others where it lies."""
+        traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if traced or key_states.shape[2] != 1 or not self.is_initialized or key_states.dtype != self.keys.dtype:
+            self.room = None
+            return super().update(key_states, value_states, *args, **kwargs)
+        if self.room is None or not self.room.takes(self.keys):
+            self.room = _Room(self.keys, self.values, max(self.sliding_window // 8, 1))
+        keys, values = self.room.append(key_states, value_states)
+        self.cumulative_length += 1
+        left = max(keys.shape[2] - self.sliding_window + 1, 0)
+        self.keys, self.values = (x[:, :, left:] if left else x for x in (keys, values))
+        self.room.latest = self.keys
+        return keys, values
 
     def reset(self) -> None:
         # Dropped, not zeroed as in older versions of transformers: zeros would count as tokens that were seen.
-        self.keys = self.values = None
+        self.keys = self.values = self.room = None
         self.is_initialized = False
         super().reset()
+
+
+class _Room:
+    """Memory with a window in front and free places behind it, so that a token costs a write and not another window.
+
+    What was handed out is never written to again: where the places are used up, a new room is made.
+    """
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor, places: int):
+        self.stop, self.start, self.latest = keys.shape[2], 0, keys
+        self.tensors = [torch.cat([x, x.new_empty(*x.shape[:2], places, x.shape[3])], 2) for x in (keys, values)]
+
+    def takes(self, keys: torch.Tensor) -> bool:
+        """Whether these are the keys that it holds, with a place behind them that may be written."""
+        writable = torch.is_inference_mode_enabled() or not self.tensors[0].is_inference()
+        return keys is self.latest and self.stop < self.tensors[0].shape[2] and writable
+
+    def append(self, *states: torch.Tensor) -> list[torch.Tensor]:
+        """Keys and values with those of a further token; the first of them leave with the next one, if `latest` is shorter."""
+        self.start = self.stop - self.latest.shape[2]
+        for tensor, state in zip(self.tensors, states, strict=True):
+            tensor[:, :, self.stop : self.stop + 1] = state
+        self.stop += 1
+        return [tensor[:, :, self.start : self.stop] for tensor in self.tensors]
 
 
 class FullLayer(StateOperations, LinearAttentionAndFullAttentionLayer):

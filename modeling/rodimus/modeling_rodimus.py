@@ -32,10 +32,14 @@ from transformers.utils.output_capturing import capture_outputs
 
 from codefuse_hf.kernels.decoding_step import MAX_STEPS, decoding_step
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
-from codefuse_hf.kernels.gated_norm import gated_norm
+from codefuse_hf.kernels.gated_norm import gated_norm, rms_norm
 from codefuse_hf.kernels.kernel_dispatch import use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
-from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
+from codefuse_hf.kernels.sliding_window_attention import (
+    sliding_window_attention,
+    window_attention_step,
+    worth_blocks,
+)
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
@@ -65,9 +69,7 @@ class RodimusRMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        weight = self.weight
-        wide = _wide(hidden_states)
-        return F.rms_norm(wide, weight.shape, weight.to(wide.dtype), self.eps).to(weight.dtype)
+        return rms_norm(hidden_states, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{tuple(self.weight.shape)}, eps={self.eps}"
@@ -219,9 +221,11 @@ class RodimusInnerMixer(nn.Module):
         `RodimusGatedRMSNorm`, which adds them up."""
         layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
         has_past = layer is not None and layer.has_previous_state[0]
-        by_kernels = use_kernels(x) and getattr(self.short_conv.conv1d, "has_kernels", False)
-        if by_kernels and has_past and padding is None and x.shape[1] <= MAX_STEPS and _can_step(layer):
-            out, conv = self._steps_by_kernel(x, layer)
+        has_kernels = getattr(self.short_conv.conv1d, "has_kernels", False)
+        by_kernels = has_kernels and use_kernels(x)
+        few = _is_one(x.shape[1]) or (by_kernels and x.shape[1] <= MAX_STEPS)
+        if few and has_past and padding is None and _can_step(layer) and has_kernels:
+            out, conv = self._few_steps(x, layer)
             return out, conv, self.residual_weight
         if by_kernels:
             gate = self.ch_gate_proj(x)
@@ -252,7 +256,7 @@ class RodimusInnerMixer(nn.Module):
                 past_key_values.update_recurrent_state(state, self.layer_idx)
         return out, conv[2], self.residual_weight
 
-    def _steps_by_kernel(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
+    def _few_steps(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
         """A few decoding steps; the cache's tensors are updated where they lie."""
         conv, _ = self.short_conv.conv1d(x, state=layer.conv_states[0])
         gates = self.mem_gate_proj(conv)
@@ -343,6 +347,9 @@ class RodimusAttention(nn.Module):
             if not _is_one(seq_len):
                 _own_memory(past_key_values.layers[self.layer_idx])
             key, value = key.squeeze(1), value.squeeze(1)
+        if padding is None and attention_mask is None and self._steps_by_itself(query, past_key_values):
+            heads = (x.unflatten(-1, (-1, self.head_dim)) for x in (query.squeeze(1), key, value))
+            return self.out_proj(window_attention_step(*heads, self.scaling).flatten(1).unsqueeze(1)), None
         if in_blocks:
             key, value = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (key, value))
             dropout = self.attention_dropout if self.training else 0.0
@@ -367,6 +374,13 @@ class RodimusAttention(nn.Module):
             weights = moved.weights_in_input_order(weights)
         return self.out_proj(out if padding is None else padding.unpack(out)), weights
 
+    def _steps_by_itself(self, query: torch.Tensor, past_key_values: Cache | None) -> bool:
+        """Whether a decoding step needs no attention function: where it only adds to what has to be done."""
+        plain = query.device.type == "cpu" and query.dtype in (torch.float32, torch.float64)
+        traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        sdpa = self.config._attn_implementation == "sdpa"
+        return past_key_values is not None and query.shape[1] == 1 and plain and sdpa and not traced
+
     def _heads(self, x: torch.Tensor) -> torch.Tensor:
         """`[batch, length, heads · head_dim]` → `[batch, num_heads, length, head_dim]`, heads repeated in turn."""
         x = x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
@@ -378,14 +392,15 @@ class RodimusAttention(nn.Module):
         """Rotary position embedding of `[batch, length, heads · head_dim]` (arXiv 2104.09864)."""
         if position_embeddings is None:
             return x
-        cos, sin = (p.unsqueeze(2) for p in position_embeddings)
-        heads = x.unflatten(-1, (-1, self.head_dim))
-        rotary, rest = heads.split([2 * cos.shape[-1], self.head_dim - 2 * cos.shape[-1]], -1)
-        interleaved = self.config.attn_cfg["rotary_emb_interleaved"]
-        a, b = (rotary[..., 0::2], rotary[..., 1::2]) if interleaved else rotary.chunk(2, -1)
-        a, b = (a * cos - b * sin).to(x.dtype), (a * sin + b * cos).to(x.dtype)
-        rotated = torch.stack([a, b], -1).flatten(-2) if interleaved else torch.cat([a, b], -1)
-        return (torch.cat([rotated, rest], -1) if rest.shape[-1] else rotated).flatten(-2)
+        cos, sin = (p.unsqueeze(2) for p in position_embeddings)  # [batch, length, 1, dim / 2]
+        heads, dim = x.unflatten(-1, (-1, self.head_dim)), 2 * cos.shape[-1]
+        rotary = heads if dim == self.head_dim else heads[..., :dim]
+        # Each pair (a, b) becomes (a cos − b sin, b cos + a sin); the two lie side by side, or half of the width apart.
+        shape, axis = ((-1, 2), -1) if self.config.attn_cfg["rotary_emb_interleaved"] else ((2, -1), -2)
+        pairs, cos, sin = rotary.unflatten(-1, shape), cos.unsqueeze(axis), sin.unsqueeze(axis)
+        rotated = pairs * cos + pairs.flip(axis) * torch.cat([-sin, sin], axis)
+        rotated = rotated.flatten(-2) if rotated.dtype == x.dtype else rotated.flatten(-2).to(x.dtype)
+        return (rotated if dim == self.head_dim else torch.cat([rotated, heads[..., dim:]], -1)).flatten(-2)
 
     def _pack_with_cache(self, key, value, past_key_values, padding):
         """Keys and values in packed order, together with those in the cache, which are moved there."""
@@ -761,9 +776,10 @@ class RodimusModel(RodimusPreTrainedModel):
         dim = self.config.rotary_dim
         if dim == 0:
             return None
-        exponents = torch.arange(0, dim, 2, dtype=dtype, device=position_ids.device) / dim
-        frequencies = torch.pow(self.config.attn_cfg["rotary_emb_base"], -exponents)
-        angles = position_ids[..., None].to(dtype) * frequencies
+        make = _make_frequencies if torch.compiler.is_compiling() else _frequencies
+        angles = position_ids[..., None] * make(
+            dim, self.config.attn_cfg["rotary_emb_base"], dtype, position_ids.device
+        )
         return angles.cos(), angles.sin()
 
 
@@ -882,6 +898,17 @@ class RodimusForSequenceClassification(GenericForSequenceClassification, Rodimus
         return super().forward(
             input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, labels, use_cache, **kwargs
         )
+
+
+@functools.lru_cache(maxsize=16)
+def _frequencies(*arguments) -> torch.Tensor:
+    with torch.inference_mode(False):  # kept for later calls, which may need gradients
+        return _make_frequencies(*arguments)
+
+
+def _make_frequencies(dim: int, base: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Frequencies of the rotation by position, `[dim / 2]`."""
+    return torch.pow(base, -torch.arange(0, dim, 2, dtype=dtype, device=device) / dim)
 
 
 def _own_memory(layer: CacheLayerMixin) -> None:

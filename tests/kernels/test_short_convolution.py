@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
+from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps, short_convolution_reference
 
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 4, 7])
@@ -63,3 +63,18 @@ def test_a_decoding_step_equals_the_last_output_of_a_sequence(dtype):
     x = torch.randn(2, 6, 9, dtype=dtype)
     with torch.no_grad():
         torch.testing.assert_close(conv(x[..., -4:]), conv(x)[..., -1:])
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 4])
+@torch.no_grad()
+def test_single_steps_on_a_state_give_what_the_sequence_gives(kernel_size):
+    torch.manual_seed(0)
+    conv, x, state = (
+        CausalConv1d(6, kernel_size).double(),
+        torch.randn(2, 9, 6).double(),
+        torch.zeros(2, 6, kernel_size),
+    )
+    state = state.double()
+    steps = [conv(step, state=state)[0] for step in x.split(1, 1)]
+    torch.testing.assert_close(torch.cat(steps, 1), short_convolution_reference(x, conv.weight, conv.bias)[0])
+    torch.testing.assert_close(state, x[:, -kernel_size:].transpose(1, 2))

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codefuse_hf.kernels.sliding_window_attention import sliding_window_attention, worth_blocks
+from codefuse_hf.kernels.sliding_window_attention import (
+    sliding_window_attention,
+    window_attention_step,
+    worth_blocks,
+)
 
 
 def reference(query, key, value, window, scaling):
@@ -46,3 +50,11 @@ def test_fewer_key_and_value_heads_are_tiled(heads):
 )
 def test_blocks_from_two_of_them_on(steps, window, expected):
     assert worth_blocks(steps, window) is expected
+
+
+@pytest.mark.parametrize("heads", [(4, 1, 2), (4, 4, 4), (4, 2, 1), (3, 1, 3)])
+def test_one_query_by_itself(heads):
+    query, key, value = (x.detach() for x in inputs(1, 20, heads))
+    expected = reference(query, key, value, 21, 0.3)[:, :, 0]
+    got = window_attention_step(query[:, :, 0], key.transpose(1, 2), value.transpose(1, 2), 0.3)
+    torch.testing.assert_close(got, expected)

@@ -1,10 +1,12 @@
 """The cache: what a reset forgets, what masks are told, and what stays in memory."""
 
+import copy
+
 import pytest
 import torch
 from transformers import DynamicCache
 
-from codefuse_hf.modeling.rodimus.cache_rodimus import RecurrentLayer, adopt_cache, past_length
+from codefuse_hf.modeling.rodimus.cache_rodimus import RecurrentLayer, SlidingLayer, adopt_cache, past_length
 from helpers.models_rodimus import BLOCKS, make_ids, make_model, plus
 
 
@@ -37,3 +39,49 @@ def test_a_window_lets_go_of_the_prompt():
         assert layer.keys.shape[-2] < window + 1
         for states in (layer.keys, layer.values):
             assert states.untyped_storage().nbytes() == states.nbytes
+
+
+@pytest.mark.parametrize("window_size", [2, 6, 60])
+@torch.no_grad()
+def test_steps_written_where_the_window_lies_give_what_new_windows_give(window_size):
+    model, ids = make_model(plus(attn_cfg={"window_size": window_size})), make_ids(2, 60)
+    cache, expected, window = DynamicCache(config=model.config), model(ids).logits, model.config.sliding_window
+    logits = [model(ids[:, :1], past_key_values=cache).logits]
+    handed_out = []
+    for step in range(1, ids.shape[1]):
+        layer = cache.layers[0]
+        handed_out += [(x, x.clone()) for x in (layer.keys, layer.values)]
+        logits.append(model(ids[:, step : step + 1], past_key_values=cache).logits)
+        assert layer.keys.shape[2] == layer.values.shape[2] == min(step + 1, window - 1)
+        assert layer.keys.untyped_storage().nbytes() <= layer.keys[:, :, :1].nbytes * (window + max(window // 8, 1))
+    torch.testing.assert_close(torch.cat(logits, 1), expected, atol=1e-4, rtol=1e-4)
+    for tensor, then in handed_out:
+        assert torch.equal(tensor, then)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+@torch.no_grad()
+def test_copies_of_a_layer_go_on_each_by_itself(copied):
+    layer = SlidingLayer(41)
+    keys, values = torch.randn(1, 1, 30, 4), torch.randn(1, 1, 30, 6)
+    for step in range(10):
+        layer.update(keys[:, :, step : step + 1], values[:, :, step : step + 1])
+    other = copied(layer)
+    for step in range(10, 30):
+        got = layer.update(keys[:, :, step : step + 1], values[:, :, step : step + 1])
+        other.update(-keys[:, :, step : step + 1], values[:, :, step : step + 1])
+    torch.testing.assert_close(got, (keys, values))
+    torch.testing.assert_close(other.keys, torch.cat([keys[:, :, :10], -keys[:, :, 10:]], 2))
+
+
+def test_a_window_may_be_filled_with_and_without_inference_mode_and_gradients():
+    model, ids = make_model(plus(attn_cfg={"window_size": 20})), make_ids(1, 16)
+    cache, logits = DynamicCache(config=model.config), []
+    modes = [torch.no_grad, torch.inference_mode, torch.no_grad, torch.enable_grad]
+    for step, token in enumerate(ids.split(1, 1)):
+        with modes[step // 2 % 4]():
+            logits.append(model(token, past_key_values=copy.deepcopy(cache) if step == 6 else cache).logits.detach())
+            if step == 6:
+                model(token, past_key_values=cache)
+    expected = model(ids).logits
+    torch.testing.assert_close(torch.cat(logits, 1), expected, atol=1e-4, rtol=1e-4)

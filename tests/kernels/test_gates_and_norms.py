@@ -1,0 +1,36 @@
+"""Gates and norms without gradients, which take fewer operations, equal those with gradients and the formulas."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from codefuse_hf.kernels.gated_norm import gated_norm, gated_norm_reference, rms_norm
+from codefuse_hf.kernels.tempered_selection import tempered_selection, tempered_selection_reference
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_selection_without_gradients(dtype):
+    torch.manual_seed(0)
+    query_key, gates = torch.randn(2, 7, 16, dtype=dtype), 3 * torch.randn(2, 7, 16, dtype=dtype)
+    # Selections that are nothing and temperatures that would hide it, and the other way round.
+    gates[0, 0, :4], gates[0, 0, 8:12] = torch.tensor([-100.0, -59.0, -61.0, 40.0], dtype=dtype), -8
+    query_key[0, 1] = 0
+    with torch.no_grad():
+        got = tempered_selection(query_key, gates, 1e-5)
+    torch.testing.assert_close(got, tempered_selection(query_key, gates.clone().requires_grad_(), 1e-5))
+    torch.testing.assert_close(got, tempered_selection_reference(query_key, gates, 1e-5))
+
+
+@pytest.mark.parametrize("weight_dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_norms_without_gradients(weight_dtype):
+    torch.manual_seed(0)
+    wide = torch.float64 if weight_dtype == torch.float64 else torch.float32
+    out, residual, gate = (torch.randn(2, 5, 12, dtype=wide) for _ in range(3))
+    out[0, 0], residual[0, 0] = 0, 0
+    residual_weight, weight = torch.randn(12, dtype=wide), torch.randn(12).to(weight_dtype)
+    before = out.clone()
+    with torch.no_grad():
+        gated, plain = gated_norm(out, residual, residual_weight, gate, weight, 1e-5), rms_norm(out, weight, 1e-5)
+    assert gated.dtype == plain.dtype == weight_dtype and torch.equal(out, before)
+    torch.testing.assert_close(gated, gated_norm_reference(out, residual, residual_weight, gate, weight, 1e-5))
+    torch.testing.assert_close(plain, F.rms_norm(out, (12,), weight.to(wide), 1e-5).to(weight_dtype))
