@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="with --write: whether or not the folder is clean")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the result of each stage there, as JSON")
+    parser.add_argument("--no-index", action="store_true", help="leave the index of `codefuse-hf index` aside")
     parser.add_argument("--no-cache", action="store_true", help="neither read nor keep what was read of the repository")
     parser.add_argument("--json", action="store_true", help="print the results of all stages as JSON, for tools")
     add_model_arguments(parser)
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
             repository,
             model=model,
             reader=reader,
-            index=None if args.no_llm else _index_of(args.repository),
+            index=None if args.no_llm or args.no_index else _index_of(args.repository),
             attempts=args.attempts,
             keep=args.keep,
             cache=cache,
@@ -64,15 +65,19 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _index_of(repository: str) -> "CodeIndex | None":
-    """The index that `codefuse-hf index` keeps of the repository in the user's cache; None if there is none."""
+    """The index that `codefuse-hf index` keeps of the repository in the user's cache; None if there is none, or if it cannot be loaded, which is said."""
     from ..search.places import default_folder
 
     folder = default_folder(repository)
     if not folder.is_dir():
         return None
-    from ..search import CodeIndex
+    try:
+        from ..search import CodeIndex
 
-    return CodeIndex.load(folder)
+        return CodeIndex.load(folder)
+    except (OSError, ValueError, ImportError) as error:
+        print(f"goes on without the index in {folder}, which cannot be loaded: {error}", file=sys.stderr)
+        return None
 
 
 def _report(stage: "Stage") -> None:

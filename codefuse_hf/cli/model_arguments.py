@@ -19,6 +19,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--api-key-env", metavar="NAME", help="the environment variable that holds the server's key")
     parser.add_argument("--local", action="store_true", help="run a --model of the Hub in this process")
     parser.add_argument(
+        "--dtype", choices=("bfloat16", "float16", "float32"), help="numbers of a model in this process"
+    )
+    parser.add_argument(
         "--context", type=int, help="tokens of a prompt and its answer (default: 32768, or the model's)"
     )
     parser.add_argument("--answer-tokens", type=int, help="tokens of each answer at most")
@@ -65,6 +68,7 @@ def model_choices(args: argparse.Namespace) -> "tuple[ModelChoice | None, ModelC
         token_budget=args.token_budget,
         context_tokens=args.context,
         answer_tokens=args.answer_tokens,
+        dtype=args.dtype,
     )
     model = replace(common, name=args.model) if args.model else None
     reader = None

@@ -14,10 +14,12 @@ from itertools import pairwise
 import numpy as np
 
 from ..search.words import count_words, looks_like_code
-from .issue import Issue
+from .issue import Frame, Issue
 from .places import Places
 
 _BEST_TESTS = 15
+_MOST_PLACES = 100  # of one constant that are looked at
+_FEW_FILES = 2  # with a function of a frame's name
 _OUTSIDE = frozenset(("packages", "vendor", "_vendor", "vendored", "extern", "externals", "third_party"))
 _BESIDE = frozenset(
     ("doc", "docs", "example", "examples", "benchmark", "benchmarks", "tools", "script", "scripts", "ci", "asv_bench")
@@ -52,19 +54,9 @@ def words_of_files(issue: Issue, places: Places) -> Evidence:
     return _of_files(places, query_words(issue))
 
 
-def words_of_title_in_files(issue: Issue, places: Places) -> Evidence:
-    """BM25 of the title alone over whole files."""
-    return _of_files(places, count_words(issue.title))
-
-
 def words_of_units(issue: Issue, places: Places) -> Evidence:
     """BM25 of the issue over functions and classes; a file has those of its three best, halved each time."""
     return _of_units(places, query_words(issue), (1.0, 0.5, 0.25))
-
-
-def words_of_title_in_units(issue: Issue, places: Places) -> Evidence:
-    """BM25 of the title alone over functions and classes; a file has that of its best."""
-    return _of_units(places, count_words(issue.title), (1.0,))
 
 
 def words_of_names(issue: Issue, places: Places) -> Evidence:
@@ -82,12 +74,11 @@ def words_of_names(issue: Issue, places: Places) -> Evidence:
 def definitions(issue: Issue, places: Places) -> Evidence:
     """Functions and classes that the issue names; a name of many units is weak for each, an English word too."""
     evidence = Evidence.none(places)
-    inline = set(re.findall(r"\w+", " ".join(issue.inline)))
     for name, weight in issue.identifiers.items():
         found = places.units_named.get(name, ()) if len(name) > 2 else ()
         if not found:
             continue
-        if not (looks_like_code(name) or name in inline or (name[0].isupper() and not name.isupper())):
+        if not (looks_like_code(name) or name in issue.code_names or (name[0].isupper() and not name.isupper())):
             weight /= 4
         files = set(places.unit_files[found].tolist())
         evidence.units[found] += weight / len(found) ** 0.7
@@ -101,7 +92,7 @@ def definitions(issue: Issue, places: Places) -> Evidence:
 def dotted_names(issue: Issue, places: Places) -> Evidence:
     """Modules that the issue names, and members as `Class.member`."""
     evidence = Evidence.none(places)
-    modules = {_module(path): position for position, path in enumerate(places.paths)}
+    modules = {name: position for position, name in enumerate(_modules(places.paths))}
     members: dict[str, list[int]] = {}
     for position, unit in enumerate(places.units):
         if "." in unit.name:
@@ -136,20 +127,26 @@ def tracebacks(issue: Issue, places: Places) -> Evidence:
     """Files and functions in tracebacks: the innermost frame inside the repository counts most, each further one 0.8 of it."""
     evidence, weight = Evidence.none(places), 1.0
     for frame in reversed(issue.frames):
-        shared, files = _same_end(frame.path, places)
-        files = [file for file in files if shared >= min(2, places.paths[file].count("/") + 1)]
-        if not files:
-            continue
-        for file in files:
-            evidence.files[file] += weight / len(files)
+        found = _of_frame(frame, places)
+        for file, units in found.items():
+            evidence.files[file] = max(evidence.files[file], weight / len(found))
             evidence.file_reasons.setdefault(
                 file, f"is in the traceback, {frame.name or 'line'} {frame.line or ''}".strip()
             )
-            for unit in places.units_named.get(frame.name, ()):
-                if places.units[unit].file == file:
-                    evidence.units[unit] += weight
-        weight *= 0.8
-    return _saturate(evidence)
+            evidence.units[units] = np.maximum(evidence.units[units], weight)
+        weight *= 0.8 if found else 1.0
+    return evidence
+
+
+def _of_frame(frame: Frame, places: Places) -> dict[int, list[int]]:
+    """The files that a frame may be in, and the functions there; by the function's name where the file has another name by now."""
+    shared, files = _same_end(frame.path, places)
+    named = places.units_named.get(frame.name, [])
+    files = [file for file in files if shared >= min(2, places.paths[file].count("/") + 1)]
+    if not files and places.packages.intersection(frame.path.split("/")[:-1]):
+        files = sorted({places.units[unit].file for unit in named})
+        files = files if len(files) <= _FEW_FILES else []
+    return {file: [unit for unit in named if places.units[unit].file == file] for file in files}
 
 
 def phrases(issue: Issue, places: Places) -> Evidence:
@@ -200,25 +197,24 @@ def tests(issue: Issue, places: Places) -> Evidence:
     return evidence
 
 
-def neighbours(issue: Issue, places: Places) -> Evidence:
-    """Personalised PageRank over imports, calls and inheritance, restarting (0.6) at what words and names point to."""
+def literals(issue: Issue, places: Places) -> Evidence:
+    """Files with a text constant that is a word of the issue: an option, a setting, a command, a code of a message."""
     evidence = Evidence.none(places)
-    seeds = sum(kind(issue, places).files for kind in (words_of_files, words_of_units, definitions)) ** 3
-    if not seeds.any():
-        return evidence
-    seeds = seeds / seeds.sum()
-    count = len(places.paths)
-    counts = np.zeros((count, count), np.float32)
-    for name, weight in (("imports", 0.3), ("calls", 1.0), ("extends", 1.0)):
-        np.add.at(counts, tuple(places.file_links[name]), weight)
-    weights = np.log1p(counts)
-    weights += 0.5 * weights.T
-    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
-    rank = seeds
-    for _ in range(20):
-        rank = 0.6 * seeds + 0.4 * (rank @ weights)
-    evidence.files = _to_one(rank)
-    return evidence
+    few = max(3, len(places.texts) // 10)
+    for word, weight in issue.constants.items():
+        found = places.literals.get(word, ())
+        files = {file for file, _ in found}
+        if not 0 < len(files) <= few:
+            continue
+        for file in files:
+            evidence.files[file] += weight / len(files) ** 0.7
+            if weight >= 1:
+                evidence.file_reasons.setdefault(file, f"holds the constant {word!r}")
+        for file, start in found[:_MOST_PLACES]:
+            unit = places.unit_at(file, start)
+            if unit is not None:
+                evidence.units[unit] += weight / len(found) ** 0.7
+    return _saturate(evidence)
 
 
 def called(issue: Issue, places: Places) -> Evidence:
@@ -252,8 +248,8 @@ def standing(issue: Issue, places: Places) -> Evidence:
 KINDS: dict[str, Callable[[Issue, Places], Evidence]] = {
     kind.__name__: kind
     for kind in (
-        words_of_files, words_of_title_in_files, words_of_units, words_of_title_in_units, words_of_names, definitions, dotted_names,
-        paths, tracebacks, phrases, tests, neighbours, called, standing,
+        words_of_files, words_of_units, words_of_names, definitions, dotted_names, paths, tracebacks, phrases, literals, tests, called,
+        standing,
     )
 }  # fmt: skip
 
@@ -295,9 +291,19 @@ def _own_name(path: str) -> str:
     return folder.rpartition("/")[2] if stem == "__init__" else stem
 
 
-def _module(path: str) -> str:
-    dotted = os.path.splitext(path)[0].replace("/", ".").removesuffix(".__init__")
-    return dotted.removeprefix("src.").removeprefix("main.java.")
+def _modules(paths: list[str]) -> list[str]:
+    """The dotted name by which each file is imported: from its outermost package on; outside packages, without `src` and the like."""
+    packages = {path.rpartition("/")[0] for path in paths if path.endswith("/__init__.py")}
+    names = []
+    for path in paths:
+        parts = os.path.splitext(path)[0].split("/")
+        first = len(parts) - 1
+        while first and "/".join(parts[:first]) in packages:
+            first -= 1
+        if first == len(parts) - 1:
+            first = 2 if parts[:2] == ["main", "java"] else int(parts[0] == "src")
+        names.append(".".join(parts[first:]).removesuffix(".__init__"))
+    return names
 
 
 def _same_end(path: str, places: Places) -> tuple[int, list[int]]:

@@ -20,6 +20,13 @@ _SUFFIX = re.compile(r"\.(?:py|pyi|java|js|ts|go|rs|c|h|cc|cpp|hpp|cs|rb|php|kt|
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\b|(?<=import )[\w.]+|(?<=from )[\w.]+(?= import)")
 _QUOTED = re.compile(r"\"([^\"\n]{8,80})\"|'([^'\n]{8,80})'")
 _ERROR = re.compile(r"(?m)^[ \t]*(?:E[ \t]+)?(?:\w+\.)*\w*(?:Error|Exception|Warning)\b:? +(.+)$")
+_LINE_MARK = re.compile(r"^[ \t]*(?:-+>|>+|E)?[ \t]*\d*[ \t]+|^>>> ")
+_PIECE_END = re.compile(r"[.:;,\"'`()<>%{}\d\n]+")
+_OPTION = re.compile(r"(?<![\w-])--[A-Za-z][\w-]*")
+_MAX_PHRASES = 500  # each is looked for in every file
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\(")
+_IMPORTED = re.compile(r"\bimport[ \t]+\(?([\w, \t]+)")
+_BOLD_NAME = re.compile(r"(?<=[.`\s])\*\*(\w+)\*\*(?=\()")  # what Markdown makes of __init__()
 _FRAMES = (
     re.compile(r'File "(?P<path>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<name>[\w<>.]+))?'),  # Python
     re.compile(
@@ -74,12 +81,13 @@ class Issue:
 
     @cached_property
     def paths(self) -> list[str]:
-        """Paths of source files that it names, `/`-separated, each once."""
+        """Paths of source files that it names outside tracebacks, `/`-separated, each once."""
         runs = (
             (run, [match.end() for match in _SUFFIX.finditer(run) if match.start()]) for run in _RUN.findall(self.text)
         )
         found = (run[: ends[-1]].replace("\\", "/").lstrip("./") for run, ends in runs if ends)
-        return list(dict.fromkeys(path for path in found if path))
+        framed = {frame.path.lstrip("./~") for frame in self.frames}
+        return list(dict.fromkeys(path for path in found if path and path.lstrip("~/") not in framed))
 
     @cached_property
     def dotted_names(self) -> list[str]:
@@ -96,14 +104,46 @@ class Issue:
         return weights
 
     @cached_property
+    def code_names(self) -> frozenset[str]:
+        """Names that can be nothing else: what stands in backticks, is called, is reached by a dot, or is imported."""
+        found = [*re.findall(r"\w+", " ".join(self.inline)), *_CALLED.findall(self.text)]
+        found += [part for dotted in self.dotted_names for part in dotted.split(".")]
+        return frozenset(
+            [*found, *(name for names in _IMPORTED.findall(self.code) for name in re.findall(r"\w+", names))]
+        )
+
+    @cached_property
+    def constants(self) -> dict[str, float]:
+        """Words that the program may hold as text constants, with weights: options, words with hyphens, names of settings, and words of the
+        title and in backticks."""
+        found = dict.fromkeys(re.findall(r"[A-Za-z]{4,}", self.title), 0.3)
+        found |= dict.fromkeys((word for word in IDENTIFIER.findall(self.text) if "_" in word.strip("_")), 0.5)
+        found |= dict.fromkeys(re.findall(r"\b[A-Z][A-Z_]*\d*\b", f"{self.title}\n{self.prose}"), 0.5)
+        found |= dict.fromkeys((word for text in self.inline for word in re.findall(r"[\w.:-]{3,40}", text)), 1.0)
+        found |= dict.fromkeys(re.findall(r"\b[A-Za-z]\w*(?:-\w+)+\b", self.text), 1.0)
+        for text, weight in ((self.text, 1.0), (self.title, 2.0)):
+            options = _OPTION.findall(text)
+            found |= dict.fromkeys([*options, *(option.strip("-") for option in options)], weight)
+        return found
+
+    @cached_property
     def phrases(self) -> dict[str, float]:
-        """Texts that the program may hold as they stand, with weights: what is quoted, and the fixed parts of error messages."""
-        quoted = [part for pair in _QUOTED.findall(self.text) for part in pair if part]
-        found = dict.fromkeys([*quoted, *(each for each in self.inline if len(each) >= 4)], 1.0)
+        """Texts that the program may hold as they stand, with weights: what is quoted, the fixed parts of error messages, lines of code, and
+        pieces of sentences, of which a program's own messages are some."""
+        found: dict[str, float] = {}
         for message in _ERROR.findall(self.text):
             fixed = (part.strip() for part in re.split(r"['\"`<>\d]+|\s{2,}", message))
-            found.update(dict.fromkeys((part for part in fixed if len(part) > 8 and " " in part), 2.0))
-        return found
+            found |= dict.fromkeys((part for part in fixed if len(part) > 8 and " " in part), 2.0)
+        quoted = [part for pair in _QUOTED.findall(self.text) for part in pair if part]
+        pieces = (piece.strip() for text in (self.prose, self.code) for piece in _PIECE_END.split(text))
+        lines = (_LINE_MARK.sub("", line).strip() for line in self.code.split("\n"))
+        for texts, weight in (
+            ([*quoted, *(each for each in self.inline if len(each) >= 4)], 1.0),
+            ((piece for piece in pieces if len(piece) >= 15 and piece.count(" ") >= 2), 1.0),
+            ((line for line in lines if 20 <= len(line) <= 120), 0.7),
+        ):
+            found = dict.fromkeys(texts, weight) | found
+        return dict(sorted(found.items(), key=lambda pair: -pair[1])[:_MAX_PHRASES])
 
 
 def read_issue(text: str) -> Issue:
@@ -115,7 +155,7 @@ def read_issue(text: str) -> Issue:
     if not text.strip():
         raise ValueError("the issue is empty: give its title on the first line and its text after it")
     title, _, rest = text[:MAX_CHARACTERS].replace("\r", "").strip().partition("\n")
-    body = _without_forms(rest)
+    body = _BOLD_NAME.sub(r"__\1__", _without_forms(rest))
     prose = _FENCE.sub("", body)
     code = "\n".join([*_FENCE.findall(body), *_INDENTED.findall(prose)])
     inline = tuple(dict.fromkeys(_INLINE.findall(f"{title}\n{prose}")))

@@ -17,6 +17,7 @@ class ModelChoice:
         base_url, provider, api_key, timeout, retries, requests_per_minute, token_budget: see `InferenceModel`.
         context_tokens: tokens of a prompt and its answer; by default what the model says, or 32 768.
         answer_tokens: of each answer at most.
+        dtype: numbers of a model in this process, "bfloat16" for instance; by default as its files have them.
     """
 
     name: str
@@ -31,12 +32,13 @@ class ModelChoice:
     token_budget: int | None = None
     context_tokens: int | None = None
     answer_tokens: int | None = None
+    dtype: str | None = None
 
     def load(self) -> ChatModel:
         """The model.
 
         Raises:
-            ValueError: a local model with a base_url or provider.
+            ValueError: a local model with a base_url or provider, or a model of a server with a dtype.
             OSError: it cannot be loaded.
         """
         if self.local or Path(self.name).exists():
@@ -44,9 +46,11 @@ class ModelChoice:
                 raise ValueError(f"{self.name} is run in this process: leave out base_url and provider")
             from .local_models import LocalModel
 
-            model: ChatModel = LocalModel.from_pretrained(
-                self.name, context_tokens=self.context_tokens, answer_tokens=self.answer_tokens, timeout=self.timeout
-            )
+            options = {} if self.dtype is None else {"dtype": self.dtype}
+            limits = {"context_tokens": self.context_tokens, "answer_tokens": self.answer_tokens}
+            model: ChatModel = LocalModel.from_pretrained(self.name, timeout=self.timeout, **limits, **options)
+        elif self.dtype is not None:
+            raise ValueError(f"{self.name} is run by a server, which chooses its numbers: leave out dtype")
         else:
             model = InferenceModel(
                 self.name,

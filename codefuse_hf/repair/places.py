@@ -1,11 +1,12 @@
 """The places of a repository where a fault can lie: its source files and the functions and classes in them.
 
 Made from a code graph once, kept in one file, and read again in a second: what locating needs of the graph (names, lines,
-words, who imports, calls and tests whom), not the graph itself.
+words, which units call each other, which files the tests import), not the graph itself.
 """
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -22,8 +23,9 @@ from ..graph.build.test_paths import is_test
 from ..search.word_index import WordIndex
 from ..search.words import count_words
 
-FORMAT = "codefuse-hf places, version 1"
+FORMAT = "codefuse-hf places, version 2"
 _MAX_COUNT = 20  # further repetitions of a word in one file say nothing more
+_LITERAL = re.compile(r"""["']([A-Za-z-][\w.:-]{2,40})["']""")
 _PATH_WEIGHT, _NAME_WEIGHT, _COMMENT_WEIGHT = 5, 3, 1
 
 
@@ -55,18 +57,16 @@ class Places:
         paths, texts: of the source files that are no tests, in the order of the graph.
         units: the functions and classes in them.
         tests: the test files, which are not ranked but tell what they test.
-        file_links: {"imports", "calls", "extends": int [2, n]} positions of files, from and to, repeated as often as they occur.
         unit_calls: int [2, n] positions of units, caller and called.
         file_words, unit_words, test_words: the words of each.
     """
 
     def __init__(
         self, paths: list[str], texts: list[str], units: list[Unit], tests: list[TestFile],
-        links: Mapping[str, np.ndarray], words: Mapping[str, WordIndex],
+        unit_calls: np.ndarray, words: Mapping[str, WordIndex],
     ) -> None:  # fmt: skip
         self.paths, self.texts, self.units, self.tests = paths, texts, units, tests
-        self.unit_calls = links["unit_calls"]
-        self.file_links = {name: links[name] for name in ("imports", "calls", "extends")}
+        self.unit_calls = unit_calls
         self.file_words, self.unit_words, self.test_words = (words[name] for name in ("files", "units", "tests"))
 
     @cached_property
@@ -75,12 +75,44 @@ class Places:
         return np.array([unit.file for unit in self.units], np.int64)
 
     @cached_property
+    def packages(self) -> frozenset[str]:
+        """The names of the outermost Python packages."""
+        folders = {path.rpartition("/")[0] for path in self.paths if path.endswith("/__init__.py")}
+        return frozenset(each.rpartition("/")[2] for each in folders if each.rpartition("/")[0] not in folders)
+
+    @cached_property
     def units_named(self) -> dict[str, list[int]]:
         """Simple name → positions of the units that have it."""
         named: dict[str, list[int]] = {}
         for position, unit in enumerate(self.units):
             named.setdefault(unit.name.rpartition(".")[2], []).append(position)
         return named
+
+    @cached_property
+    def literals(self) -> dict[str, list[tuple[int, int]]]:
+        """Short text constant without blanks → files that hold it, and where in their texts."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for position, text in enumerate(self.texts):
+            for match in _LITERAL.finditer(text):
+                found.setdefault(match[1], []).append((position, match.start()))
+        return found
+
+    def unit_at(self, file: int, start: int) -> int | None:
+        """The innermost unit around a position in the text of a file."""
+        line = self.texts[file].count("\n", 0, start) + 1
+        around = [
+            unit
+            for unit in self._units_of_files.get(file, ())
+            if self.units[unit].start_line <= line <= self.units[unit].end_line
+        ]
+        return max(around, key=lambda unit: self.units[unit].start_line, default=None)
+
+    @cached_property
+    def _units_of_files(self) -> dict[int, list[int]]:
+        units: dict[int, list[int]] = {}
+        for position, unit in enumerate(self.units):
+            units.setdefault(unit.file, []).append(position)
+        return units
 
     @classmethod
     def from_graph(cls, graph: CodeGraph) -> "Places":
@@ -104,7 +136,7 @@ class Places:
         }
         test_files = [TestFile(node.file_path, tuple(_imported(graph, node.id, file_of))) for node in tests]
         paths, texts = [node.file_path for node in sources], [node.text or "" for node in sources]
-        return cls(paths, texts, units, test_files, _links(graph, file_of, unit_of, units), words)
+        return cls(paths, texts, units, test_files, _calls(graph, unit_of), words)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write everything into one safetensors file; the file appears complete or not at all."""
@@ -121,7 +153,6 @@ class Places:
             "words": {name: list(index.vocabulary) for name, index in words.items()},
         }
         tensors = {"text": _bytes(b"".join(buffer)), "described": _bytes(json.dumps(described).encode())}
-        tensors |= {name: np.ascontiguousarray(link) for name, link in self.file_links.items()}
         tensors["unit_calls"] = np.ascontiguousarray(self.unit_calls)
         for name, index in words.items():
             tensors |= {f"{name}.{part}": array for part, array in index.tensors().items()}
@@ -165,15 +196,12 @@ class Places:
             )
             for name, count in counts.items()
         }
-        limits = {"imports": counts["files"], "calls": counts["files"], "extends": counts["files"]}
-        for name, limit in {**limits, "unit_calls": counts["units"]}.items():
-            if tensors[name].ndim != 2 or (
-                tensors[name].size and not 0 <= tensors[name].min() <= tensors[name].max() < limit
-            ):
-                raise ValueError(f"{name} point outside the {limit} places")
+        calls = tensors["unit_calls"]
+        if calls.ndim != 2 or len(calls) != 2 or (calls.size and not 0 <= calls.min() <= calls.max() < len(units)):
+            raise ValueError(f"unit_calls point outside the {len(units)} places")
         if any(not 0 <= unit.file < counts["files"] for unit in units) or len(texts) != counts["files"]:
             raise ValueError("units and files do not fit together")
-        return cls(described["paths"], texts, units, tests, tensors, words)
+        return cls(described["paths"], texts, units, tests, calls, words)
 
 
 def _bytes(data: bytes) -> np.ndarray:
@@ -210,18 +238,10 @@ def _imported(graph: CodeGraph, file: int, file_of: Mapping[int, int]) -> Iterat
     return iter(sorted({file_of[target] for target in targets if target in file_of}))
 
 
-def _links(
-    graph: CodeGraph, file_of: Mapping[int, int], unit_of: Mapping[int, int], units: list[Unit]
-) -> dict[str, np.ndarray]:
-    pairs: dict[str, list[tuple[int, int]]] = {"imports": [], "calls": [], "extends": [], "unit_calls": []}
-    for source in file_of:
-        pairs["imports"] += [(file_of[source], target) for target in _imported(graph, source, file_of)]
-    for edge_type, source, target in graph.edges("calls", "extends", "implements"):
-        if source in unit_of and target in unit_of:
-            ends = unit_of[source], unit_of[target]
-            if edge_type == "calls":
-                pairs["unit_calls"].append(ends)
-            between = tuple(units[end].file for end in ends)
-            if between[0] != between[1]:
-                pairs["calls" if edge_type == "calls" else "extends"].append(between)
-    return {name: np.array(found, np.int64).reshape(-1, 2).T.copy() for name, found in pairs.items()}
+def _calls(graph: CodeGraph, unit_of: Mapping[int, int]) -> np.ndarray:
+    pairs = [
+        (unit_of[source], unit_of[target])
+        for _, source, target in graph.edges("calls")
+        if source in unit_of and target in unit_of
+    ]
+    return np.array(pairs, np.int64).reshape(-1, 2).T.copy()

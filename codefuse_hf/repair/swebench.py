@@ -88,7 +88,7 @@ class Task:
 
 
 def read_instances(path: str | os.PathLike) -> list[Instance]:
-    """Read a data set: a JSON list of records, an object whose values are records, one record a line, or Parquet (needs `datasets`).
+    """Read a data set: a JSON list of records, an object whose values are records, one record a line, or Parquet (needs `pyarrow`).
 
     Raises:
         OSError: it cannot be read.
@@ -115,9 +115,7 @@ def read_instances(path: str | os.PathLike) -> list[Instance]:
 
 def _records(path: Path) -> list[Any]:
     if path.suffix == ".parquet":
-        from datasets import Dataset
-
-        return list(Dataset.from_parquet(str(path)))
+        return _parquet_records(path)
     text = path.read_text(encoding="utf-8")
     try:
         found = json.loads(text)
@@ -129,6 +127,18 @@ def _records(path: Path) -> list[Any]:
     if isinstance(found, dict):
         return [found] if "instance_id" in found else list(found.values())
     return found if isinstance(found, list) else [found]
+
+
+def _parquet_records(path: Path) -> list[Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError(f"{path}: reading Parquet needs pyarrow: pip install pyarrow") from error
+    try:
+        return parquet.read_table(path).to_pylist()
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{path} is no Parquet file: {error}") from error
 
 
 def find_mirror(repositories: str | os.PathLike, repo: str) -> Path:

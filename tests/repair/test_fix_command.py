@@ -5,6 +5,7 @@ import json
 import pytest
 
 from codefuse_hf.cli import main
+from codefuse_hf.search.places import default_folder
 from helpers.chat_server import chat_server
 from helpers.faulty_repository import FILES, ISSUES, PATH_OF, failing_tests, git, make_repository, right_model
 
@@ -69,6 +70,16 @@ def test_write_mends_the_folder_only_if_it_is_clean(fix, root):
 def test_no_patch_is_status_1_with_the_reason(fix):
     status, out, error = fix(5, script=["I cannot."], model=True)
     assert status == 1 and "diff" not in out and "no patch after 3 answers: the answer holds no edit" in error
+
+
+def test_an_index_that_cannot_be_loaded_is_said_and_left_aside(fix, root):
+    folder = default_folder(str(root))
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{")
+    status, out, error = fix(5)
+    assert status == 0 and "\ndiff --git" in out
+    assert f"goes on without the index in {folder}, which cannot be loaded:" in error
+    assert "goes on without" not in fix(5, "--no-index")[2]
 
 
 def test_without_a_model(fix):

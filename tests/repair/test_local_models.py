@@ -1,5 +1,6 @@
 """Models in this process: tiny ones of random weights, loaded from folders."""
 
+import numpy as np
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -29,6 +30,44 @@ def llama(tmp_path_factory):
     LlamaForCausalLM(config).save_pretrained(folder)
     word_tokenizer(chat=True).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def gguf_file(tmp_path_factory):
+    """A Llama of one layer in one file, its tokenizer in it, as llama.cpp has them."""
+    gguf = pytest.importorskip("gguf")
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    tokens = ["<unk>", "<s>", "</s>", *(chr(code) for code in range(33, 127)), "\u0120", "re", "pr"]
+    writer.add_block_count(1)
+    writer.add_context_length(512)
+    writer.add_embedding_length(16)
+    writer.add_feed_forward_length(24)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_dimension_count(8)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3, 3, *[1] * (len(tokens) - 3)])
+    writer.add_token_merges(["r e", "p r"])
+    for add, token in ((writer.add_unk_token_id, 0), (writer.add_bos_token_id, 1), (writer.add_eos_token_id, 2)):
+        add(token)
+    generator = np.random.default_rng(0)
+    sizes = {"token_embd": (len(tokens), 16), "output": (len(tokens), 16)}
+    sizes |= {f"blk.0.{name}": (16, 16) for name in ("attn_q", "attn_k", "attn_v", "attn_output")}
+    sizes |= {"blk.0.ffn_gate": (24, 16), "blk.0.ffn_up": (24, 16), "blk.0.ffn_down": (16, 24)}
+    for name, size in sizes.items():
+        writer.add_tensor(f"{name}.weight", generator.standard_normal(size, np.float32))
+    for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
+        writer.add_tensor(f"{name}.weight", np.ones(16, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +144,21 @@ def test_the_chain_hands_the_subgraph_to_a_cgm(cgm, llama, root):
         assert set(seen[0]["anchors"]) <= set(outcome.retrieval.node_ids) and seen[0]["anchors"]
         assert [stage.name for stage in outcome.stages] == ["ranking", "retriever", "reader"]
     assert not chat.reads_graphs
+
+
+def test_a_gguf_file_is_a_model(gguf_file):
+    model = ModelChoice(str(gguf_file), dtype="bfloat16").load()
+    assert (model.name, model.context_tokens, model.model.dtype) == ("tiny.gguf", 512, torch.bfloat16)
+    weight = np.random.default_rng(0).standard_normal((100, 16), np.float32)  # the first that was written
+    torch.testing.assert_close(model.model.get_input_embeddings().weight.detach(), torch.tensor(weight).bfloat16())
+    answer = model.chat(ASK, max_tokens=5)
+    assert model.count_tokens("re") == 1 and answer.usage.prompt_tokens >= model.count_tokens("return price")
+    assert 1 <= answer.usage.completion_tokens <= 5
+
+
+def test_the_server_chooses_its_numbers():
+    with pytest.raises(ValueError, match="a server, which chooses its numbers: leave out dtype"):
+        ModelChoice("far", base_url="http://localhost/v1", dtype="bfloat16").load()
 
 
 def test_a_local_model_has_no_server(llama):

@@ -1,10 +1,12 @@
 """Locating without a language model: what an issue names, and what it only describes."""
 
+import numpy as np
 import pytest
 
 from codefuse_hf.cli import main
 from codefuse_hf.graph import build_code_graph
 from codefuse_hf.repair import Locator, Places, Ranking, read_issue
+from codefuse_hf.repair.evidence import KINDS
 
 FILES = {
     "shop/__init__.py": "from .cart import Cart\n",
@@ -58,6 +60,61 @@ def test_tests_are_not_ranked_but_tell_what_they_test(places):
     assert ranking.files[0].path == "shop/money.py"
     assert not any("test" in each.path for each in ranking.files)
     assert "is tested by tests/test_money.py" in ranking.files[0].reasons
+
+
+def test_the_last_project_frame_comes_before_a_file_with_many(places):
+    frames = [
+        ("mail.py", 2, "send_receipt"),
+        ("cart.py", 5, "total"),
+        ("cart.py", 8, "empty"),
+        ("money.py", 3, "round_price"),
+    ]
+    trace = "".join(f'  File "/home/me/shop/{path}", line {line}, in {name}\n' for path, line, name in frames)
+    scores = KINDS["tracebacks"](read_issue(f'It stops\n{trace}  File "/usr/lib/json.py", line 1, in load\n'), places)
+    assert [places.paths[file] for file in np.argsort(-scores.files)[:3]] == [
+        "shop/money.py",
+        "shop/cart.py",
+        "shop/mail.py",
+    ]
+    assert places.units[int(scores.units.argmax())].name == "round_price"
+
+
+def test_modules_are_named_from_their_outermost_package(tmp_path):
+    for path in ("lib/shop/__init__.py", "lib/shop/pay/__init__.py", "lib/shop/pay/card.py", "src/other.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("limit = 1\n")
+    places = Places.from_graph(build_code_graph(tmp_path, workers=0, progress=False))
+    for name, path in (("shop.pay.card", "lib/shop/pay/card.py"), ("shop.pay", "lib/shop/pay/__init__.py")):
+        found = KINDS["dotted_names"](read_issue(f"Refused\nI use {name}.limit of it"), places)
+        assert places.paths[int(found.files.argmax())] == path
+
+
+@pytest.mark.parametrize(
+    ("issue", "path", "unit"),
+    [
+        ("shop --dry-run still sends\nIt should only print.", "shop/cli.py", "run"),
+        ("The setting mail-from is ignored\nAs it says.", "shop/settings.py", "read"),
+        ("E1234 for a good file\nWhy?", "shop/checks.py", "Checker.message"),
+    ],
+)
+def test_constants_lead_to_the_places_that_hold_them(tmp_path, issue, path, unit):
+    files = {
+        "shop/cli.py": "def other():\n    return 1\n\n\ndef run(parser):\n    parser.add_argument('--dry-run')\n",
+        "shop/settings.py": "def read(values):\n    return values['mail-from']\n",
+        "shop/checks.py": "class Checker:\n    def message(self):\n        return {'E1234': 'bad'}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    places = Places.from_graph(build_code_graph(tmp_path, workers=0, progress=False))
+    found = KINDS["literals"](read_issue(issue), places)
+    assert places.paths[int(found.files.argmax())] == path and (found.files > 0).sum() == 1
+    assert places.units[int(found.units.argmax())].name == unit
+
+
+def test_bold_names_are_what_markdown_made_of_underscores():
+    issue = read_issue("No hooks\nthe code in Request.**init**() is **wrong**")
+    assert "Request.__init__" in issue.dotted_names and "wrong" not in issue.code_names
 
 
 def test_places_come_back_from_their_file(places, tmp_path):

@@ -160,6 +160,32 @@ def test_data_sets(instances, tmp_path, write):
     assert read_instances(tmp_path / "data.json") == instances
 
 
+def test_a_parquet_file_is_a_data_set(mirrors, instances, tmp_path, capsys):
+    from datasets import Dataset
+
+    records = [{**json.loads(instance.to_json()), "hints_text": "", "version": "1"} for instance in instances]
+    Dataset.from_list(records).to_parquet(str(tmp_path / "data.parquet"))
+    assert read_instances(tmp_path / "data.parquet") == instances
+    output = tmp_path / "predictions.jsonl"
+    command = [
+        "swebench",
+        str(tmp_path / "data.parquet"),
+        "--repositories",
+        str(mirrors),
+        "-o",
+        str(output),
+        "--no-llm",
+    ]
+    assert main([*command, "--limit", "1"]) == 0
+    assert [line["instance_id"] for line in lines(output)] == [instances[0].instance_id]
+
+
+def test_a_parquet_file_that_is_none_is_named(tmp_path):
+    (tmp_path / "data.parquet").write_bytes(b"PAR0 nothing")
+    with pytest.raises(ValueError, match=r"data\.parquet is no Parquet file"):
+        read_instances(tmp_path / "data.parquet")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
