@@ -1,7 +1,9 @@
 """`codefuse-hf search QUERY`."""
 
 import argparse
+import io
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(result) for result in results], indent=1))
     else:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a path that is not UTF-8 is printed as it is on the disk
         _print(results)
     if index.left_out:
         _say(
@@ -68,7 +72,9 @@ def _open(args: argparse.Namespace) -> "tuple[CodeIndex, str]":
         remark = (
             f" The one that it carries, {carried}, may be somebody else's; --index names it" if carried.is_dir() else ""
         )
-        raise FileNotFoundError(f"you have not indexed {path}: make an index with `codefuse-hf index {path}`.{remark}")
+        raise FileNotFoundError(
+            f"you have not indexed {path}: make an index with `codefuse-hf index {shlex.quote(str(path))}`.{remark}"
+        )
     folder, root = found
     within = path.resolve().relative_to(root).as_posix()
     return CodeIndex.load(folder, root), "" if within == "." else within

@@ -20,7 +20,7 @@ from codefuse_hf.search.freshness import Freshness
 from codefuse_hf.search.kinds import KINDS, MODES
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.places import default_folder, is_own
-from codefuse_hf.search.ranking import combine, priors, spread
+from codefuse_hf.search.ranking import add_named, combine, named_in, priors, spread
 from codefuse_hf.search.words import count_words
 
 
@@ -203,6 +203,8 @@ class CodeIndex:
         files = np.array([place[unit["path"]] for unit in self.units], int)
         own = self._words.score(words)
         scores = combine(own, self._file_words.score(words)[files], cosines)
+        definitions = [unit["name"] if unit["kind"] in ("function", "class") else "" for unit in self.units]
+        scores = add_named(scores, named_in(query, definitions, [unit["path"] for unit in self.units]))
         return np.where(own > 0, scores, 0.0) if cosines is None else scores
 
     def _of_paths(self, holds: Any) -> np.ndarray:

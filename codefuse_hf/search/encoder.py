@@ -39,11 +39,12 @@ class Encoder:
 
     def encode(self, texts: list[str]) -> np.ndarray:
         """Embed documents: `[len(texts), width]`, float32, each of length 1."""
+        texts = [_encodable(text) for text in texts]
         return _unit_vectors(self.model.encode_document(texts, batch_size=self.batch_size, **_QUIET))
 
     def encode_query(self, query: str) -> np.ndarray:
         """Embed one query: `[width]`."""
-        return _unit_vectors(self.model.encode_query([query], **_QUIET))[0]
+        return _unit_vectors(self.model.encode_query([_encodable(query)], **_QUIET))[0]
 
     def probe(self) -> np.ndarray:
         """The vector of one fixed text, by which a model is recognised whatever its name: `[width]`."""
@@ -74,6 +75,11 @@ def _load_model(model: str | os.PathLike, trust_remote_code: bool) -> Any:
             f"the model {os.fspath(model)!r} carries code of its own, which is run only if you name the model and say so: "
             "--model with --trust-remote-code (in Python, trust_remote_code=True)"
         ) from error
+
+
+def _encodable(text: str) -> str:
+    """A text for a tokenizer, which takes no lone surrogates; they come from names of files that are not UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _unit_vectors(vectors: np.ndarray) -> np.ndarray:

@@ -1,7 +1,11 @@
 """One ranking from several kinds of evidence: a unit's words, its file's words, its meaning, and what sort of unit it is.
 
-The weights were chosen on the questions for development of `benchmarks/search_quality.py`, not on the untouched ones.
+The weights were chosen on the questions for development of `benchmarks/search_quality.py`, not on the untouched ones. Tried there and left out,
+for want of a clear gain: the names of callers and callees as words of a unit, and a share of the scores of callers and callees.
 """
+
+import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +13,13 @@ FILE_WEIGHT = 0.6
 """The share of the words of a unit's file beside the unit's own."""
 VECTOR_WEIGHT = 0.5
 """The share of the vectors beside the unit's own words."""
+NAME_WEIGHT = 0.5
+"""What a unit gains whose qualified name is in the question ("Config.from_object fails …")."""
 KIND_FACTORS = {"function": 1.0, "class": 0.6, "section": 0.6, "file": 0.5}
 """A class or file holds the words of all of its functions and tells less well where something is."""
 TEST_FACTOR = 0.7
+_SEPARATOR = re.compile(r"\.|::|#|->")
+_QUALIFIED = re.compile(r"[A-Za-z_$]\w*(?:(?:\.|::|#|->)[A-Za-z_$]\w*)+")
 _SMALL_FACTORS = (0.5, 0.65, 0.8)
 """Functions and classes of one, two and three lines are seldom where something happens: declarations, accessors."""
 
@@ -28,6 +36,34 @@ def combine(words: np.ndarray, file_words: np.ndarray, cosines: np.ndarray | Non
         scores = scores + VECTOR_WEIGHT * spread(cosines)
         total += VECTOR_WEIGHT
     return scores / total
+
+
+def add_named(scores: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Scores 0 … 1, higher for the units that the question names (`named_in`), if it names any."""
+    return (scores + NAME_WEIGHT * named) / (1 + NAME_WEIGHT) if named.any() else scores
+
+
+def named_in(query: str, names: Sequence[str], paths: Sequence[str]) -> np.ndarray:
+    """bool [units]: whether a question holds a unit's name with what it belongs to, its class or file: `Config.from_object`,
+    `GsonBuilder#create()`, `sessions.merge_setting`. A bare name is a word like others."""
+    wanted = {parts for each in _QUALIFIED.findall(query) if len(parts := _name_parts(each)) > 1}
+    found = np.zeros(len(names), bool)
+    if not wanted:
+        return found
+    last = {each[-1] for each in wanted}
+    for position, (name, path) in enumerate(zip(names, paths, strict=True)):
+        own = _name_parts(name.partition("(")[0])
+        if not own or own[-1] not in last:
+            continue
+        whole = (path.rpartition("/")[2].partition(".")[0], *own)
+        found[position] = any(
+            whole[-len(each) :] == each or (len(own) > 1 and each[-len(own) :] == own) for each in wanted
+        )
+    return found
+
+
+def _name_parts(name: str) -> tuple[str, ...]:
+    return tuple(part for part in _SEPARATOR.split(name) if part and part != "prototype")
 
 
 def spread(cosines: np.ndarray) -> np.ndarray:

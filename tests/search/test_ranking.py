@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codefuse_hf.search.ranking import combine, priors, spread
+from codefuse_hf.search.ranking import add_named, combine, named_in, priors, spread
 
 
 def test_scores_are_between_0_and_1_and_of_any_scale():
@@ -37,3 +37,24 @@ def test_functions_before_what_holds_them_and_tests_behind():
     kinds = np.array(["function", "function", "class", "file", "function"], dtype=object)
     factors = priors(kinds, np.array([10, 1, 50, 100, 10]), np.array([False, False, False, False, True]))
     assert factors[0] == 1 and all(factors[0] > each for each in factors[1:])
+
+
+def test_a_question_names_units_by_their_class_or_file():
+    names = ["Config.from_object", "Config.get", "merge_setting", "GsonBuilder.create()", "create", "Axios.request", ""]
+    paths = ["src/config.py", "src/config.py", "sessions.py", "GsonBuilder.java", "other.py", "Axios.js", "create.py"]
+
+    def named(query):
+        return [name for name, found in zip(names, named_in(query, names, paths), strict=True) if found]
+
+    assert named("flask.Config.from_object ignores lower case") == ["Config.from_object"]
+    assert named("make GsonBuilder#create() idempotent") == ["GsonBuilder.create()"]
+    assert named("what does sessions.merge_setting do?") == ["merge_setting"]
+    assert named("Axios.prototype.request and Config::get") == ["Config.get", "Axios.request"]
+    assert named("create a request. Then from_object, prototype.prototype, create.prototype") == [] and named("") == []
+
+
+def test_what_is_named_comes_first_and_scores_stay_between_0_and_1():
+    scores = np.array([0.6, 0.2, 0.0])
+    assert add_named(scores, np.array([False, True, False])).argmax() == 1
+    assert add_named(np.ones(1), np.ones(1, bool)).tolist() == [1.0]
+    assert add_named(scores, np.zeros(3, bool)).tolist() == scores.tolist()
