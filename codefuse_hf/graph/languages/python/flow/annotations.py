@@ -12,6 +12,7 @@ A type is None (nothing is known), or one of
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from codefuse_hf.graph.languages.python.names.modules import Entity
@@ -86,8 +87,7 @@ class TypeReader:
 
     def read(self, path: str, annotation: tuple[int, tuple]) -> Type:
         """The type that an annotation (facts.py: `Annotation`) of the file `path` names."""
-        root, rest = annotation
-        return self._tree(path, ("name", root, rest) if root else rest, 0)
+        return self._tree(path, tree_of(annotation), 0)
 
     def _tree(self, path: str, tree: tuple | None, depth: int) -> Type:
         if tree is None or depth > _MAX_DEPTH:
@@ -99,6 +99,8 @@ class TypeReader:
             return self._generic(path, tree, depth + 1)
         if kind == "union":
             return _union([self._tree(path, part, depth + 1) for part in tree[1:]])
+        if kind == "var":
+            return _union([self._tree(path, part, depth + 1) for part in tree[2:]])
         return tree if kind == "nothing" else None
 
     def _name(self, path: str, tree: tuple, depth: int) -> Type:
@@ -107,8 +109,7 @@ class TypeReader:
             held = self._alias(path, tree[1], tree[2], 0)
             if held is None:
                 return None
-            root, rest = held[1]
-            return self._tree(held[0], ("name", root, rest) if root else rest, depth + 1)
+            return self._tree(held[0], tree_of(held[1]), depth + 1)
         return _union([self._entity(entity) for entity in found])
 
     def _entity(self, entity: Entity) -> Type:
@@ -118,8 +119,24 @@ class TypeReader:
             last = entity.place.rpartition(".")[2]
             if last in ("None", "NoneType"):
                 return ("nothing",)
-            return None if last in _STRUCTURAL or last.endswith(("Like", "_T", "Type")) else ("external", last)
+            if last in _STRUCTURAL or last.endswith(("Like", "_T", "Type")) or _is_nothing(entity):
+                return None
+            return "external", last
         return None
+
+    def type_variable(self, path: str, tree: tuple | None) -> tuple[str, str] | None:
+        """The type variable that a tree names: where it is made, and its name."""
+        if tree is None or tree[0] != "name" or tree[2]:
+            return None
+        found = self.names.path_entities(path, tree[1:])
+        if found and all(_is_nothing(entity) for entity in found):
+            return path, found[0].place  # of the function itself: `def f[T](…)`
+        if found and all(entity.kind != "attribute" for entity in found):
+            return None
+        held = self._alias(path, tree[1], (), 0)
+        if held is None or held[1][0] or held[1][1][0] != "var":
+            return None
+        return held[0], held[1][1][1]
 
     def _alias(self, path: str, variable: int, rest: tuple, depth: int) -> tuple[str, tuple] | None:
         """The file and annotation that an alias stands for."""
@@ -183,6 +200,18 @@ class TypeReader:
         if last in ("Awaitable", "Coroutine"):
             return part(len(inner) - 1)
         return None if last in _STRUCTURAL or last.endswith(("Like", "Type")) else ("external", last)
+
+
+def _is_nothing(entity: Entity) -> bool:
+    """Whether a name is bound nowhere: a function's own type variable is not."""
+    first, _, name = entity.place.partition(".") if entity.kind == "external" else ("", "", "")
+    return first == "builtins" and not hasattr(builtins, name)
+
+
+def tree_of(annotation: tuple) -> tuple | None:
+    """The tree of an annotation (facts.py)."""
+    root, rest = annotation
+    return ("name", root, rest) if root else rest
 
 
 def _union(types: list[Type]) -> Type:

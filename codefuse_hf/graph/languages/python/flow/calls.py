@@ -77,11 +77,30 @@ class Calls(Attributes):
             return
         elif signature.wrappers:
             self._take_wrappers(owner, index, signature, arguments, target)
-        else:
+        elif not signature.is_typed or not self._give_back(owner, index, signature, arguments, target):
             self.flow(self.returned(owner, index), target)
         for position in signature.returned_parameters:
             if position != OWN_TYPE:
                 self._return_argument(owner, index, signature, position, arguments, target)
+
+    def _give_back(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> bool:
+        """A result that is one of the call's own arguments, as type variables say, reaches `target`; False where they do not say it."""
+        places = self.ask(Structure.given_back, owner, function)
+        has_stars = any(star for star, _ in arguments.positional) or any(word is None for word, _ in arguments.keywords)
+        if not places or has_stars:
+            return False
+        for position, is_class in places:
+            given = self._argument_at(signature, position, arguments)
+            if given.__class__ is tuple:
+                held = self.fresh()
+                self.add(held, given[0])
+                given = held
+            if type(given) is int and given:
+                if is_class:
+                    self.on(given, ("take_instance", target))
+                else:
+                    self.flow(given, target)
+        return True
 
     def _return_own(self, receiver: int, target: int) -> None:
         """A method returns an object of the class of its receiver."""

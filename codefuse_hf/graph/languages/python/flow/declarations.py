@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader
+from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader, tree_of
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.names.stubs import StubTypes
@@ -49,6 +49,7 @@ class Signature(NamedTuple):
         count: how many of them take positional arguments.
         forwards: for a wrapper, the function that makes it and the parameter of that which it calls.
         wrappers: the wrappers that it makes, each with the parameter that it calls.
+        is_typed: whether result and arguments are annotated, so that it may say of which argument the result is.
     """
 
     parameters: tuple[tuple[str, int, bool], ...]
@@ -58,6 +59,7 @@ class Signature(NamedTuple):
     variadic_sites: tuple[int, int]
     forwards: tuple[int, int] | None
     wrappers: tuple[tuple[int, int], ...]
+    is_typed: bool
 
 
 class Member(NamedTuple):
@@ -236,7 +238,47 @@ class Structure:
         returned, sites = functions.arguments(label)
         if (slot, label) in self.stubs.own and OWN_TYPE not in returned:
             returned = (OWN_TYPE, *returned)
-        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers))
+        is_typed = self.annotation(slot, label, -1) is not None and not is_generator
+        is_typed = is_typed and any(self.annotation(slot, label, place) for place in range(len(parameters)))
+        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), is_typed)
+
+    def given_back(self, slot: int, label: int) -> tuple[tuple[int, bool], ...]:
+        """The arguments of which a function returns one, by its type variable (`x: T -> T`): positions, and whether the result is an instance of that
+        class (`kind: type[T]`). None where another argument may hold such objects."""
+        facts = self.facts[slot]
+        if facts is None or not facts.functions.has(label):
+            return ()
+        wanted = [v for _, v in self._type_variables(slot, self.annotation(slot, label, -1))]
+        if len(wanted) != 1 or wanted[0] is None:
+            return ()
+        found: list[tuple[int, bool]] = []
+        for position, (_, kind, _) in enumerate(facts.functions.parameters(label)):
+            for is_class, variable in self._type_variables(slot, self.annotation(slot, label, position)):
+                if variable == wanted[0]:
+                    if is_class is None or kind in VARIADIC:
+                        return ()
+                    found.append((position, is_class))
+        return tuple(found)
+
+    def _type_variables(self, slot: int, annotation: tuple | None) -> list[tuple[bool | None, tuple | None]]:
+        """The parts of an annotation: whether each is `type[…]` (None for other generic types), and the type variable in it or None. `None` is no part."""
+        if annotation is None:
+            return []
+        if len(annotation) == 3:
+            slot, annotation = annotation[0], annotation[1:]
+        path, tree = self.paths[slot], tree_of(annotation)
+        found: list[tuple[bool | None, tuple | None]] = []
+        for part in tree[1:] if tree is not None and tree[0] == "union" else (tree,):
+            if part is None or part[0] != "generic":
+                if part is None or part[0] != "nothing":
+                    found.append((False, self.types.type_variable(path, part)))
+                continue
+            head = self.names.path_entities(path, part[1][1:]) if part[1][0] == "name" else ()
+            name = head[0].place.rpartition(".")[2] if head and head[0].kind == "external" else ""
+            is_class = True if name in ("type", "Type") else False if name == "Optional" else None
+            inner = part[2:] if is_class is not None else _names_in(part)
+            found += [(is_class, self.types.type_variable(path, each)) for each in inner]
+        return found
 
     def is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)
@@ -483,6 +525,7 @@ QUESTIONS: dict[str, Callable] = {
     question.__name__: question
     for question in (
         Structure.signature,
+        Structure.given_back,
         Structure.is_decorated,
         Structure.site,
         Structure.has_cell,
@@ -510,6 +553,13 @@ QUESTIONS: dict[str, Callable] = {
     )
 }
 """What files may ask about each other, by name: under their names questions are on record and are asked again."""
+
+
+def _names_in(tree: tuple | None) -> list[tuple]:
+    """The names that stand in a tree."""
+    if tree is None or tree[0] not in ("generic", "union"):
+        return [tree] if tree is not None and tree[0] == "name" else []
+    return [name for part in tree[1:] for name in _names_in(part)]
 
 
 def methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:

@@ -390,6 +390,15 @@ class Definitions:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
+    def type_variable(self, text: str) -> tuple | None:
+        """The tree of a call of `TypeVar`: its name, then what it may be, if that is said."""
+        try:
+            call = ast.parse(text, mode="eval").body
+            bounds = [*call.args[1:], *(word.value for word in call.keywords if word.arg == "bound")]
+            return "var", call.args[0].value, *[self._annotation_of(bound) for bound in bounds]
+        except (SyntaxError, ValueError, RecursionError, MemoryError, AttributeError, IndexError):
+            return None
+
     def _annotation_of(self, node: ast.expr) -> tuple | None:
         names: list[str] = []
         base = node

@@ -22,6 +22,7 @@ from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 _GENERIC = re.compile(
     r"(\w+\.)*(Union|Optional|Callable|[Ll]ist|[Dd]ict|[Tt]uple|[Ss]et|Mapping|Sequence|Iterable|[Tt]ype)\["
 )
+_TYPE_VARIABLE = re.compile(r"(\w+\.)?TypeVar\(")
 _PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
 
 
@@ -92,8 +93,11 @@ class Statements:
             if not direct:
                 self.assign(target, version)
         kind = self.scope.kind
-        if kind == "module" and not direct and type(version) is int and value.type in ("subscript", "binary_operator"):
-            self.note_alias(version, value)
+        if kind == "module" and not direct and type(version) is int:
+            if value.type in ("subscript", "binary_operator"):
+                self.note_alias(version, value)
+            elif value.type == "call" and version and _TYPE_VARIABLE.match(text := self.text_of(value)):
+                self.note_type_variable(version, text)
         if kind != "function" and first.type == "identifier":
             if meaning is not None and kind == "class":
                 self.class_fields.setdefault(id(self.scope), []).append(self.text_of(first))
@@ -112,6 +116,16 @@ class Statements:
             self.scope = outer
             if tree is not None and tree[0] != "name":
                 self.typed.append((-2, "", version, (0, tree)))
+
+    def note_type_variable(self, version: int, text: str) -> None:
+        """A module's type variable: `T = TypeVar("T", bound="Item")`."""
+        outer = self.scope
+        self.scope = Scope(self, "comprehension", outer, outer.definition)
+        tree = self.type_variable(text)
+        self.scope.close()
+        self.scope = outer
+        if tree is not None:
+            self.typed.append((-2, "", version, (0, tree)))
 
     def note_type(self, target: Any, meaning: Any, version: Version) -> Version:
         """What an annotated assignment binds: a variable of its own, which is known to be of that type."""

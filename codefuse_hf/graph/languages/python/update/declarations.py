@@ -13,7 +13,9 @@ from codefuse_hf.graph.languages.python.flow.declarations import QUESTIONS, Plac
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, NameChanges
 
-_NAME_QUESTIONS = frozenset(("import_", "exported", "child", "used", "resolved", "typed", "fixture", "metaclass"))
+_NAME_QUESTIONS = frozenset(
+    ("import_", "exported", "child", "used", "resolved", "typed", "given_back", "fixture", "metaclass")
+)
 """Questions that follow names: what they read is on record."""
 _CLASS_QUESTIONS = frozenset(
     (

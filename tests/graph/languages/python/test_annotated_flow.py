@@ -1,0 +1,69 @@
+"""What annotations tell of the values at a call."""
+
+import pytest
+
+from codefuse_hf.graph import GraphBuilder
+
+CLASSES = "class Item:\n    def price(self): pass\nclass Other:\n    def price(self): pass\n"
+
+
+def called(folder, text, name="use"):
+    """The dotted names of what the function `name` calls; the file has `Item` and `Other` before the text."""
+    (folder / "shop.py").write_text(f"{CLASSES}{text}")
+    graph = GraphBuilder(folder, progress=False, workers=0).build()
+    ids = [node.id for node in graph.nodes() if node.qualified_name == f"shop.{name}"]
+    found = {graph[target].qualified_name for each in ids for target in graph.neighbors(each, "calls", "out")}
+    return {each.removeprefix("shop.") for each in found}
+
+
+VARIABLE = "from typing import TypeVar, Optional, Type\nT = TypeVar('T')\n"
+BOTH = "def use():\n    {}.price()\ndef other():\n    {}.price()\n"
+
+
+@pytest.mark.parametrize(
+    ("definition", "call"),
+    [
+        ("def same(x: T) -> T: return clean(x) or x", "same({}())"),
+        ("def same(n, x: 'T' = None) -> 'T': return clean(x) or x", "same(1, x={}())"),
+        ("def same(x: Optional[T]) -> T | None: return clean(x) or x", "same({}())"),
+        ("def make(kind: type[T]) -> T: return kind()", "make({})"),
+        ("def make(kind: Type[T], n: int) -> T: return build(kind) or kind()", "make({}, 1)"),
+        ("class Till:\n    def make(self, kind: type[T]) -> T: return kind()", "Till().make({})"),
+        ("def same[S](x: S) -> S: return clean(x) or x", "same({}())"),
+        ("async def make(kind: type[T]) -> T: return kind()", "(await make({}))"),
+    ],
+)
+def test_a_type_variable_says_which_argument_comes_back(tmp_path, definition, call):
+    text = f"{VARIABLE}{definition}\n" + BOTH.format(call.format("Item"), call.format("Other"))
+    if "await" in call:
+        text = text.replace("def use", "async def use").replace("def other", "async def other")
+    found = called(tmp_path, text)
+    assert "Item.price" in found
+    assert "Other.price" not in found
+
+
+@pytest.mark.parametrize(
+    ("definition", "call"),
+    [
+        ("def first(items: list[T], x: T) -> T: return items[0]", "first([Item()], None)"),
+        ("def run(f: Callable[[], T]) -> T: return f()", "run(Item)"),
+        ("def first(*items: T) -> T: return items[0]", "first(Item())"),
+        ("def same(x: T) -> T: return x", "same(*[Item()])"),
+    ],
+)
+def test_a_type_variable_that_may_come_from_elsewhere_says_nothing(tmp_path, definition, call):
+    text = f"from typing import Callable\n{VARIABLE}{definition}\ndef use():\n    {call}.price()\n"
+    assert "Item.price" in called(tmp_path, text)
+
+
+def test_a_bound_excludes_values(tmp_path):
+    text = (
+        "from typing import TypeVar\nB = TypeVar('B', bound='Item')\nC = TypeVar('C', Item, int)\ndef use(x: B, y: C):\n    x.price()\n"
+        "    y.price()\nuse(Item(), Other())\nuse(Other(), Item())\n"
+    )
+    assert called(tmp_path, text) == {"Item.price"}
+
+
+def test_a_type_parameter_excludes_nothing(tmp_path):
+    text = "def use[T](x: T):\n    x.price()\nuse(Item())\n"
+    assert called(tmp_path, text) == {"Item.price"}
