@@ -280,6 +280,7 @@ class GraphBuilder:
             if resolution is not None:
                 if self._keeps:
                     self._resolutions[language] = resolution
+                self._lacks[language] = resolution.problems()
                 return EdgeTable.of_numbers(*resolution.numbers())
             edges = front_end(language).resolve(project)
             self._lacks[language] = edges.problems if isinstance(edges, Edges) else {}

@@ -182,6 +182,10 @@ class Resolution(ABC):
         """Gives every edge but `contains`: the files' paths; edge codes, uint8 [n]; int32 [n, 4] of file, definition, file, definition, where a file is
         a place among the paths. In any order, and repeatedly, as in `LanguageFrontEnd.resolve`."""
 
+    def problems(self) -> Mapping[str, list[Problem]]:
+        """What was not followed, by file."""
+        return {}
+
 
 class UpdatableResolution(Resolution):
     """A resolved language that takes in changes."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, Resolution
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, Problem, Resolution
 from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.rounds import FileLog, Rounds
+from codefuse_hf.graph.languages.python.flow.scatter import MAX_FAMILIES
 from codefuse_hf.graph.languages.python.flow.solver import Solver
+from codefuse_hf.graph.languages.python.flow.variables import MAX_OBJECTS, MAX_VALUES
 from codefuse_hf.graph.languages.python.names.edges import Edge, name_edges
 from codefuse_hf.graph.languages.python.names.metadata import project_packages
 from codefuse_hf.graph.languages.python.names.names import Names
@@ -37,11 +39,27 @@ class PythonResolution(Resolution):
         logs = Rounds(Solver(structure), range(len(slots)), progress, memory).run(range(len(slots)))
         for slot, log in logs.items():
             found += (slot, flow_edges(log)), (slot, edges_by_name(structure, log))
+        self.found_problems = {self.paths[slot]: found for slot, log in logs.items() if (found := problems_of(log))}
         structure.close()
         self.codes, self.ends = joined_edges(found)
 
     def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
         return self.paths, self.codes, self.ends
+
+    def problems(self) -> Mapping[str, list[Problem]]:
+        return self.found_problems
+
+
+def problems_of(log: FileLog) -> list[Problem]:
+    """What a file's run did not follow."""
+    found = []
+    if log.has_dropped:
+        message = f"more than {MAX_VALUES} values, or {MAX_OBJECTS} objects that no annotation describes, meet in one place: calls of the others may be missing"
+        found.append(Problem("bound", message))
+    if log.is_scattered:
+        message = f"methods of more than {MAX_FAMILIES} unrelated classes might be called at one place: it has no edges to them"
+        found.append(Problem("bound", message))
+    return found
 
 
 def joined_edges(found: Iterable[tuple[int, Edges]]) -> Edges:

@@ -67,3 +67,32 @@ def test_a_bound_excludes_values(tmp_path):
 def test_a_type_parameter_excludes_nothing(tmp_path):
     text = "def use[T](x: T):\n    x.price()\nuse(Item())\n"
     assert called(tmp_path, text) == {"Item.price"}
+
+
+MIXED = "mixed = [Item(), Other()]\ntable = {1: Item(), 2: Other()}\npairs = [(Item(), Other())]\n"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "argument", "body"),
+    [
+        ("list[Item]", "mixed", "for each in x: each.price()"),
+        ("Iterable[Item]", "mixed", "for each in x: each.price()"),
+        ("'Iterable[Item]'", "mixed", "[each.price() for each in x]"),
+        ("list[Item] | None", "mixed", "x[0].price()"),
+        ("dict[int, Item]", "table", "for each in x.values(): each.price()"),
+        ("dict[int, Item]", "table", "for key, each in x.items(): each.price()"),
+        ("Mapping[int, Item]", "table", "x[1 if x else 2].price()"),
+        ("dict[int, Item]", "table", "x.get(n).price()"),
+        ("Items", "mixed", "for each in x: each.price()"),
+        ("list[tuple[Item, int]]", "pairs + [(Other(), 1)]", "for each, n in x: each.price()"),
+        ("tuple[Item, Other]", "(Other(), Item())", "x[0].price()"),
+    ],
+)
+def test_what_is_taken_out_of_a_container_is_what_its_annotation_says(tmp_path, annotation, argument, body):
+    text = f"from typing import Iterable, Mapping\nItems = list[Item]\n{MIXED}def use(x: {annotation}, n=0):\n    {body}\nuse({argument})\n"
+    assert called(tmp_path, text) == {"Item.price"}
+
+
+def test_a_container_of_anything_excludes_nothing(tmp_path):
+    text = f"from typing import Any\n{MIXED}def use(x: list[Any], y: list):\n    x[0].price()\n    y[1].price()\nuse(mixed, mixed)\n"
+    assert called(tmp_path, text) == {"Item.price", "Other.price"}

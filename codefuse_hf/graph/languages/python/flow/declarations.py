@@ -100,6 +100,7 @@ class Structure:
         self._decorated: dict[int, set[int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
+        self._methods: dict[int, dict[int, tuple[str, int]]] = {}
 
     def ask(self, key: tuple) -> Any:
         """Answers the question `key`: the name of one of `QUESTIONS`, then what it takes."""
@@ -279,6 +280,20 @@ class Structure:
             inner = part[2:] if is_class is not None else _names_in(part)
             found += [(is_class, self.types.type_variable(path, each)) for each in inner]
         return found
+
+    def method_at(self, slot: int, definition: int) -> tuple[str, int] | None:
+        """The name and the class of the method that a definition is; None if it is none."""
+        known = self._methods.get(slot)
+        if known is None:
+            if len(self._methods) >= _MAX_FILES_AT_HAND:
+                self._methods.clear()
+            functions = self.facts[slot].functions
+            known = self._methods[slot] = {
+                functions.definition(label): (functions.name(label), functions.owner(label))
+                for label in functions.present()
+                if functions.owner(label) >= 0
+            }
+        return known.get(definition)
 
     def is_decorated(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and label in self.decorated(slot)

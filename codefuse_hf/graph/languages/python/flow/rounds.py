@@ -14,6 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from codefuse_hf.graph.languages.base import DEFAULT_MEMORY
+from codefuse_hf.graph.languages.python.flow.scatter import without_scatter
 from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.flow.states import FileState, States
 
@@ -27,13 +28,16 @@ class FileLog:
     Attributes:
         calls, uses: its edges, int32 [n, 3] of definition, target file, target definition.
         unknown: (caller, name) of its method calls on unknown objects.
+        has_dropped: whether a variable was offered more values than it holds. is_scattered: whether calls were left out (scatter.py).
     """
 
-    __slots__ = ("calls", "unknown", "uses")
+    __slots__ = ("calls", "has_dropped", "is_scattered", "unknown", "uses")
 
     calls: np.ndarray
     uses: np.ndarray
     unknown: list[tuple[int, str]]
+    has_dropped: bool
+    is_scattered: bool
 
 
 class Rounds:
@@ -145,5 +149,6 @@ class Rounds:
     def _finish(self, state: FileState) -> None:
         """Takes what a file has found."""
         log = self.logs[state.slot]
-        log.calls, log.uses = state.edges("calls"), state.edges("uses")
+        log.uses, log.has_dropped = state.edges("uses"), state.has_dropped
+        log.calls, log.is_scattered = without_scatter(self.solver, state)
         log.unknown = self.solver.unknown_calls(state)

@@ -16,6 +16,7 @@ from codefuse_hf.graph.languages.python.flow.annotations import Type, parts, say
 from codefuse_hf.graph.languages.python.flow.builtins import Builtins
 from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState
+from codefuse_hf.graph.languages.python.flow.taken import taken_out
 from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
 from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, DECORATES, FORWARDS, ORDINARY, VARIADIC, Op
 
@@ -26,6 +27,10 @@ class Solver(Builtins):
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
         state = FileState(slot, self.structure.program(slot), self.structure.facts[slot].variables)
+        limits = self.structure.limits(slot)
+        taken = taken_out(state.program, limits)
+        if taken:
+            state.limits = {**limits, **taken}
         self.enter_file(state)
         self._seed()
         self._run()

@@ -33,6 +33,8 @@ class FileState:
         subscribers: the files that want a variable's values, each with the variable's number, as an int64 array.
         watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
+        limits: the annotations of variables, where what is taken out of containers (taken.py) is among them; else None, and the Structure has them.
+        has_dropped: whether a variable was offered more values than it holds.
         calls, uses: edges (definition, target file, target definition); `found` has those of before the state was last put away, as arrays.
         asked: questions put to the Structure.
     """
@@ -46,7 +48,9 @@ class FileState:
         "extra",
         "far",
         "found",
+        "has_dropped",
         "later",
+        "limits",
         "named",
         "opened",
         "partials",
@@ -80,6 +84,8 @@ class FileState:
         self.opened: dict[int, int] = {}
         self.subscribers: dict[int, array] = {}
         self.later: list[tuple] = []
+        self.limits: dict[int, tuple] | None = None
+        self.has_dropped = False
         self.watched: set[int] = set()
         self.asked: set[tuple] = set()
         self.caught: set[tuple[int, int]] = set()

@@ -16,9 +16,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from codefuse_hf.graph.languages.python.flow.annotations import callable_fits, head_of, is_structural, names_fit, parts
+from codefuse_hf.graph.languages.python.flow.annotations import (
+    Type,
+    callable_fits,
+    head_of,
+    is_structural,
+    names_fit,
+    parts,
+)
 from codefuse_hf.graph.languages.python.flow.declarations import Place, Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState, Step
+from codefuse_hf.graph.languages.python.flow.taken import type_taken
 from codefuse_hf.graph.languages.python.flow.values import SHIFT, Kind
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 
@@ -63,7 +71,7 @@ class Flows:
         self.state, self.slot = state, state.slot
         self.facts, self.program = self.structure.facts[state.slot], state.program
         self.out = {}
-        self.limits = self.structure.limits(state.slot)
+        self.limits = self.structure.limits(state.slot) if state.limits is None else state.limits
         self.open_ended = self.structure.open_ended(state.slot)
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
         self.extra, self.named, self.opened = state.extra, state.named, state.opened
@@ -158,6 +166,8 @@ class Flows:
             size = len(known)
             if size >= MAX_CONTAINERS and size >= _LIMITS.get(self.kinds[value], MAX_VALUES):
                 if variable not in self.open_ended and (variable not in self.limits or size >= MAX_VALUES):
+                    if size >= MAX_OBJECTS:
+                        self.state.has_dropped = True
                     return
             now = (*known, value)
         else:
@@ -185,7 +195,7 @@ class Flows:
             return kind != Kind.INSTANCE or (self.slot, annotation[1]) in self.ask(
                 Structure.mro, self.first[value], self.second[value]
             )
-        type_ = self.ask(Structure.typed, self.slot, annotation)
+        type_ = self.type_of(annotation)
         if type_ is None:
             return True
         if kind != Kind.INSTANCE:
@@ -208,6 +218,12 @@ class Flows:
                 if is_structural(head) or names_fit(head, self.ask(Structure.external_bases, owner, index)):
                     return True
         return False
+
+    def type_of(self, annotation: tuple) -> Type:
+        """What an annotation of this file says, or one of what is taken out of a container (taken.py)."""
+        if annotation[0].__class__ is str:
+            return type_taken(annotation, self.type_of(annotation[-1]))
+        return self.ask(Structure.typed, self.slot, annotation)
 
     def send(self, receiver: int, number: int, value: int) -> None:
         messages = self.out.get(receiver)
@@ -297,7 +313,10 @@ class Flows:
             return
         known = self.far.get(variable)
         if known is not None:
-            if value in known or len(known) >= MAX_VALUES:
+            if value in known:
+                return
+            if len(known) >= MAX_VALUES:
+                self.state.has_dropped = True
                 return
             self.far[variable] = (*known, value)
         else:

@@ -6,13 +6,20 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, UpdatableResolution
+from codefuse_hf.graph.languages.base import DEFAULT_MEMORY, FileFacts, Problem, UpdatableResolution
 from codefuse_hf.graph.languages.python.flow.solver import Solver
 from codefuse_hf.graph.languages.python.names.edges import name_edges
 from codefuse_hf.graph.languages.python.names.metadata import project_packages
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.reading.facts import PythonFacts
-from codefuse_hf.graph.languages.python.resolution import Edges, edges_by_name, edges_of, flow_edges, joined_edges
+from codefuse_hf.graph.languages.python.resolution import (
+    Edges,
+    edges_by_name,
+    edges_of,
+    flow_edges,
+    joined_edges,
+    problems_of,
+)
 from codefuse_hf.graph.languages.python.update.declarations import KeptStructure
 from codefuse_hf.graph.languages.python.update.labels import relabelled
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, update_names
@@ -93,6 +100,10 @@ class KeptResolution(UpdatableResolution):
         ends = np.concatenate([store.ends for store in stores])
         ends[:, 0], ends[:, 2] = places[ends[:, 0]], places[ends[:, 2]]
         return list(self.facts), np.concatenate([store.codes for store in stores]), ends
+
+    def problems(self) -> Mapping[str, list[Problem]]:
+        found = {path: problems_of(self.history.logs[self.slots[path]]) for path in self.facts}
+        return {path: each for path, each in found.items() if each}
 
     # -- updates -------------------------------------------------------------------------------------------------------------------
 
