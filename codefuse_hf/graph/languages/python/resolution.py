@@ -39,7 +39,8 @@ class PythonResolution(Resolution):
         logs = Rounds(Solver(structure), range(len(slots)), progress, memory).run(range(len(slots)))
         for slot, log in logs.items():
             found += (slot, flow_edges(log)), (slot, edges_by_name(structure, log))
-        self.found_problems = {self.paths[slot]: found for slot, log in logs.items() if (found := problems_of(log))}
+        problems = {self.paths[slot]: problems_of(log) for slot, log in logs.items()}
+        self.found_problems = {path: each for path, each in problems.items() if each}
         structure.close()
         self.codes, self.ends = joined_edges(found)
 

@@ -2,19 +2,7 @@
 
 import pytest
 
-from codefuse_hf.graph import GraphBuilder
-
-CLASSES = "class Item:\n    def price(self): pass\nclass Other:\n    def price(self): pass\n"
-
-
-def called(folder, text, name="use"):
-    """The dotted names of what the function `name` calls; the file has `Item` and `Other` before the text."""
-    (folder / "shop.py").write_text(f"{CLASSES}{text}")
-    graph = GraphBuilder(folder, progress=False, workers=0).build()
-    ids = [node.id for node in graph.nodes() if node.qualified_name == f"shop.{name}"]
-    found = {graph[target].qualified_name for each in ids for target in graph.neighbors(each, "calls", "out")}
-    return {each.removeprefix("shop.") for each in found}
-
+from helpers.python_calls import called
 
 VARIABLE = "from typing import TypeVar, Optional, Type\nT = TypeVar('T')\n"
 BOTH = "def use():\n    {}.price()\ndef other():\n    {}.price()\n"

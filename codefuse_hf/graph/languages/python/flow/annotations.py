@@ -73,6 +73,11 @@ _CONCRETE = frozenset(
     ]
 )
 """Built-in classes: only what inherits from them is of such a type, and nothing of it is called."""
+_BELOW = {
+    **dict.fromkeys(("OrderedDict", "defaultdict", "Counter"), ("dict",)), **dict.fromkeys(("IntEnum", "IntFlag"), ("int", "Enum")),
+    "StrEnum": ("str", "Enum"), "Flag": ("Enum",), "NamedTuple": ("tuple",), "namedtuple": ("tuple",),
+}  # fmt: skip
+"""Classes of the standard library, and what else they are."""
 _STRUCTURAL = frozenset(
     ["Any", "object", "Hashable", "Sized", "Protocol", "TypeVar", "ParamSpec", "Self", "Never", "NoReturn", "LiteralString", "Type", "type", "Callable", "Awaitable", "Coroutine", "ContextManager", "AsyncContextManager", "AbstractContextManager", "AbstractAsyncContextManager", "IO", "TextIO", "BinaryIO", "SupportsInt", "SupportsFloat", "SupportsIndex", "SupportsAbs", "Concatenate", "Unpack", "TypeAlias", "Buffer", "PathLike", "ParamSpecArgs", "ParamSpecKwargs", "Mock", "MagicMock"]
 ) | (_SEQUENCES - _CONCRETE) | (_MAPPINGS - _CONCRETE)  # fmt: skip
@@ -234,7 +239,14 @@ def callable_fits(type_: Type) -> bool:
 
 def names_fit(wanted: str, bases: Any) -> bool:
     """Whether a class with these external bases is of the external type `wanted`."""
-    return any(base.rpartition(".")[2] == wanted for base in bases)
+    return any(_is_below(base.rpartition(".")[2], wanted) for base in bases)
+
+
+def _is_below(name: str, wanted: str) -> bool:
+    if name == wanted or wanted in _BELOW.get(name, ()):
+        return True
+    below, above = getattr(builtins, name, None), getattr(builtins, wanted, None)
+    return isinstance(below, type) and isinstance(above, type) and issubclass(below, above)
 
 
 def head_of(type_: tuple) -> str:

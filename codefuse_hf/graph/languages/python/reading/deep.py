@@ -17,6 +17,7 @@ class DeepExtractor(DeepCalls, Extractor):
     # The methods that recurse beside the handlers of nodes, with what they return for a part that is left out.
     without_answer: dict[str, Any] = {
         "assign": None, "note_attributes": None, "pairwise": False, "pattern": None, "with_items": None, "annotation_path": None, "literal_type": "",
+        "narrowed": {},
     }  # fmt: skip
 
     def __init__(self, source: SourceText, clean: bool = False):

@@ -387,6 +387,8 @@ class Expressions:
             self.condition(part)
         for part in parts[1:]:
             self.visit(part)
+        for part in parts[:1]:
+            self.narrow(self.narrowed(part))
         return 0
 
     def not_operator(self, node: Any) -> Version:
@@ -394,14 +396,20 @@ class Expressions:
         return 0
 
     def boolean_operator(self, node: Any) -> Version:
-        values = []
+        values, operators = [], set()
         while node.type == "boolean_operator" and len(node.children) >= 3:
             values.append(node.children[-1])
+            operators.add(node.children[1].type)
             node = node.children[0]
         versions = [self.condition(node)]
+        names = self.narrowed(node) if operators == {"and"} else {}
+        saved = self.scope.begin(names) if names else None
         for operand in reversed(values):
             last = len(versions) == len(values)
             versions.append(self.visit(operand) if last else self.condition(operand))
+        if saved is not None:
+            changes, _ = self.scope.end(saved)
+            self.narrow({name: version for name, version in changes.items() if names.get(name) != version})
         return self.phi(versions)
 
     def comparison(self, node: Any) -> Version:
@@ -428,7 +436,13 @@ class Expressions:
         if len(parts) != 3:
             return self.parenthesized(node)
         self.condition(parts[1])
-        return self.phi([self.visit(parts[0]), self.visit(parts[2])])
+        names = self.narrowed(parts[1])
+        if not names:
+            return self.phi([self.visit(parts[0]), self.visit(parts[2])])
+        saved = self.scope.begin(names)
+        chosen = self.visit(parts[0])
+        self.scope.end(saved)
+        return self.phi([chosen, self.visit(parts[2])])
 
     def named_expression(self, node: Any) -> Version:
         children = [c for c in node.named_children if c.type != "comment"]

@@ -27,12 +27,13 @@ from codefuse_hf.graph.languages.python.reading.facts import (
     Parameter,
     PythonFacts,
 )
+from codefuse_hf.graph.languages.python.reading.narrowing import Narrowing
 from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 from codefuse_hf.graph.languages.python.reading.statements import Statements
 from codefuse_hf.graph.languages.source_text import SourceText
 
 
-class Extractor(Expressions, Definitions, Statements):
+class Extractor(Expressions, Definitions, Statements, Narrowing):
     """The state of the walk over one file."""
 
     def __init__(self, source: SourceText, clean: bool = False):

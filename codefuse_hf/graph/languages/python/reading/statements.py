@@ -389,26 +389,31 @@ class Statements:
         branches = []
         opened: list[tuple] = []
         has_else = False
+        condition, names = None, {}
         for child in node.children:
             kind = child.type
             if kind == "block":
-                branches.append(self.typing_branch(child) if self.is_for_typing(node) else self.branch(child))
+                is_typing = self.is_for_typing(node)
+                branches.append(self.typing_branch(child) if is_typing else self.narrowed_branch(child, names))
             elif kind == "elif_clause":
                 saved = scope.begin()
                 opened.append(saved)
                 inner_branches = None
                 for part in child.children:
                     if part.type == "block":
-                        inner_branches = self.branch(part)
-                    elif part.is_named:
+                        inner_branches = self.narrowed_branch(part, names)
+                    elif part.is_named and part.type != "comment":
                         self.condition(part)
+                        names = self.narrowed(part)
                 opened[-1] = (saved, branches)
                 branches = [inner_branches] if inner_branches is not None else []
             elif kind == "else_clause":
                 has_else = True
                 branches.append(self.branch(child))
-            elif child.is_named:
+            elif child.is_named and kind != "comment":
                 self.condition(child)
+                condition, names = child, self.narrowed(child)
+        leaves = len(branches) == 1 and branches[0][1] and not has_else and not opened
         if not has_else:
             branches.append(({}, False))
         while opened:
@@ -416,6 +421,8 @@ class Statements:
             saved, outer = opened.pop()
             branches = [*outer, scope.end(saved)]
         scope.merge(branches)
+        if leaves and condition is not None:
+            self.narrow(self.narrowed(condition, False))
         return 0
 
     def branch(self, node: Any) -> tuple[dict[str, Version], bool]:
