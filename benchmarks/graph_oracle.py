@@ -5,7 +5,8 @@ joins two definitions, so all sites of a caller are looked at together. An edge 
 the callee (an override counts when the receiver's type is one of its bases); it is *wrong* when sites in the caller use the
 callee's name and all of them are known to mean something else; every other edge is *not judged* (a receiver without a type,
 a callback, a special method), which the hand-read samples are for: `--sample` prints edges with the lines that they stand on.
-Recall is over the sites that the type checker resolves to functions of the repository.
+A method that a subclass of the receiver's class inherits from elsewhere counts as the override it is. A function in a stub stands for the one of that name
+in the source beside it; where there is none, the site is not judged. Recall is over the sites that the type checker resolves to functions of the repository.
 
     python benchmarks/graph_oracle.py REPOSITORY ... [--pyrefly PATH] [--sample 30] [--wrong 20] [--missed 20]
 """
@@ -77,7 +78,10 @@ class Report:
         self.names: dict[tuple[int, str], str] = {}
         self.classes: dict[tuple[int, str], tuple[int, int]] = {}
         self.overrides: dict[tuple[int, str], list[tuple[int, str]]] = collections.defaultdict(list)
-        self.bases: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        self.orders: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self.heirs: dict[tuple[int, int], list[tuple[int, int]]] = collections.defaultdict(list)
+        self.members: dict[tuple[tuple[int, int], str], tuple[int, str]] = {}
+        self.unclear: set[tuple[int, str]] = set()
         for file in sorted((folder / "definitions").glob("*.json")):
             self._read_definitions(json.loads(file.read_text()))
 
@@ -95,35 +99,54 @@ class Report:
             place = function.get("name_location")
             self.names[key] = function["name"]
             inside = path is not None and place is not None and function.get("is_def_statement", True)
-            self.functions[key] = (path, int(place.split(":")[0]), function["name"]) if inside else None
+            found = (path, int(place.split(":")[0]), function["name"]) if inside else None
+            if found is not None and path.endswith(".pyi") and (self.root / path).with_suffix(".py").is_file():
+                found = behind_stub(self.root, *found)
+                if found is None:
+                    self.unclear.add(key)
+            self.functions[key] = found
             if "defining_class" in function:
                 owner = function["defining_class"]
                 self.classes[key] = owner["module_id"], owner["class_id"]
+                self.members[self.classes[key], function["name"]] = key
             base = function.get("overridden_base_method")
             if base is not None:
                 self.overrides[base["module_id"], base["function_id"]].append(key)
         for facts in module["class_definitions"].values():
             order = facts["mro"]
             resolved = order.get("Resolved", []) if isinstance(order, dict) else []
-            self.bases[number, facts["class_id"]] = {(base["module_id"], base["class_id"]) for base in resolved}
+            place = number, facts["class_id"]
+            self.orders[place] = [(base["module_id"], base["class_id"]) for base in resolved]
+            for base in self.orders[place]:
+                self.heirs[base].append(place)
 
     def below(self, key: tuple[int, str], receiver: tuple[int, int] | None) -> Iterable[tuple[int, str]]:
-        """A method and its overrides, as far as their classes are the receiver's class or below it."""
+        """What a call of a method on an object of a class may run: what that class and those below it have under its name, by their orders of resolution."""
+        top = receiver or self.classes.get(key)
+        for place in (top, *self.heirs.get(top, ())) if top is not None else ():
+            for owner in (place, *self.orders.get(place, ())):
+                if (owner, self.names[key]) in self.members:
+                    yield self.members[owner, self.names[key]]
+                    break
+        yield from self._overrides(key, receiver)
+
+    def _overrides(self, key: tuple[int, str], receiver: tuple[int, int] | None) -> Iterable[tuple[int, str]]:
         pending, seen = [key], {key}
         while pending:
             method = pending.pop()
             owner = self.classes.get(method)
-            if method == key or receiver is None or owner == receiver or receiver in self.bases.get(owner, ()):
+            if method == key or receiver is None or owner == receiver or receiver in self.orders.get(owner, ()):
                 yield method
             for heir in self.overrides.get(method, ()):
                 if heir not in seen:
                     seen.add(heir)
                     pending.append(heir)
 
-    def targets(self, calls: Iterable[dict]) -> tuple[set[Definition], set[str]]:
-        """The functions of the repository among the targets of a site, and the names of all its targets."""
+    def targets(self, calls: Iterable[dict]) -> tuple[set[Definition], set[str], bool]:
+        """The functions of the repository among the targets of a site, the names of all its targets, and whether each is known for what it is."""
         found: set[Definition] = set()
         names: set[str] = set()
+        is_clear = True
         for call in calls:
             target = call["target"]
             if not isinstance(target, dict):
@@ -133,9 +156,19 @@ class Report:
                 receiver = call.get("receiver_class")
                 place = (receiver["module_id"], receiver["class_id"]) if receiver else None
                 keys = self.below(key, place) if kind in ("Overrides", "AllOverrides") else [key]
+                keys = list(keys)
+                is_clear = is_clear and self.unclear.isdisjoint(keys)
                 names.add(function["function_name"])
                 found.update(place for each in keys if (place := self.functions.get(each)) is not None)
-        return found, names
+        return found, names, is_clear
+
+
+def behind_stub(root: Path, path: str, line: int, name: str) -> Definition | None:
+    """The function in a source that one in the stub beside it stands for; None where the source does not define it."""
+    stub, source = places_of(root / path), places_of((root / path).with_suffix(".py"))
+    dotted = next((dotted for (row, dotted) in stub.dotted if row == line), None)
+    rows = [row for row, each in source.dotted if each == dotted]
+    return (path.removesuffix("i"), rows[0], name) if rows else None
 
 
 TARGET_KINDS = ("call_targets", "init_targets", "new_targets", "property_getters", "property_setters", "targets")
@@ -167,8 +200,8 @@ def _read_site(
     is_artificial = detail.startswith(("artificial", "format"))
     parts = [facts, facts.get("if_called") or {}]
     calls = [call for part in parts for name in TARGET_KINDS for call in part.get(name, ())]
-    targets, names = report.targets(calls)
-    known = not any("unresolved" in part for part in parts)
+    targets, names, is_clear = report.targets(calls)
+    known = is_clear and not any("unresolved" in part for part in parts)
     name = places.name(start, end)
     if is_artificial:
         name = next(iter(names)) if len(names) == 1 else None
@@ -180,7 +213,7 @@ def _read_site(
     owner = places.owner(start)
     oracle.sites[path, *owner].append(Site(name, start[0], kind, known, frozenset(targets)))
     for passed in (facts.get("higher_order_parameters") or {}).values():
-        found, _ = report.targets(call for name in TARGET_KINDS for call in passed.get(name, ()))
+        found, _, _ = report.targets(call for name in TARGET_KINDS for call in passed.get(name, ()))
         oracle.sites[path, *owner].append(
             Site(None, start[0], "passed on", "unresolved" not in passed, frozenset(found))
         )
@@ -198,10 +231,12 @@ class Places:
         self.names: dict[tuple[tuple, tuple], str | None] = {}
         self.lines: dict[tuple[int, str], int] = {}
         self.bodies: list[tuple[tuple, tuple, tuple[int, str]]] = []
+        self.dotted: list[tuple[int, str]] = []
         try:
             tree = ast.parse(file.read_bytes())
         except SyntaxError:
             return
+        self._name(tree, "")
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 first, last = node.body[0], node.body[-1]
@@ -215,6 +250,15 @@ class Places:
                 self.names[_start(node), _end(node)] = _last_name(node.func)
             elif isinstance(node, (ast.Name, ast.Attribute)):
                 self.names.setdefault((_start(node), _end(node)), _last_name(node))
+
+    def _name(self, node: ast.AST, prefix: str) -> None:
+        """Notes the lines and dotted names of functions and classes, in functions too."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                self.dotted.append((child.lineno, f"{prefix}{child.name}"))
+                self._name(child, f"{prefix}{child.name}.")
+            else:
+                self._name(child, prefix)
 
     def owner(self, position: tuple[int, int]) -> tuple[int, str]:
         """Line and name of the innermost definition around a position."""

@@ -1,0 +1,53 @@
+"""The oracle of call edges, on reports written by hand."""
+
+import json
+
+from graph_oracle import Report
+
+SOURCE = "class Base:\n    def go(self): pass\n    def step(self): pass\nclass Mixin:\n    def step(self): pass\nclass Real(Mixin, Base):\n    pass\n"
+STUB = "class Mixin:\n    def step(self) -> int: ...\ndef made() -> int: ...\n"
+
+
+def function(name, place, owner=None):
+    facts = {"name": name, "name_location": f"{place}-{place}"}
+    return facts if owner is None else {**facts, "defining_class": {"module_id": 1, "class_id": owner}}
+
+
+def report(folder, path, functions):
+    (folder / "definitions").mkdir()
+    mro = {0: [], 1: [], 2: [1, 0]}
+    module = {
+        "module_id": 1,
+        "source_path": {"FileSystem": str(folder / path)},
+        "function_definitions": functions,
+        "class_definitions": {
+            str(n): {"class_id": n, "mro": {"Resolved": [{"module_id": 1, "class_id": base} for base in bases]}}
+            for n, bases in mro.items()
+        },
+    }
+    (folder / "definitions" / "mod.json").write_text(json.dumps(module))
+    (folder / "mod.py").write_text(SOURCE)
+    return Report(folder, folder)
+
+
+def call(label, kind, receiver=None):
+    found = {"target": {kind: {"module_id": 1, "function_id": label, "function_name": "step"}}}
+    return found if receiver is None else {**found, "receiver_class": {"module_id": 1, "class_id": receiver}}
+
+
+def test_what_a_subclass_has_from_another_base_is_an_override(tmp_path):
+    functions = {"F0": function("go", "2:9", 0), "F1": function("step", "3:9", 0), "F2": function("step", "5:9", 1)}
+    found = report(tmp_path, "mod.py", functions)
+    assert found.targets([call("F1", "Overrides", 0)]) == (
+        {("mod.py", 3, "step"), ("mod.py", 5, "step")},
+        {"step"},
+        True,
+    )
+    assert found.targets([call("F1", "Function", 0)])[0] == {("mod.py", 3, "step")}
+
+
+def test_a_function_of_a_stub_is_that_of_the_source(tmp_path):
+    (tmp_path / "mod.pyi").write_text(STUB)
+    found = report(tmp_path, "mod.pyi", {"F0": function("step", "2:9", 1), "F1": function("made", "3:5")})
+    assert found.targets([call("F0", "Function")]) == ({("mod.py", 5, "step")}, {"step"}, True)
+    assert found.targets([call("F1", "Function")]) == (set(), {"step"}, False)
