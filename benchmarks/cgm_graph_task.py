@@ -446,7 +446,9 @@ def interval(right: list[int]) -> tuple[float, float]:
 
 
 def shown(right: list[int]) -> str:
-    """A share with its interval, in per cent."""
+    """A share with its interval, in per cent; nothing where nothing was asked."""
+    if not right:
+        return ""
     low, high = interval(right)
     return f"{100 * sum(right) / len(right):.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
@@ -462,8 +464,8 @@ def difference(one: list[int], other: list[int]) -> str:
 def table_of(results: list[dict]) -> list[str]:
     """One line for each run and mask that it was scored under."""
     lines = [
-        "| trained under | scored under | all | " + " | ".join(TASKS) + " | seen repositories | steps |",
-        "|---|---|---|" + "---|" * (len(TASKS) + 2),
+        "| LM | seed | trained under | scored under | all | " + " | ".join(TASKS) + " | seen repositories | steps |",
+        "|---|---|---|---|---|" + "---|" * (len(TASKS) + 2),
     ]
     for result in results:
         for key, right in result["right"].items():
@@ -473,7 +475,8 @@ def table_of(results: list[dict]) -> list[str]:
             tasks = [task for task, _ in result["asked"]["test"]]
             by_task = [shown([r for r, t in zip(right, tasks, strict=True) if t == task]) for task in TASKS]
             seen = shown(result["right"][f"seen {mask}"]) if f"seen {mask}" in result["right"] else ""
-            cells = [result["mask"], mask, f"**{shown(right)}**", *by_task, seen, str(result["done_steps"])]
+            start = [result["lm"], str(result["seed"]), result["mask"], mask]
+            cells = [*start, f"**{shown(right)}**", *by_task, seen, str(result["done_steps"])]
             lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -481,7 +484,7 @@ def table_of(results: list[dict]) -> list[str]:
 def report(arguments: argparse.Namespace) -> None:
     """Write the table of all finished runs, and their figures, beside each other."""
     results = [json.loads(file.read_text()) for file in sorted(arguments.runs.glob("*/result.json"))]
-    results.sort(key=lambda result: (result["seed"], MASKS.index(result["mask"])))
+    results.sort(key=lambda result: (result["lm"], result["seed"], MASKS.index(result["mask"])))
     answers = [answer for _, answer in results[0]["asked"]["test"]]
     majority = [int(answer == results[0]["majority"]) for answer in answers]
     repositories = json.loads(arguments.repositories.read_text())
@@ -493,14 +496,47 @@ def report(arguments: argparse.Namespace) -> None:
         *table_of(results),
         "",
     ]
-    best = next(result for result in results if result["mask"] == "graph" and result["seed"] == 0)
+    best = {(each["lm"], each["seed"]): each for each in results if each["mask"] == "graph"}
     for other in results:
-        if other["mask"] != "graph" and other["seed"] == 0:
-            gap = difference(best["right"]["test graph"], other["right"][f"test {other['mask']}"])
-            lines.append(f"* trained and scored with the graph mask, against `{other['mask']}`: {gap} points")
+        graph = best.get((other["lm"], other["seed"]))
+        if graph is not None and other is not graph:
+            gap = difference(graph["right"]["test graph"], other["right"][f"test {other['mask']}"])
+            lines.append(
+                f"* {other['lm']}: trained and scored with the graph mask, against `{other['mask']}`: {gap} points"
+            )
     figures = {"repositories": repositories, "majority": sum(majority) / len(majority), "runs": results}
     arguments.destination.with_suffix(".json").write_text(json.dumps(figures, indent=None) + "\n")
+    draw(results, arguments.destination.with_suffix(".png"))
     print("\n".join(lines))
+
+
+def draw(results: list[dict], file: Path) -> None:
+    """Bars of the accuracy by task, one colour for each model and mask it was trained under."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
+    width = 0.8 / len(results)
+    for index, result in enumerate(results):
+        right, tasks = result["right"][f"test {result['mask']}"], [task for task, _ in result["asked"]["test"]]
+        asked = [task for task in TASKS if task in tasks]
+        rows = [[r for r, t in zip(right, tasks, strict=True) if t == task] for task in asked]
+        shares = [100 * sum(row) / len(row) for row in rows]
+        errors = [
+            [100 * abs(end - sum(row) / len(row)) for row, end in zip(rows, ends, strict=True)]
+            for ends in zip(*map(interval, rows), strict=True)
+        ]
+        places = [place + (index - (len(results) - 1) / 2) * width for place in range(len(asked))]
+        name = f"{result['lm']}, {result['mask']}" + (f", seed {result['seed']}" if result["seed"] else "")
+        axes.bar(places, shares, width, yerr=errors, label=name, error_kw={"lw": 0.8})
+    axes.axhline(25, color="grey", lw=1, ls="--")
+    axes.text(len(asked) - 0.55, 26, "chance", color="grey", ha="right")
+    axes.set_xticks(range(len(asked)), [task.replace("_", " ") for task in asked])
+    axes.set(ylabel="right, %", ylim=(0, 100), title="Questions about repositories that training did not have")
+    axes.legend(loc="upper right", fontsize=8)
+    figure.savefig(file, dpi=130)
 
 
 def main() -> None:
