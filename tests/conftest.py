@@ -12,8 +12,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from helpers import GOLDEN, TESTS
+
+# How many random examples a test tries that does not say so itself; `.ci/check` chooses the smaller number.
+settings.register_profile("gate", max_examples=40, deadline=None)
+settings.register_profile("check", max_examples=8, deadline=None)
+settings.load_profile("gate")
 
 # What takes long by construction: whole runs, processes of their own, many random examples. `.ci/check` leaves it out.
 SLOW = (

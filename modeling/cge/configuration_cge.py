@@ -14,6 +14,9 @@ from transformers import AutoConfig
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from codefuse_hf.modeling.configuration_checks import Checks, runs_as_remote_code
+
+_CHECKS = Checks("CGEConfig")
 EMBEDDING_METHODS = ("pma", "last", "mean", "weighted")
 PMA_NORM_MODES = ("post_normal", "pre_normal", "pre_gptj")
 PMA_RESIDUALS = ("seed", "projected_seed")
@@ -82,8 +85,7 @@ class CGEConfig(PreTrainedConfig):
             does so where it pays: with flash and flex attention.
 
     Raises:
-        ValueError: for an impossible value; names the key, the value and the allowed range.
-        TypeError: for a value of the wrong type.
+        ValueError: for a value that is impossible or of the wrong type; names the key, what it must be, and the value.
 
     ```python
     >>> from transformers import Qwen2Config
@@ -146,11 +148,7 @@ class CGEConfig(PreTrainedConfig):
         stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
         self._validate_pooling()
-        for key, value in stated.items():
-            if value != getattr(self, key):
-                raise ValueError(
-                    f"CGEConfig: `{key}` is {value!r}, but the other keys and `text_config` give {getattr(self, key)!r}: leave it out."
-                )
+        _CHECKS.derived(self, stated)
 
     @property
     def backbone_config(self) -> PreTrainedConfig:
@@ -226,25 +224,21 @@ class CGEConfig(PreTrainedConfig):
         return output
 
     def _validate_pooling(self) -> None:
-        _check_choice("embedding_method", self.embedding_method, EMBEDDING_METHODS)
-        _check_choice("pma_norm_mode", self.pma_norm_mode, PMA_NORM_MODES)
-        _check_choice("pma_residual", self.pma_residual, PMA_RESIDUALS)
-        _check_choice("padding_side", self.padding_side, PADDING_SIDES)
-        _check_choice("prompt_position", self.prompt_position, PROMPT_POSITIONS)
-        for key in ("pma_ln", "pma_norm"):
-            if not isinstance(getattr(self, key), bool):
-                raise TypeError(f"CGEConfig: `{key}` must be true or false, found {getattr(self, key)!r}.")
-        if self.unpad_inputs not in (None, True, False):
-            raise TypeError(f"CGEConfig: `unpad_inputs` must be true, false or null, found {self.unpad_inputs!r}.")
-        _check_integer("compress_dim", self.compress_dim, 1)
-        _check_integer("pma_num_heads", self.pma_num_heads, 1)
-        _check_integer("inf_seq_length", self.inf_seq_length, 1)
-        _check_integer("keep_max_layer", self.keep_max_layer, 0, _num_layers(self.text_config))
-        if self.embedding_method == "pma" and self.compress_dim % self.pma_num_heads:
-            raise ValueError(
-                f"CGEConfig: `pma_num_heads` must divide `compress_dim`, found {self.pma_num_heads} heads for a "
-                f"width of {self.compress_dim}."
-            )
+        _CHECKS.choice("embedding_method", self.embedding_method, EMBEDDING_METHODS)
+        _CHECKS.choice("pma_norm_mode", self.pma_norm_mode, PMA_NORM_MODES)
+        _CHECKS.choice("pma_residual", self.pma_residual, PMA_RESIDUALS)
+        _CHECKS.choice("padding_side", self.padding_side, PADDING_SIDES)
+        _CHECKS.choice("prompt_position", self.prompt_position, PROMPT_POSITIONS)
+        _CHECKS.switch("pma_ln", self.pma_ln)
+        _CHECKS.switch("pma_norm", self.pma_norm)
+        if self.unpad_inputs is not None:
+            _CHECKS.switch("unpad_inputs", self.unpad_inputs)
+        _CHECKS.integer("compress_dim", self.compress_dim, 1)
+        _CHECKS.integer("pma_num_heads", self.pma_num_heads, 1)
+        _CHECKS.integer("inf_seq_length", self.inf_seq_length, 1)
+        _CHECKS.integer("keep_max_layer", self.keep_max_layer, 0, _num_layers(self.text_config))
+        if self.embedding_method == "pma":
+            _CHECKS.divides("pma_num_heads", self.pma_num_heads, "compress_dim", self.compress_dim)
 
 
 def is_flat_cge_config(config_dict: dict[str, Any]) -> bool:
@@ -278,59 +272,24 @@ def nest_flat_config(flat: dict[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def runs_as_remote_code() -> bool:
-    """Whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
-    return __name__.split(".", 1)[0] == "transformers_modules"
-
-
 def _as_backbone_config(config: PreTrainedConfig | dict[str, Any] | None) -> PreTrainedConfig:
     if config is None:
         config = CONFIG_MAPPING["qwen2"]()
-    elif isinstance(config, dict):
-        fields = dict(config)
-        model_type = fields.pop("model_type", None)
-        if model_type not in CONFIG_MAPPING:
-            raise ValueError(
-                f"CGEConfig: `text_config` must name its `model_type`, one that transformers knows; found "
-                f"{model_type!r}. For a backbone whose code is in the model's folder pass trust_remote_code=True; for "
-                "a backbone of an installed package import that package first."
-            )
-        config = CONFIG_MAPPING[model_type](**fields)
-    if not isinstance(config, PreTrainedConfig):
-        raise TypeError(
-            f"CGEConfig: `text_config` must be a model configuration or a dictionary, found {type(config).__name__}."
-        )
+    config = _CHECKS.part("text_config", config)
     if config.model_type == CGEConfig.model_type:
-        raise ValueError("CGEConfig: `text_config` is itself a CGE configuration; pass the language model's.")
+        _CHECKS.refuse("text_config", "a language model's", config.model_type, "pass the `text_config` of that one")
     if getattr(config, "is_encoder_decoder", False):
-        raise ValueError(
-            f"CGEConfig: a {config.model_type!r} model has an encoder and a decoder, which CGE cannot pool; the backbone must be a "
-            "decoder language model (or an encoder alone)."
-        )
+        do = "pass that of a decoder language model, or of an encoder alone; two of them cannot be pooled"
+        _CHECKS.refuse("text_config", "that of one encoder or decoder", config.model_type, do)
     for key in ("hidden_size", "num_hidden_layers"):
         if not hasattr(config, key):
-            raise ValueError(
-                f"CGEConfig: a {config.model_type!r} configuration has no `{key}`: the backbone must be a decoder "
-                "language model."
-            )
+            do = "pass that of a decoder language model"
+            _CHECKS.refuse("text_config", f"a configuration with `{key}`", config.model_type, do)
     return config
 
 
 def _num_layers(config: PreTrainedConfig) -> int:
     return int(config.num_hidden_layers)
-
-
-def _check_choice(key: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"CGEConfig: `{key}` must be one of {', '.join(map(repr, allowed))}, found {value!r}.")
-
-
-def _check_integer(key: str, value: Any, low: int, high: int | None = None) -> None:
-    allowed = f"an integer of at least {low}" if high is None else f"an integer from {low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"CGEConfig: `{key}` must be {allowed}, found {value!r}.")
-    if value < low or (high is not None and value > high):
-        raise ValueError(f"CGEConfig: `{key}` must be {allowed}, found {value}.")
 
 
 __all__ = ["CGEConfig"]

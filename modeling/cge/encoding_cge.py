@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 from transformers import AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
 
-from .configuration_cge import runs_as_remote_code
+from codefuse_hf.modeling.configuration_checks import runs_as_remote_code
 
 
 class CGEEncodeMixin:

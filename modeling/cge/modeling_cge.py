@@ -18,10 +18,11 @@ from transformers import initialization as init
 from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from codefuse_hf.modeling.configuration_checks import runs_as_remote_code
 from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
 from .adapters_cge import base_state_dict, has_adapters, merge_adapters, trains_base_weights
-from .configuration_cge import CGEConfig, runs_as_remote_code
+from .configuration_cge import CGEConfig
 from .encoding_cge import CGEEncodeMixin
 from .pooling_cge import CGEAttentionPooling, pool_tokens, token_weights
 from .ragged_cge import RaggedBatch

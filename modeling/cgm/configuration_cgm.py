@@ -2,12 +2,15 @@
 
 import inspect
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 from transformers import AutoConfig
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from codefuse_hf.modeling.configuration_checks import Checks, runs_as_remote_code
+
+_CHECKS = Checks("CGMConfig")
 ENCODER_POOLINGS = ("first", "mean", "last", "embedding")
 GRAPH_DIRECTIONS = ("forward", "backward", "both")
 
@@ -39,8 +42,8 @@ class CGMConfig(PreTrainedConfig):
         freeze_encoder (`bool`): run the encoder without gradients and dropout, also in training.
 
     Raises:
-        ValueError: for an impossible value or a language model that cannot have a graph mask; says why.
-        TypeError: for a value of the wrong type.
+        ValueError: for a value that is impossible or of the wrong type, and for a language model that cannot have a graph
+            mask; says why.
 
     ```python
     >>> from transformers import Qwen2Config
@@ -71,8 +74,10 @@ class CGMConfig(PreTrainedConfig):
         **kwargs,
     ):
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
-        self.text_config = CONFIG_MAPPING["qwen2"]() if text_config is None else _as_config("text_config", text_config)
-        self.encoder_config = None if encoder_config is None else _as_config("encoder_config", encoder_config)
+        self.text_config = (
+            CONFIG_MAPPING["qwen2"]() if text_config is None else _CHECKS.part("text_config", text_config)
+        )
+        self.encoder_config = None if encoder_config is None else _CHECKS.part("encoder_config", encoder_config)
         _check_text_config(self.text_config)
         # The base class hands this on to sub-configurations, and would reset that of a model that is loaded.
         if (implementation := getattr(self.text_config, "_attn_implementation", None)) is not None:
@@ -96,33 +101,26 @@ class CGMConfig(PreTrainedConfig):
         stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
         self._check_values()
-        for key, value in stated.items():
-            if value != getattr(self, key):
-                raise ValueError(
-                    f"CGMConfig: `{key}` is {value!r}, but `text_config` says {getattr(self, key)!r}: leave it out."
-                )
+        _CHECKS.derived(self, stated)
 
     def _resolve_width(self, embedding_dim: int | None) -> int:
         if self.encoder_config is None:
             return 256 if embedding_dim is None else embedding_dim
         width = self.encoder_projection_dim or encoder_width(self.encoder_config)
         if embedding_dim not in (None, width):
-            raise ValueError(
-                f"CGMConfig: `embedding_dim` is {embedding_dim}, but the encoder gives vectors of {width} numbers "
-                "(`encoder_projection_dim`, or else its hidden size): leave `embedding_dim` out."
-            )
+            gives = f"{width}, the width of the encoder's vectors (`encoder_projection_dim`, or else its hidden size)"
+            _CHECKS.refuse("embedding_dim", gives, embedding_dim, "leave it out")
         return width
 
     def _check_values(self) -> None:
         for key in ("embedding_dim", "adapter_hidden_dim", "segment_length"):
-            _check_positive(key, getattr(self, key))
+            _CHECKS.integer(key, getattr(self, key), 1)
         if self.encoder_projection_dim is not None:
-            _check_positive("encoder_projection_dim", self.encoder_projection_dim)
+            _CHECKS.integer("encoder_projection_dim", self.encoder_projection_dim, 1)
         for key in ("graph_self_loops", "encoder_normalize", "freeze_encoder"):
-            if not isinstance(getattr(self, key), bool):
-                raise TypeError(f"CGMConfig: `{key}` must be true or false, found {getattr(self, key)!r}.")
-        _check_choice("graph_direction", self.graph_direction, GRAPH_DIRECTIONS)
-        _check_choice("encoder_pooling", self.encoder_pooling, ENCODER_POOLINGS)
+            _CHECKS.switch(key, getattr(self, key))
+        _CHECKS.choice("graph_direction", self.graph_direction, GRAPH_DIRECTIONS)
+        _CHECKS.choice("encoder_pooling", self.encoder_pooling, ENCODER_POOLINGS)
 
     @property
     def hidden_size(self) -> int:
@@ -192,11 +190,6 @@ class CGMConfig(PreTrainedConfig):
         return output
 
 
-def runs_as_remote_code() -> bool:
-    """Whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
-    return __name__.split(".", 1)[0] == "transformers_modules"
-
-
 def encoder_width(config: PreTrainedConfig) -> int:
     """Width of an encoder's vectors before any projection."""
     if config.model_type == "cge":
@@ -204,65 +197,36 @@ def encoder_width(config: PreTrainedConfig) -> int:
     text = config.get_text_config()
     width = getattr(text, "hidden_size", None) or getattr(text, "d_model", None)
     if width is None:
-        raise ValueError(f"CGMConfig: a {config.model_type!r} configuration has no hidden size: is it a text encoder?")
+        do = "pass that of a text encoder"
+        _CHECKS.refuse("encoder_config", "a configuration with a hidden size", config.model_type, do)
     return width
-
-
-def _as_config(key: str, config: PreTrainedConfig | dict[str, Any]) -> PreTrainedConfig:
-    if isinstance(config, dict):
-        fields = dict(config)
-        model_type = fields.pop("model_type", None)
-        if model_type not in CONFIG_MAPPING:
-            raise ValueError(
-                f"CGMConfig: `{key}` must name its `model_type`, one that transformers knows; found {model_type!r}. For "
-                "a model whose code is in the folder pass trust_remote_code=True; for one of an installed package "
-                "import that package first."
-            )
-        return CONFIG_MAPPING[model_type](**fields)
-    if not isinstance(config, PreTrainedConfig):
-        raise TypeError(
-            f"CGMConfig: `{key}` must be a model configuration or a dictionary, found {type(config).__name__}."
-        )
-    return config
 
 
 def _check_text_config(config: PreTrainedConfig) -> None:
     """Raises ValueError, with the reason, for a language model that cannot have a graph mask."""
     kind = config.model_type
 
-    def refuse(reason: str) -> None:
-        raise ValueError(f"CGMConfig: `text_config` of type {kind!r} cannot read a graph: {reason}")
+    def refuse(reason: str) -> NoReturn:
+        _CHECKS.refuse("text_config", "that of a language model which can read a graph", kind, reason)
 
     if kind == CGMConfig.model_type:
-        refuse("it is a CGM itself; pass its `text_config`.")
+        refuse("it is a CGM itself; pass its `text_config`")
     if getattr(config, "is_encoder_decoder", False):
-        refuse("it is an encoder-decoder; a decoder-only language model is needed.")
+        refuse("it is an encoder-decoder; pass that of a decoder-only language model")
     if kind in _RECURRENT:
-        refuse("it has a recurrent state, in which every token sees all before it; a recurrence has no attention mask.")
+        refuse("a recurrence has no attention mask, every token sees all before it; pass that of a transformer")
     if kind in _ALIBI:
-        refuse("its attention is biased by distance, not by position ids.")
+        refuse("its attention is biased by distance; pass that of a model with position ids")
     if not hasattr(config, "hidden_size") or not hasattr(config, "num_hidden_layers"):
-        refuse("it has no `hidden_size` and `num_hidden_layers`; a decoder language model is needed.")
+        refuse("it has no `hidden_size` and `num_hidden_layers`; pass that of a decoder language model")
     others = sorted(set(getattr(config, "layer_types", None) or ()) - {"full_attention"})
     windowed = not hasattr(config, "layer_types") and getattr(config, "sliding_window", None) is not None
     if others or windowed or getattr(config, "attention_chunk_size", None) is not None:
         found = ", ".join(others) or "a sliding window or chunks"
         refuse(
             f"layers with {found} would lose the nodes, which every token may attend to. All layers must have full "
-            "attention (sliding_window=None, use_sliding_window=False, layer_types all 'full_attention')."
+            "attention (sliding_window=None, use_sliding_window=False, layer_types all 'full_attention')"
         )
-
-
-def _check_choice(key: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"CGMConfig: `{key}` must be one of {', '.join(map(repr, allowed))}, found {value!r}.")
-
-
-def _check_positive(key: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"CGMConfig: `{key}` must be a whole number of at least 1, found {value!r}.")
-    if value < 1:
-        raise ValueError(f"CGMConfig: `{key}` must be a whole number of at least 1, found {value}.")
 
 
 __all__ = ["CGMConfig"]

@@ -12,7 +12,9 @@ from transformers import AutoModel
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
-from .configuration_cgm import CGMConfig, encoder_width, runs_as_remote_code
+from codefuse_hf.modeling.configuration_checks import runs_as_remote_code
+
+from .configuration_cgm import CGMConfig, encoder_width
 
 BATCH_TOKENS = 16_384
 """Tokens, padding included, of one call of the encoder."""

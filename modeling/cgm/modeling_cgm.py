@@ -20,7 +20,9 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
-from .configuration_cgm import CGMConfig, runs_as_remote_code
+from codefuse_hf.modeling.configuration_checks import runs_as_remote_code
+
+from .configuration_cgm import CGMConfig
 from .encoder_cgm import CGMNodeEncoder, pass_on_rules
 from .from_base_cgm import load_encoder, mark_initialized, take_over_quantization
 from .generation_cgm import CGMGenerationMixin

@@ -5,6 +5,9 @@ from typing import Any
 
 from transformers.configuration_utils import PreTrainedConfig
 
+from codefuse_hf.modeling.configuration_checks import Checks
+
+_CHECKS = Checks("RodimusConfig")
 BLOCK_TYPES = ("rodimus", "rodimus_plus")
 
 # What a published config leaves out. `normalize_epsilon` is 1e-5 in most of them and 1e-12 where the key is absent.
@@ -135,7 +138,7 @@ class RodimusConfig(PreTrainedConfig):
         for name in ("mixer_cfg", "attn_cfg"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, dict):
-                raise ValueError(f"{name} must be a dictionary, got {value!r}")
+                _CHECKS.refuse(name, "a dictionary", value)
         # Copies: a caller's dictionary is not changed, and two configs never share one.
         self.mixer_cfg = {**MIXER_DEFAULTS, **_without_none(self.mixer_cfg, MIXER_DEFAULTS)}
         self.attn_cfg = {**ATTENTION_DEFAULTS, **_without_none(self.attn_cfg, ATTENTION_DEFAULTS)}
@@ -146,9 +149,7 @@ class RodimusConfig(PreTrainedConfig):
         if heads is not None and heads != self.num_attention_heads:
             self.num_attention_heads = heads
         self.check_values()
-        for name, value in stated.items():
-            if value != getattr(self, name):
-                raise ValueError(f"{name}={value!r} does not fit the other values, which give {getattr(self, name)!r}")
+        _CHECKS.derived(self, stated)
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "RodimusConfig":
@@ -257,76 +258,52 @@ class RodimusConfig(PreTrainedConfig):
 
     def check_values(self) -> None:
         """Refuse values that no model can have. Raises `ValueError` naming the key and what is allowed."""
-        if self.block_type not in BLOCK_TYPES:
-            raise ValueError(f"block_type must be one of {BLOCK_TYPES}, got {self.block_type!r}")
+        _CHECKS.choice("block_type", self.block_type, BLOCK_TYPES)
         for name in ("vocab_size", "d_model", "n_layer", "max_position_embeddings"):
-            _check_int(name, getattr(self, name), 1)
+            _CHECKS.integer(name, getattr(self, name), 1)
         for name in _SWITCHES:
-            _check_switch(name, getattr(self, name))
+            _CHECKS.switch(name, getattr(self, name))
         for name in ("dropout", "activation_dropout", "attention_dropout"):
-            _check_range(name, getattr(self, name), 0.0, 1.0)
-        _check_range("norm_epsilon", self.norm_epsilon, 0.0)
-        _check_range("initializer_range", self.initializer_range, 0.0)
+            _CHECKS.number(name, getattr(self, name), 0.0, 1.0)
+        _CHECKS.number("norm_epsilon", self.norm_epsilon, 0.0)
+        _CHECKS.number("initializer_range", self.initializer_range, 0.0)
         mixer, attention = self.mixer_cfg, self.attn_cfg
-        _check_range("mixer_cfg.expand_ratio", mixer["expand_ratio"], 1 / self.d_model)
-        _check_int("mixer_cfg.mem_size", mixer["mem_size"], 1)
-        _check_int("mixer_cfg.d_conv", mixer["d_conv"], 1)
-        _check_range("mixer_cfg.normalize_epsilon", mixer["normalize_epsilon"], 0.0)
+        _CHECKS.number("mixer_cfg.expand_ratio", mixer["expand_ratio"], 1 / self.d_model)
+        _CHECKS.integer("mixer_cfg.mem_size", mixer["mem_size"], 1)
+        _CHECKS.integer("mixer_cfg.d_conv", mixer["d_conv"], 1)
+        _CHECKS.number("mixer_cfg.normalize_epsilon", mixer["normalize_epsilon"], 0.0)
         rank = mixer["input_gate_low_rank"]
         if rank != "auto" and not (str(rank).isdecimal() and int(rank) >= 1):
-            raise ValueError(f'mixer_cfg.input_gate_low_rank must be "auto" or an integer ≥ 1, got {rank!r}')
+            _CHECKS.refuse("mixer_cfg.input_gate_low_rank", "'auto' or an integer of at least 1", rank)
         for name in ("softmax_scale", "rotary_emb_scale_base"):
             if attention[name] is not None:
-                raise ValueError(
-                    f"attn_cfg.{name} must be null, got {attention[name]!r}: no published checkpoint uses it, and what "
-                    "it would compute is not specified"
-                )
+                do = "leave it out; no published checkpoint uses it, and what it would compute is not specified"
+                _CHECKS.refuse(f"attn_cfg.{name}", "null", attention[name], do)
         if self.has_attention:
             self._check_attention_values()
 
     def _check_attention_values(self) -> None:
         attention, heads = self.attn_cfg, self.num_attention_heads
-        _check_int("attn_cfg.num_heads", heads, 1, self.d_model)
-        if self.d_model % heads:
-            raise ValueError(f"attn_cfg.num_heads must divide d_model = {self.d_model}, got {heads}")
+        _CHECKS.integer("attn_cfg.num_heads", heads, 1, self.d_model)
+        _CHECKS.divides("attn_cfg.num_heads", heads, "d_model", self.d_model)
         for name, value in (("num_heads_k", self.num_key_heads), ("num_heads_v", self.num_value_heads)):
-            _check_int(f"attn_cfg.{name}", value, 1, heads)
-            if heads % value:
-                raise ValueError(f"attn_cfg.{name} must divide attn_cfg.num_heads = {heads}, got {value}")
+            _CHECKS.integer(f"attn_cfg.{name}", value, 1, heads)
+            _CHECKS.divides(f"attn_cfg.{name}", value, "attn_cfg.num_heads", heads)
         window = attention["window_size"]
         if window is not None and not isinstance(window, int):
-            raise ValueError(f"attn_cfg.window_size must be an integer, or null or ≤ 0 for no window, got {window!r}")
-        _check_range("attn_cfg.ffn_expand_ratio", attention["ffn_expand_ratio"], 1 / self.d_model)
-        _check_range("attn_cfg.rotary_emb_base", attention["rotary_emb_base"], 1.0)
-        _check_switch("attn_cfg.rotary_emb_interleaved", attention["rotary_emb_interleaved"])
-        _check_int("attn_cfg.rotary_emb_dim", attention["rotary_emb_dim"], -1, self.head_dim)
+            _CHECKS.refuse("attn_cfg.window_size", "an integer (0 or less, or null, for no window)", window)
+        _CHECKS.number("attn_cfg.ffn_expand_ratio", attention["ffn_expand_ratio"], 1 / self.d_model)
+        _CHECKS.number("attn_cfg.rotary_emb_base", attention["rotary_emb_base"], 1.0)
+        _CHECKS.switch("attn_cfg.rotary_emb_interleaved", attention["rotary_emb_interleaved"])
+        _CHECKS.integer("attn_cfg.rotary_emb_dim", attention["rotary_emb_dim"], -1, self.head_dim)
         if self.rotary_dim % 2:
-            raise ValueError(
-                f"attn_cfg.rotary_emb_dim must be even (−1 stands for the head size, here {self.head_dim}), got {self.rotary_dim}"
-            )
+            even = f"even (-1 stands for the head size, here {self.head_dim})"
+            _CHECKS.refuse("attn_cfg.rotary_emb_dim", even, self.rotary_dim)
 
 
 def _without_none(values: dict[str, Any] | None, defaults: dict[str, Any]) -> dict[str, Any]:
     """A null stands for the default."""
     return {name: value for name, value in (values or {}).items() if value is not None or defaults.get(name) is None}
-
-
-def _check_int(name: str, value: Any, low: int, high: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
-        allowed = f"an integer ≥ {low}" if high is None else f"an integer from {low} to {high}"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
-
-
-def _check_switch(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be true or false, got {value!r}")
-
-
-def _check_range(name: str, value: Any, low: float, high: float | None = None) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value or (high is not None and value > high):
-        allowed = f"a number ≥ {low:g}" if high is None else f"a number from {low:g} to {high:g}"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
 __all__ = ["RodimusConfig"]

@@ -6,6 +6,7 @@ The file is long because a model's definition is read as a whole, in transformer
 have files of their own.
 """
 
+import enum
 import functools
 import math
 from collections.abc import Callable
@@ -58,6 +59,14 @@ from .padding_rodimus import Packing, Padding, take_steps
 from .virtual_tokens_rodimus import check_virtual_tokens, virtual_tokens
 
 logger = logging.get_logger(__name__)
+
+
+class LinearRole(enum.Enum):
+    """What a linear layer is for, where `RodimusPreTrainedModel._init_weights` initialises it by that."""
+
+    GATE = enum.auto()
+    SELECTION = enum.auto()
+    BRANCH_OUTPUT = enum.auto()
 
 
 class RodimusRMSNorm(nn.Module):
@@ -189,8 +198,8 @@ class RodimusInnerMixer(nn.Module):
         self.mem_gate_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=True)
         # What `RodimusPreTrainedModel._init_weights` goes by.
         for linear in (self.in_proj, *self.ch_gate_proj):
-            linear.role = "gate"
-        self.mem_gate_proj.role = "selection"
+            linear.role = LinearRole.GATE
+        self.mem_gate_proj.role = LinearRole.SELECTION
 
     @property
     def _is_fsdp_managed_module(self) -> bool:
@@ -273,7 +282,7 @@ class RodimusMixer(nn.Module):
         self.inner_mixer = RodimusInnerMixer(config, layer_idx)
         self.act_norm = RodimusGatedRMSNorm(config.d_inner, config.norm_epsilon)
         self.out_proj = nn.Linear(config.d_inner, config.hidden_size, bias=False)
-        self.out_proj.role = "branch output"
+        self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
         x, gate = self.fc(hidden_states).chunk(2, -1)
@@ -321,7 +330,7 @@ class RodimusAttention(nn.Module):
         self.k_proj = nn.Linear(width, config.num_key_heads * self.head_dim, bias=False)
         self.v_proj = nn.Linear(width, config.num_value_heads * self.head_dim, bias=False)
         self.out_proj = nn.Linear(width, width, bias=False)
-        self.out_proj.role = "branch output"
+        self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(
         self,
@@ -425,7 +434,7 @@ class RodimusMLP(nn.Module):
         self.dropout = config.activation_dropout
         self.fc = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
         self.out_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
-        self.out_proj.role = "branch output"
+        self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         up, gate = self.fc(hidden_states).chunk(2, -1)
@@ -538,14 +547,14 @@ class RodimusPreTrainedModel(PreTrainedModel):
         # By the layer's role, and not from the module around it, which transformers passes over where that module has
         # no parameters of its own.
         std, role = self.config.initializer_range, getattr(module, "role", None)
-        if role in ("gate", "selection"):
+        if role in (LinearRole.GATE, LinearRole.SELECTION):
             init.xavier_uniform_(module.weight, gain=2**-2.5)
-        elif role == "branch output" and self.config.rescale_prenorm_residual:
+        elif role is LinearRole.BRANCH_OUTPUT and self.config.rescale_prenorm_residual:
             residuals = 3 if self.config.has_attention else 1
             init.normal_(module.weight, std=std / math.sqrt(residuals * self.config.n_layer))
         else:
             init.normal_(module.weight, std=std)
-        if role == "selection":
+        if role is LinearRole.SELECTION:
             self._init_selection_bias(module.bias)
         elif module.bias is not None:
             init.zeros_(module.bias)

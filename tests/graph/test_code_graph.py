@@ -5,7 +5,7 @@ import sys
 import networkx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import CodeGraph, NodeType
@@ -120,7 +120,6 @@ def test_the_file_decides_the_language_of_what_it_contains():
     assert "name" in graph[2].record() and "className" in graph[3].record()
 
 
-@settings(max_examples=40, deadline=None)
 @given(graph_parts())
 def test_every_field_comes_back_as_it_went_in(parts):
     nodes, edges = parts
@@ -293,7 +292,6 @@ def test_wrong_arguments_are_errors(demo):
         demo.expand(["run"])
 
 
-@settings(max_examples=40, deadline=None)
 @given(trees(), st.integers(0, 3), st.sampled_from(["out", "in", "both"]), st.data())
 def test_expand_equals_breadth_first_search_of_networkx(parts, hops, direction, data):
     graph = CodeGraph.from_records(*parts)
@@ -307,7 +305,6 @@ def test_expand_equals_breadth_first_search_of_networkx(parts, hops, direction, 
     assert graph.expand(anchor, hops, edge_types=kinds, direction=direction) == sorted(expected)
 
 
-@settings(max_examples=40, deadline=None)
 @given(trees(), st.data())
 def test_expansion_through_files_equals_its_definition(parts, data):
     graph = CodeGraph.from_records(*parts)
@@ -320,7 +317,6 @@ def test_expansion_through_files_equals_its_definition(parts, data):
     assert graph.expand(anchors, 2, through=NodeType.FILE) == sorted(reached)
 
 
-@settings(max_examples=40, deadline=None)
 @given(trees())
 def test_the_tree_questions_agree_with_the_tree(parts):
     graph = CodeGraph.from_records(*parts)
@@ -338,7 +334,6 @@ def test_the_tree_questions_agree_with_the_tree(parts):
 # ---------------------------------------------------------------------- parts and sums
 
 
-@settings(max_examples=40, deadline=None)
 @given(trees(), st.data())
 def test_a_subgraph_has_the_chosen_nodes_and_the_edges_between_them(parts, data):
     graph = CodeGraph.from_records(*parts)
@@ -349,7 +344,6 @@ def test_a_subgraph_has_the_chosen_nodes_and_the_edges_between_them(parts, data)
     assert list(part.edges()) == [edge for edge in graph.edges() if set(edge[1:]) <= chosen]
 
 
-@settings(max_examples=40, deadline=None)
 @given(graph_parts())
 def test_merging_the_parts_of_a_graph_gives_the_graph(parts):
     graph = CodeGraph.from_records(*parts)
@@ -357,7 +351,6 @@ def test_merging_the_parts_of_a_graph_gives_the_graph(parts):
     assert graph.merge(graph.subgraph(half)) == graph
 
 
-@settings(max_examples=40, deadline=None)
 @given(graph_parts(max_nodes=5), graph_parts(max_nodes=5))
 def test_merging_with_new_numbers_keeps_both_graphs(first, second):
     first, second = CodeGraph.from_records(*first), CodeGraph.from_records(*second)

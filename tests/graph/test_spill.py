@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.graph.spill import Spill
@@ -11,6 +11,7 @@ from codefuse_hf.graph.spill import Spill
 steps = st.tuples(st.integers(0, 5), st.none() | st.binary(max_size=5000))
 
 
+@settings(max_examples=100)
 @given(st.lists(steps, max_size=40))
 def test_it_is_a_dictionary(steps):
     spill, expected = Spill(), {}

@@ -16,6 +16,7 @@ from helpers.published_layout import write_published
 
 SOURCES = {
     "configuration_rodimus.py",
+    "configuration_checks.py",
     "modeling_rodimus.py",
     "cache_rodimus.py",
     "generation_state_rodimus.py",

@@ -97,7 +97,7 @@ def test_chunk_passes_gradcheck():
     assert torch.autograd.gradcheck(function, tuple(x.values()))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(
     steps=st.integers(1, 70),
     d_key=st.integers(1, 9),

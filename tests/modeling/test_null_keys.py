@@ -86,11 +86,11 @@ def test_a_null_in_a_flat_configuration_is_an_absent_key(model_type, key, tmp_pa
 @pytest.mark.parametrize(
     ("config_class", "key", "value", "message"),
     [
-        (RodimusConfig, "head_dim", 8, "head_dim=7 does not fit"),
-        (RodimusConfig, "has_attention", True, "has_attention=7 does not fit"),
-        (CGEConfig, "embedding_dim", 64, "`embedding_dim` is 7, but the other keys and `text_config` give 64"),
-        (CGEConfig, "hidden_size", 32, "`hidden_size` is 7"),
-        (CGMConfig, "num_hidden_layers", 2, "`num_hidden_layers` is 7, but `text_config` says 2"),
+        (RodimusConfig, "head_dim", 8, "`head_dim` must be 8, as the other keys give, found 7"),
+        (RodimusConfig, "has_attention", True, "`has_attention` must be True"),
+        (CGEConfig, "embedding_dim", 64, "`embedding_dim` must be 64, as the other keys give, found 7"),
+        (CGEConfig, "hidden_size", 32, "`hidden_size` must be 32"),
+        (CGMConfig, "num_hidden_layers", 2, "`num_hidden_layers` must be 2, as the other keys give, found 7"),
     ],
 )
 def test_what_follows_from_other_keys_may_be_stated_and_is_checked(config_class, key, value, message, tmp_path):

@@ -1,7 +1,7 @@
 """Answers of models, however they are written; and untrusted text that stays a quotation."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.repair.answers import MAX_ANSWER_CHARACTERS, read_lists, read_score
@@ -76,6 +76,7 @@ def test_sentences_stay_whole():
     )
 
 
+@settings(max_examples=100)
 @given(st.text(alphabet='<>/[]{}entiskyword\n-*`:" ,1', max_size=300))
 def test_any_answer_can_be_read(answer):
     for items in read_lists(answer, NAMES, limit=3).items.values():
@@ -104,6 +105,7 @@ def test_a_quotation_has_no_marker_at_the_beginning_of_a_line():
     assert read_lists(quoted, NAMES).items == {"entities": (), "keywords": ()}
 
 
+@settings(max_examples=100)
 @given(
     st.text(alphabet="<>|/[]INSTthink_s \u2060\n`", max_size=60).filter(
         lambda text: "<\u2060" not in text and "[\u2060" not in text

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import CodeGraph, segment_graph
@@ -46,7 +46,6 @@ def test_self_loops_add_the_diagonal_only(golden):
     np.testing.assert_array_equal(golden[1].adjacency(self_loops=True).to_dense().int().numpy(), expected)
 
 
-@settings(max_examples=40, deadline=None)
 @given(trees(max_nodes=10), st.integers(1, 4), st.booleans())
 def test_adjacency_equals_its_definition(parts, length, self_loops):
     graph = CodeGraph.from_records(*parts)

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from codefuse_hf.graph import CodeGraph
 from codefuse_hf.graph.cgm.sentences import node_sentence, node_sentences
@@ -87,7 +87,6 @@ def test_each_node_of_a_mixed_graph_has_the_form_of_its_file():
     assert list(node_sentences(graph)) == ["a.py\np", "A\nc\nt", "B.java", "B\nc"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(graph_parts())
 @example(([{"nodeType": "File", "id": 4, "name": ""}, {"nodeType": "Class", "id": 5}], [("contains", 4, 5)]))
 def test_no_sentence_ever_says_none_for_a_null(parts):

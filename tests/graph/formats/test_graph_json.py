@@ -3,7 +3,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from codefuse_hf.graph import CodeGraph
 from helpers.graph_strategies import GOLDEN, graph_parts
@@ -26,7 +26,6 @@ def test_written_json_has_the_form_of_the_published_files(demo):
         assert list(ours.values())[2:] and set(map(str, ours.values())) <= set(map(str, theirs.values())) | {"Textfile"}
 
 
-@settings(max_examples=40, deadline=None)
 @given(graph_parts())
 def test_json_gives_back_the_graph_and_the_same_bytes(parts):
     graph = CodeGraph.from_records(*parts)

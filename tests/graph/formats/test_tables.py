@@ -2,7 +2,7 @@ import json
 
 import networkx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_hf.graph import CodeGraph, Diagnostic, from_dataset, from_networkx
@@ -24,7 +24,6 @@ def demo() -> CodeGraph:
     return CodeGraph.load(GOLDEN / "demo.graph.json")
 
 
-@settings(max_examples=30, deadline=None)
 @given(graph_parts())
 def test_networkx_and_back_is_the_same_graph(parts):
     graph = CodeGraph.from_records(*parts)
@@ -59,7 +58,6 @@ def test_networkx_graphs_made_elsewhere_are_read():
         from_networkx(simple)
 
 
-@settings(max_examples=20, deadline=None)
 @given(graph_parts(texts=plain_texts))
 def test_datasets_and_back_is_the_same_graph(parts):
     graph = CodeGraph.from_records(*parts)

@@ -156,5 +156,5 @@ def test_an_encoder_without_its_pooler_is_a_backbone(tmp_path):
 
 
 def test_an_encoder_with_a_decoder_is_refused():
-    with pytest.raises(ValueError, match="an encoder and a decoder"):
+    with pytest.raises(ValueError, match="`text_config` must be that of one encoder or decoder"):
         CGEConfig(T5Config())

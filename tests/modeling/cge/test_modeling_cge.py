@@ -415,7 +415,7 @@ def test_from_backbone_takes_the_backbones_dtype():
     ("arguments", "error", "message"),
     [
         ({"embedding_dim": 48, "embedding_method": "mean"}, ValueError, "Only `embedding_method` 'pma'"),
-        ({"embedding_dim": 48, "pma_num_heads": 5}, ValueError, "must divide"),
+        ({"embedding_dim": 48, "pma_num_heads": 5}, ValueError, "must be a divisor"),
     ],
 )
 def test_from_backbone_refuses_what_cannot_be(arguments, error, message):

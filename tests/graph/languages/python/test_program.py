@@ -4,7 +4,7 @@ import copy
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from codefuse_hf.graph.languages import front_end
@@ -25,7 +25,6 @@ def shown(rows):
     return repr(list(rows))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(LISTS, tables)))
 def test_rows_come_back_with_their_types(lists):
     program = Program(pack_program(PythonFacts(**lists)))
