@@ -67,7 +67,7 @@ class Bodies(DeepCalls, Calls):
         self.flow.run(self.call_function)
 
     def follow_rest(self, unit: Unit) -> None:
-        """Lambdas whose context says nothing of their type."""
+        """Reads the lambdas whose context says nothing of their type."""
         while self.postponed:
             function = self.postponed.pop()
             self.settle_function(function, function.expected)
@@ -298,7 +298,7 @@ class Bodies(DeepCalls, Calls):
         )
 
     def join_types(self, a: Any, b: Any) -> Any:
-        """A type that holds values of both."""
+        """Finds a type that holds values of both."""
         if a == b or b is None or b == "null":
             return a
         if a is None or a == "null":
@@ -394,7 +394,7 @@ class Bodies(DeepCalls, Calls):
         return UNKNOWN
 
     def iterate(self, frame: Frame, made: Value) -> Any:
-        """The element type of what a `for` runs over; a class of the project is asked for its iterator."""
+        """Finds the element type of what a `for` runs over; a class of the project is asked for its iterator."""
         kind = made.type
         if type(kind) is tuple and kind[0] == "[]":
             return kind[1]

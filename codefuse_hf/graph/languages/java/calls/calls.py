@@ -86,7 +86,7 @@ class Calls(LibraryCalls):
         return method.node
 
     def carries(self, kind: Any) -> bool:
-        """Whether a value of this type may be, or hold, a function."""
+        """Tells whether a value of this type may be, or hold, a function."""
         if kind is None or type(kind) is TypeVariable:
             return True
         while type(kind) is tuple and kind[0] == "[]":
@@ -165,7 +165,7 @@ class Calls(LibraryCalls):
         return self.call_unknown_code(frame, receiver, values)
 
     def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
-        """A call on a value of unknown type: by its name, if only one hierarchy of the project has it."""
+        """Calls a method of a value of unknown type: by its name, if only one hierarchy of the project has it."""
         found = (
             self.methods.by_unique_name(name, len(values))
             if receiver.kind != TYPE and type(receiver.type) is not str
@@ -176,7 +176,7 @@ class Calls(LibraryCalls):
         return self.call_unknown_code(frame, receiver, values)
 
     def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
-        """What the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""
+        """Calls what the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""
         if name in cls.methods:
             return None
         if cls.kind == "record" and not values and name in cls.fields:
@@ -250,7 +250,7 @@ class Calls(LibraryCalls):
         return made
 
     def inferred(self, cls: JavaClass, constructors: list[JavaMethod], values: tuple) -> tuple:
-        """The type of `new C<>(…)`."""
+        """Infers the type of `new C<>(…)`."""
         bindings: dict = {}
         for method in self.methods.choose(constructors, list(values), cls.this_type)[:1]:
             for formal, value in zip(method.unit.parameter_types(method), values, strict=False):
@@ -329,14 +329,14 @@ class Calls(LibraryCalls):
         return found is not None and found.name == method.name
 
     def add_site(self, frame: Any, receiver: Value, values: tuple) -> int:
-        """The functions that reach the receiver are called; returns the node of what they return."""
+        """Calls the functions that reach the receiver; returns the node of what they return."""
         result = self.flow.node()
         arguments = tuple([value.nodes for value in values])
         self.flow.add_site(receiver.nodes, Site(frame.caller, arguments, result, False, erasure(receiver.type)))
         return result
 
     def bind(self, method: JavaMethod, receiver: Value, values: tuple) -> tuple[list, Any]:
-        """The parameter types for these arguments, and the type of the result; types the functions among the arguments."""
+        """Finds the parameter types for these arguments, and the type of the result; types the functions among the arguments."""
         types = method.unit.parameter_types(method)
         count = len(values)
         variadic = method.variadic and not (
@@ -374,7 +374,7 @@ class Calls(LibraryCalls):
         return formals, result
 
     def infer_parameter(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
-        """What `Type::name` is called on tells the method's type parameters, as T in `comparing(Function<T, U>)`."""
+        """Infers the method's type parameters from what `Type::name` is called on, as T in `comparing(Function<T, U>)`."""
         cls = erasure(formal)
         method = cls.functional_method() if type(cls) is JavaClass else None
         if method is None or function.reference is None or type(formal) is not tuple:
@@ -389,7 +389,7 @@ class Calls(LibraryCalls):
             self.methods.unify(substitute(given[0], bindings), target.type, open_variables, found)
 
     def infer_result(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
-        """What a lambda returns tells the method's type parameters, as R in `map(Function<T, R>)`."""
+        """Infers the method's type parameters from what a lambda returns, as R in `map(Function<T, R>)`."""
         cls = erasure(formal)
         method = cls.functional_method() if type(cls) is JavaClass else None
         if method is None or type(formal) is not tuple:
@@ -400,13 +400,13 @@ class Calls(LibraryCalls):
             self.methods.unify(substitute(method.result, bindings), function.result, open_variables, found)
 
     def pass_arguments(self, targets: tuple[JavaMethod, ...], values: tuple) -> None:
-        """Functions among the arguments flow into the parameters of all targets."""
+        """Lets functions among the arguments flow into the parameters of all targets."""
         for position, value in enumerate(values):
             if value.nodes and targets:
                 self.flow.connect(value.nodes, self._parameter_hub(targets, position))
 
     def pass_receiver(self, targets: tuple[JavaMethod, ...], receiver: Value) -> None:
-        """A function is `this` in the methods with code of its interface."""
+        """Lets a function be `this` in the methods with code of its interface."""
         for method in targets:
             if not method.is_abstract and method.owner.functional_method() is not None:
                 self.flow.connect(receiver.nodes, self.this_node(method))
@@ -419,7 +419,7 @@ class Calls(LibraryCalls):
         return found
 
     def this_value(self, frame: Any, cls: JavaClass) -> Value:
-        """`this`, or the instance of a class around it; in a method of a functional interface it may be a function."""
+        """Makes the value of `this`, or of the instance of a class around it; in a method of a functional interface it may be a function."""
         method = frame.method
         function = frame.function
         while method is None and function is not None:
@@ -428,7 +428,7 @@ class Calls(LibraryCalls):
         return Value(cls.this_type, (self.this_node(method),) if is_function else ())
 
     def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
-        """One node in front of the same parameter of several methods."""
+        """Makes one node in front of the same parameter of several methods."""
         key = (targets, position)
         found = self._hubs.get(key)
         if found is None:
@@ -440,7 +440,7 @@ class Calls(LibraryCalls):
         return found
 
     def result_hub(self, targets: tuple[JavaMethod, ...]) -> tuple[int, ...]:
-        """One node behind the results of several methods."""
+        """Makes one node behind the results of several methods."""
         if len(targets) < 2:
             return tuple([self.result_node(target) for target in targets])
         found = self._hubs.get((targets, -1))
@@ -453,7 +453,7 @@ class Calls(LibraryCalls):
     # -- functions ---------------------------------------------------------------------------------------------------------------------
 
     def settle_reference(self, function: FunctionValue, formals: tuple, known: bool) -> None:
-        """The methods that `target::name` means where a function with these parameters is expected."""
+        """Chooses the methods that `target::name` means where a function with these parameters is expected."""
         frame = function.frame
         target, is_super, name = function.reference
         cls = erasure(target.type)
@@ -518,7 +518,7 @@ class Calls(LibraryCalls):
         return substitute(result, self.methods.close(method.variables, found)) if method.variables else result
 
     def call_function(self, site: Site, function: FunctionValue) -> list[tuple[int, int]]:
-        """A function arrives where functions are called: the edges of the graph, and where values flow from here."""
+        """Calls a function that arrives where functions are called: notes the edges of the graph, and where values flow from here."""
         edges: list[tuple[int, int]] = []
         if function.composed and (site.caller, function) not in self._composed_calls:
             self._composed_calls.add((site.caller, function))

@@ -76,7 +76,7 @@ class Site:
 
 
 def fits(function: FunctionValue, wanted: JavaClass | None) -> bool:
-    """Whether a function may be an object of this interface; what was made for an unknown type may be anything."""
+    """Tells whether a function may be an object of this interface; what was made for an unknown type may be anything."""
     made = function.interface
     return wanted is None or made is None or made is wanted or bool(is_subclass(made, wanted))
 
@@ -97,7 +97,7 @@ class Flow:
         self._calls: list[tuple[Site, FunctionValue]] = []
 
     def node(self, kind: Any = None) -> int:
-        """A new node, for values of a type."""
+        """Makes a new node, for values of a type."""
         cls = erasure(kind)
         if type(cls) is JavaClass and cls.functional_method() is not None:
             self.accepts[self.size] = cls
@@ -116,7 +116,7 @@ class Flow:
                     self.edges.setdefault(source, {})[target] = None
 
     def merge(self, nodes: tuple[int, ...]) -> tuple[int, ...]:
-        """One node that holds what any of `nodes` holds."""
+        """Makes one node that holds what any of `nodes` holds."""
         if len(nodes) < 2:
             return nodes
         merged = self.node()

@@ -74,14 +74,14 @@ class LibraryCalls:
         return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
 
     def _call_back(self, frame: Any, value: Value, receiver: Value, values: tuple, called: JavaClass | None) -> int:
-        """The functions that reach an argument are called from here; their parameters may receive anything else that the library has."""
+        """Calls the functions that reach an argument; their parameters may receive anything else that the library has."""
         others = [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
         made = self.flow.node()
         self.flow.add_site(value.nodes, Site(frame.caller, (tuple(dict.fromkeys(others)),), made, True, called))
         return made
 
     def _compose(self, method: JavaMethod, nodes: list[int]) -> int:
-        """A new function that calls those at `nodes`, as of `comparing(…)` and `andThen(…)`."""
+        """Makes a new function that calls those at `nodes`, as of `comparing(…)` and `andThen(…)`."""
         function = FunctionValue(None, -1, None)
         function.done = True
         function.interface = erasure(method.result)
@@ -89,7 +89,7 @@ class LibraryCalls:
         return self.flow.add_function(function)
 
     def _call_object(self, frame: Any, value: Value, formal: Any) -> None:
-        """The library calls an object of a class of the project: `new Thread(new Worker())`."""
+        """Lets the library call an object of a class of the project: `new Thread(new Worker())`."""
         cls, wanted = erasure(value.type), erasure(formal)
         if type(cls) is not JavaClass or cls.ref is None or type(wanted) is not JavaClass:
             return

@@ -54,7 +54,7 @@ class Methods:
     # -- overloads -----------------------------------------------------------------------------------------------------------
 
     def choose(self, candidates: list[JavaMethod], arguments: list[Value], receiver: Any) -> list[JavaMethod]:
-        """The applicable methods of which none is more specific; more than one when argument types are unknown."""
+        """Chooses the applicable methods of which none is more specific; more than one when argument types are unknown."""
         count = len(arguments)
         fitting = [
             m
@@ -71,7 +71,7 @@ class Methods:
         return []
 
     def formals(self, method: JavaMethod, receiver: Any, count: int, variadic: bool) -> list:
-        """Parameter types for `count` arguments, with the receiver's type arguments put in."""
+        """Makes the parameter types for `count` arguments, with the receiver's type arguments put in."""
         types = method.unit.parameter_types(method)
         bindings = bindings_of(receiver, method.owner)
         if bindings:
@@ -236,7 +236,7 @@ class Methods:
                 self.unify(argument, inherited.get(variable), open_variables, bindings)
 
     def close(self, variables: tuple, bindings: dict) -> dict:
-        """`bindings` with the variables that nothing is known of at their bounds."""
+        """Returns `bindings` with the variables that nothing is known of at their bounds."""
         for variable in variables:
             if variable not in bindings:
                 bound = variable.unit.bound(variable)
@@ -247,7 +247,7 @@ class Methods:
     # -- dispatch --------------------------------------------------------------------------------------------------------------
 
     def dispatch(self, receiver: Any, method: JavaMethod) -> tuple[JavaMethod, ...]:
-        """The methods of the project that a call of `method` on a value of type `receiver` may run.
+        """Finds the methods of the project that a call of `method` on a value of type `receiver` may run.
 
         These are the implementations in all concrete classes at or below the receiver's, and the method itself when it
         is abstract: then it is what the call names.
@@ -314,7 +314,7 @@ class Methods:
         return True
 
     def implementation(self, cls: JavaClass, method: JavaMethod) -> JavaMethod:
-        """What runs when `method` is called on an object of exactly this class."""
+        """Finds what runs when `method` is called on an object of exactly this class."""
         fallback = method
         candidates = cls.named(method.name)
         if method in candidates and not method.is_abstract:
@@ -327,7 +327,7 @@ class Methods:
         return fallback
 
     def by_unique_name(self, name: str, count: int) -> list[JavaMethod]:
-        """The methods that a call on an unknown receiver may mean, if all of this name belong to one hierarchy."""
+        """Finds the methods that a call on an unknown receiver may mean, if all of this name belong to one hierarchy."""
         if self._by_name is None:
             self._by_name = {}
             for unit in self.project.units:

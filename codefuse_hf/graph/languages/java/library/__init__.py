@@ -29,7 +29,7 @@ _FLAGS = {".": op.STATIC, "=": op.DEFAULT, "!": op.ABSTRACT}
 
 @functools.cache
 def packages() -> frozenset[str]:
-    """Names of the packages that are known."""
+    """Lists the names of the packages that are known."""
     return frozenset(each.name.removesuffix(".txt") for each in _FILES.iterdir() if each.name.endswith(".txt"))
 
 
@@ -40,7 +40,7 @@ def _text(package: str) -> str:
 
 @functools.cache
 def _blocks(package: str) -> dict[str, str]:
-    """The text of each top-level class."""
+    """Cuts the text of each top-level class out."""
     found = {}
     for block in _text(package).split("\n\n")[1:]:
         found[re.split(r"[<. \n]", block.partition(" ")[2], maxsplit=1)[0]] = block
@@ -49,7 +49,7 @@ def _blocks(package: str) -> dict[str, str]:
 
 @functools.cache
 def method_names() -> frozenset[str]:
-    """Names of all methods of the library."""
+    """Lists the names of all methods of the library."""
     return frozenset(name for package in packages() for name in _METHOD.findall(_text(package)))
 
 
@@ -137,7 +137,7 @@ class _Block:
 
 
 def _type_parameters(text: str) -> tuple[tuple[str, str], ...]:
-    """`T,U:Bound` as names and bounds."""
+    """Reads `T,U:Bound` as names and bounds."""
     pairs = [each.partition(":") for each in split_types(text)]
     return tuple((name, bound) for name, _, bound in pairs)
 

@@ -47,7 +47,7 @@ class CodeReader(StatementReader):
         return "float" if kind == "double" and last in b"fF" else kind
 
     def unknown(self, node: Any) -> int:
-        """Anything else, also broken code: its parts are read, its value is unknown."""
+        """Reads the parts of anything else, also of broken code; its value is unknown."""
         if node.type in STATEMENTS:
             self.statement(node)
         elif node.type in TYPES:
@@ -119,7 +119,7 @@ class CodeReader(StatementReader):
         return self.emit(op.LITERAL, "boolean")
 
     def pattern(self, node: Any, value: int) -> None:
-        """A pattern of `instanceof` or `case`: its variables are declared, the value flows to a type pattern's one."""
+        """Reads a pattern of `instanceof` or `case`: declares its variables, lets the value flow to a type pattern's one."""
         if node.type in ("type_pattern", "record_pattern_component"):
             kind, name, _ = self.parameter(node)
             if name is not None:
@@ -313,7 +313,7 @@ class CodeReader(StatementReader):
         return self.emit(op.LAMBDA, body)
 
     def only_throws(self, block: Any) -> bool:
-        """Whether a block ends with `throw`."""
+        """Tells whether a block ends with `throw`."""
         statements = [c for c in without_comments(block) if c.is_named]
         return bool(statements) and statements[-1].type == "throw_statement"
 

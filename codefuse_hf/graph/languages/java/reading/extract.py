@@ -27,7 +27,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def extract(path: str, source: SourceText) -> FileFacts:
-    """The facts of one file; what is broken in it is skipped and reported."""
+    """Reads the facts of one file; what is broken in it is skipped and reported."""
     tree = tree_sitter.parse("java", cover(source.parser_input))
     reader = FileReader(path, source)
     try:
@@ -128,7 +128,7 @@ class FileReader(CodeReader):
     # -- definitions -------------------------------------------------------------------------------------------------------
 
     def leading_comment(self, node: Any) -> Any:
-        """The first of the comments that stand directly before a declaration, None without any."""
+        """Finds the first of the comments that stand directly before a declaration, None without any."""
         first, below = None, node
         while True:
             sibling = below.prev_sibling
@@ -156,7 +156,7 @@ class FileReader(CodeReader):
         return None
 
     def comment_of(self, node: Any, trailing: bool = False) -> tuple[str, int]:
-        """The comment of a declaration as written, and the byte where the declaration with its comment starts."""
+        """Finds the comment of a declaration as written, and the byte where the declaration with its comment starts."""
         first = self.leading_comment(node)
         if first is not None:
             return self.source.slice(first.start_byte, self.end_of_comments(first, node)).rstrip(), first.start_byte
@@ -175,7 +175,7 @@ class FileReader(CodeReader):
             last = following
 
     def modifiers_of(self, children: list) -> tuple[str, int]:
-        """Modifiers and annotations with single blanks, and the flags."""
+        """Reads modifiers and annotations, with single blanks, and the flags."""
         for child in children:
             if child.type == "modifiers":
                 flags = 0
@@ -253,7 +253,7 @@ class FileReader(CodeReader):
         return index
 
     def anonymous_class(self, body: Any, start: int, superclass: str | None, name_hint: int) -> int:
-        """The class of `new T(…) { … }` or of an enum constant with a body (then `start` is that of the constant)."""
+        """Reads the class of `new T(…) { … }` or of an enum constant with a body (then `start` is that of the constant)."""
         index = len(self.classes)
         self.classes.append(None)
         outer = self.owner
@@ -294,7 +294,7 @@ class FileReader(CodeReader):
         self.container, self.owner, self.environment, self.caller, self.code, self.scopes, self.yields = saved
 
     def push_class_scope(self, body: Any) -> None:
-        """Fields of a local class hide the local variables around it."""
+        """Lets the fields of a local class hide the local variables around it."""
         if body is None or not any(self.scopes):
             return
         hidden: dict[str, int] = {}
@@ -351,7 +351,7 @@ class FileReader(CodeReader):
             self.initializer(node)
 
     def broken_members(self, node: Any, owner: int) -> None:
-        """What can still be read of a part that does not parse."""
+        """Reads what can still be read of a part that does not parse."""
         known = [
             c
             for c in node.children
@@ -455,7 +455,7 @@ class FileReader(CodeReader):
         return record[2] if record is not None else ""
 
     def compact_parameters(self) -> tuple[list, tuple, list]:
-        """A record's compact constructor has the components as parameters."""
+        """Makes a record's components the parameters of its compact constructor."""
         types, slots, written = [], [], []
         for definition, owner, name, kind, flags in self.fields:
             if owner == self.owner and not flags & op.STATIC:
@@ -465,7 +465,7 @@ class FileReader(CodeReader):
         return types, tuple(slots), written
 
     def implicit_super(self, body: Any) -> None:
-        """A constructor that calls no other one calls the constructor without arguments of its superclass."""
+        """Calls the superclass's constructor without arguments from a constructor that calls no other one."""
         first = next((c for c in body.children if c.is_named and c.type not in COMMENTS), None)
         if first is None or first.type != "explicit_constructor_invocation":
             self.emit(op.CHAIN, "super", (), -1)
@@ -505,7 +505,7 @@ class FileReader(CodeReader):
             self.emit(op.INIT_FIELD, index, made)
 
     def initializer_code(self) -> list:
-        """The code that runs when the class of the current position, or an instance of it, is made."""
+        """Finds the code that runs when the class of the current position, or an instance of it, is made."""
         index = self.initializers.get(self.owner)
         if index is None:
             index = self.initializers[self.owner] = self.body((), "initializer")

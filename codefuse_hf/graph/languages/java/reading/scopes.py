@@ -24,7 +24,7 @@ _PRIMITIVES = frozenset({"int", "long", "short", "byte", "char", "boolean", "flo
 
 
 def without_comments(node: Any) -> list:
-    """The children of a node that are no comments."""
+    """Lists the children of a node that are no comments."""
     children = node.children
     for child in children:
         if child.type in COMMENTS:
@@ -79,7 +79,7 @@ class ScopeReader:
             environment[3].setdefault(name, index)
 
     def type_name(self, node: Any) -> str:
-        """A type in normal form."""
+        """Reads a type, in normal form."""
         kind = node.type
         if kind == "generic_type":
             parts = without_comments(node)
@@ -104,7 +104,7 @@ class ScopeReader:
         return _SPACES.sub("", self.text(node)) if kind in TYPES else "?"
 
     def shown(self, node: Any, dimensions: int = 0) -> str:
-        """A type as written, on one line, for the fields of nodes."""
+        """Copies a type as written, on one line, for the fields of nodes."""
         return _SPACES.sub(" ", self.text(node)).replace(", ", ",") + "[]" * dimensions
 
     def dimensions(self, node: Any) -> int:
@@ -153,7 +153,7 @@ class ScopeReader:
         return -1
 
     def parameter(self, node: Any) -> tuple[str, Any, str]:
-        """Type, name node and type as written of a parameter."""
+        """Reads a parameter: type, name node and type as written."""
         kind, shown, name, dimensions = "", "", None, 0
         for child in node.children:
             shape = child.type
@@ -174,7 +174,7 @@ class ScopeReader:
         return kind + "[]" * dimensions, name, shown
 
     def parameters(self, node: Any) -> tuple[list[str], tuple[int, ...], bool, list[str]]:
-        """Types, slots, whether the last one is variadic, and the types as written."""
+        """Reads parameters: types, slots, whether the last one is variadic, and the types as written."""
         types: list[str] = []
         written: list[str] = []
         slots: list[int] = []

@@ -170,7 +170,7 @@ class StatementReader(ScopeReader):
         self.statement(node.children[-1])
 
     def skip(self, node: Any) -> None:
-        """`break label`, `continue label`: the label is no expression."""
+        """Passes over `break label` and `continue label`: the label is no expression."""
 
     def local_class_declaration(self, node: Any) -> None:
         self.class_declaration(node, local=True)

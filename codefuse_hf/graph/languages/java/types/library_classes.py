@@ -28,7 +28,7 @@ class LibraryClasses:
         return found
 
     def get(self, name: str) -> JavaClass | None:
-        """The class of a qualified name, None when the library has none that is known."""
+        """Finds the class of a qualified name, None when the library has none that is known."""
         found = self._classes.get(name, _MISSING)
         if found is _MISSING:
             self._load(name)

@@ -94,7 +94,7 @@ class Unit:
     # -- types ---------------------------------------------------------------------------------------------------------------
 
     def lookup(self, environment: int, name: str) -> JavaClass | TypeVariable | None:
-        """The class or type variable that a simple name means."""
+        """Finds the class or type variable that a simple name means."""
         key = (environment, name)
         found = self._names.get(key, _MISSING)
         if found is _MISSING:
@@ -168,7 +168,7 @@ class Unit:
         return project.library.get("java.lang." + name)
 
     def named_class(self, environment: int, name: str) -> JavaClass | TypeVariable | None:
-        """The class that a simple or qualified name means; None when nothing known has it."""
+        """Finds the class that a simple or qualified name means; None when nothing known has it."""
         if "." not in name:
             return self.lookup(environment, name)
         first, *rest = name.split(".")
@@ -186,7 +186,7 @@ class Unit:
         return self.project.known(name, self)
 
     def type(self, environment: int, text: str | None) -> Any:
-        """The type that a text in normal form means in an environment; an unknown name is an external class."""
+        """Finds the type that a text in normal form means in an environment; an unknown name is an external class."""
         if text is None:
             return None
         key = (environment, text)
@@ -224,7 +224,7 @@ class Unit:
         return self._type(environment, parsed)
 
     def parameter_types(self, method: JavaMethod) -> tuple:
-        """Declared parameter types of a method of this file."""
+        """Finds the declared parameter types of a method of this file."""
         if method.parameters is None:
             environment = method.facts.environment
             method.parameters = tuple([self.type(environment, each) for each in method.facts.parameters])
@@ -240,14 +240,14 @@ class Unit:
         return field.type
 
     def bound(self, variable: TypeVariable) -> Any:
-        """The first bound of a type variable, None without one."""
+        """Finds the first bound of a type variable, None without one."""
         if not variable.bound_name:
             return None
         found = self.type(variable.environment, variable.bound_name)
         return None if found is variable else found
 
     def classes_in(self, environment: int, text: str) -> list[JavaClass]:
-        """All classes that a type names, its arguments' included."""
+        """Lists all classes that a type names, its arguments' included."""
         found = []
         waiting = [parse_type(text)]
         while waiting:
@@ -262,7 +262,7 @@ class Unit:
     # -- static imports ------------------------------------------------------------------------------------------------------
 
     def static_methods(self, name: str) -> list[JavaMethod]:
-        """Methods that static imports make known under a simple name."""
+        """Finds the methods that static imports make known under a simple name."""
         found = self._static.get(name)
         if found is None:
             found = []
@@ -371,7 +371,7 @@ class Project:
         return (head[0], inner if len(inner) == len(head[0].variables) or head[0].external else ())
 
     def member_of(self, cls: JavaClass, name: str) -> JavaClass | None:
-        """A member class, own or inherited; usable while inheritance is still being looked up."""
+        """Finds a member class, own or inherited; usable while inheritance is still being looked up."""
         if not self.is_linking:
             return cls.member(name)
         seen: set[JavaClass] = set()
@@ -391,7 +391,7 @@ class Project:
         return self._choose(f"{package}.{name}" if package else name, unit)
 
     def _choose(self, name: str, unit: Unit) -> JavaClass | None:
-        """The class of a qualified name; of several copies the one that is nearest to the file that asks."""
+        """Chooses the class of a qualified name; of several copies the one that is nearest to the file that asks."""
         found = self._by_name.get(name)
         if not found:
             return self.library.get(name)
@@ -400,7 +400,7 @@ class Project:
         return max(found, key=lambda cls: self.roots.nearness(cls.unit.path, cls.package, unit.path, unit.package))
 
     def known(self, name: str, unit: Unit) -> JavaClass | None:
-        """A class by its qualified name `package.Outer.Inner`, inherited members included; None when not known."""
+        """Finds a class by its qualified name `package.Outer.Inner`, inherited members included; None when not known."""
         found = self._choose(name, unit)
         if found is not None or "." not in name:
             return found
@@ -408,7 +408,7 @@ class Project:
         return self.member_of(holder, name.rpartition(".")[2]) if holder is not None else None
 
     def qualified(self, name: str, unit: Unit) -> JavaClass:
-        """As `known`, but an unknown class is made external."""
+        """Finds a class as `known` does, but makes an unknown one, external."""
         return self.known(name, unit) or self.external(name)
 
     def external(self, name: str) -> JavaClass:
@@ -440,7 +440,7 @@ class Project:
                     yield ("implements" if implements else "extends", cls.ref, parent.ref)
 
     def imports(self) -> Iterable[tuple[str, Ref, Ref]]:
-        """Edges of import declarations, and of the names that on-demand imports and the own package provide."""
+        """Lists the edges of import declarations, and of the names that on-demand imports and the own package provide."""
         for unit in self.units:
             file = Ref(unit.path, 0)
             for name in unit.single.values():

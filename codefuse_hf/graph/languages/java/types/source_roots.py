@@ -110,7 +110,7 @@ def _parents(folder: str) -> Iterable[str]:
 
 
 def _common(a: str, b: str) -> int:
-    """How many leading folders two paths share."""
+    """Counts the leading folders that two paths share."""
     count = 0
     for x, y in zip(a.split("/")[:-1], b.split("/")[:-1], strict=False):
         if x != y:

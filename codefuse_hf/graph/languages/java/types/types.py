@@ -135,7 +135,7 @@ class JavaClass:
         return (self, self.variables)
 
     def ancestors(self) -> dict[JavaClass, tuple]:
-        """The class itself and every supertype, nearest first, with the arguments it has in terms of the own parameters."""
+        """Lists the class itself and every supertype, nearest first, with the arguments it has in terms of the own parameters."""
         if self._ancestors is None:
             found: dict[JavaClass, tuple] = {self: self.variables}
             waiting = deque([self])
@@ -152,11 +152,11 @@ class JavaClass:
         return self._ancestors
 
     def is_open(self) -> bool:
-        """Whether a supertype is not known, so that members may be missing."""
+        """Tells whether a supertype is not known, so that members may be missing."""
         return any(ancestor.open for ancestor in self.ancestors())
 
     def is_fluent(self) -> bool:
-        """Whether an unknown supertype is told this class, as `class Builder extends AbstractBuilder<Thing, Builder>` does: its setters return it."""
+        """Tells whether an unknown supertype is told this class, as `class Builder extends AbstractBuilder<Thing, Builder>` does: its setters return it."""
         return any(
             ancestor.open and any(type(each) is tuple and each[0] is self for each in arguments)
             for ancestor, arguments in self.ancestors().items()
@@ -169,7 +169,7 @@ class JavaClass:
         return None
 
     def named(self, name: str) -> list[JavaMethod]:
-        """All methods of a name, own and inherited, without those that are overridden; the nearest first."""
+        """Lists all methods of a name, own and inherited, without those that are overridden; the nearest first."""
         found = self._named.get(name)
         if found is None:
             found = []
@@ -206,7 +206,7 @@ class JavaClass:
         return None
 
     def descendants(self) -> Iterator[JavaClass]:
-        """All known subtypes, without the class itself."""
+        """Yields all known subtypes, without the class itself."""
         seen = {self}
         waiting = [self]
         while waiting:
@@ -217,7 +217,7 @@ class JavaClass:
                     yield child
 
     def functional_method(self) -> JavaMethod | None:
-        """The single abstract method of a functional interface."""
+        """Finds the single abstract method of a functional interface."""
         if self._functional is False:
             self._functional = None
             if self.is_interface:
@@ -239,7 +239,7 @@ class JavaClass:
 
 
 def substitute(kind: Any, bindings: dict) -> Any:
-    """`kind` with its type variables replaced as `bindings` say."""
+    """Replaces the type variables in `kind` as `bindings` say."""
     if not bindings or kind is None or type(kind) is str:
         return kind
     if type(kind) is TypeVariable:
@@ -250,7 +250,7 @@ def substitute(kind: Any, bindings: dict) -> Any:
 
 
 def bindings_of(kind: Any, owner: JavaClass) -> dict | None:
-    """What the type variables of `owner` are for a value of type `kind`; None when `kind` is raw or no subtype."""
+    """Tells what the type variables of `owner` are for a value of type `kind`; None when `kind` is raw or no subtype."""
     if type(kind) is not tuple or kind[0] == "[]":
         return None
     cls, arguments = kind
@@ -264,7 +264,7 @@ def bindings_of(kind: Any, owner: JavaClass) -> dict | None:
 
 
 def erasure(kind: Any) -> Any:
-    """The class, primitive, or array that a type is at run time; None when unknown."""
+    """Finds the class, primitive, or array that a type is at run time; None when unknown."""
     depth = 0
     while type(kind) is tuple and kind[0] == "[]":
         depth, kind = depth + 1, kind[1]
@@ -278,7 +278,7 @@ def erasure(kind: Any) -> Any:
 
 
 def overrides(method: JavaMethod, base: JavaMethod, cls: JavaClass) -> bool:
-    """Whether `method`, seen from `cls`, has the signature of `base` (same name assumed)."""
+    """Tells whether `method`, seen from `cls`, has the signature of `base` (same name assumed)."""
     if len(method.facts.parameters) != len(base.facts.parameters):
         return False
     if not method.facts.parameters:
@@ -305,7 +305,7 @@ def _same_erasure(a: Any, b: Any, raw_a: Any, raw_b: Any) -> bool:
 
 
 def is_subclass(cls: JavaClass, other: JavaClass) -> int:
-    """2 when `cls` is `other` or below it, 1 when that may be (an ancestor is not known), 0 when not."""
+    """Tells whether `cls` is `other` or below it: 2 when it is, 1 when that may be (an ancestor is not known), 0 when not."""
     if cls is other or other.name == "java.lang.Object":
         return 2
     ancestors = cls.ancestors()
@@ -315,7 +315,7 @@ def is_subclass(cls: JavaClass, other: JavaClass) -> int:
 
 
 def boxed(kind: Any, library: Any) -> Any:
-    """The class type of a primitive; any other type as it is."""
+    """Makes the class type of a primitive; any other type as it is."""
     if type(kind) is str:
         box = _BOX_OF.get(kind)
         return (library["java.lang." + box], ()) if box else None
@@ -323,7 +323,7 @@ def boxed(kind: Any, library: Any) -> Any:
 
 
 def unboxed(kind: Any) -> str | None:
-    """The primitive of a primitive or of its class."""
+    """Finds the primitive of a primitive or of its class."""
     if type(kind) is str:
         return kind
     if type(kind) is tuple and kind[0] != "[]" and kind[0].name.startswith("java.lang."):
@@ -332,7 +332,7 @@ def unboxed(kind: Any) -> str | None:
 
 
 def convertible(kind: Any, target: Any, loose: bool) -> int:
-    """Whether a value of type `kind` may be given where `target` is declared: 2 yes, 1 perhaps, 0 no.
+    """Tells whether a value of type `kind` may be given where `target` is declared: 2 yes, 1 perhaps, 0 no.
 
     `loose` allows boxing, as in the second phase of overload resolution.
     """
@@ -382,7 +382,7 @@ def _boxes_to(primitive: str, target: JavaClass) -> int:
 
 
 def parse_type(text: str) -> tuple[str, tuple, int]:
-    """(name, arguments, array dimensions) of a type in normal form, arguments parsed alike; never recursive."""
+    """Parses a type in normal form to (name, arguments, array dimensions), arguments alike; never recursive."""
     if "<" not in text:
         name = text.partition("[")[0]
         return (name, (), (len(text) - len(name)) // 2)
