@@ -85,6 +85,7 @@ TESTS_OF = {
     "modeling/cgm/p*": [f"{_CGM}processing_cgm.py"],
     "modeling/cgm/g*": [f"{_CGM}generation_cgm.py", f"{_CGM}processing_cgm.py", f"{_CGM}modeling_cgm.py"],
     "modeling/cgm/*": [f"{_CGM}modeling_cgm.py", f"{_CGM}golden_cgm.py", f"{_CGM}generation_cgm.py"],
+    "modeling/configuration_checks.py": [f"{_CGE}configuration_cge.py", f"{_RODIMUS}configuration_rodimus.py"],
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
     "kernels/*_triton.py": ["tests/kernels/test_triton_kernels.py"],
