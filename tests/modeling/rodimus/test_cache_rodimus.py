@@ -6,7 +6,14 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from codefuse_hf.modeling.rodimus.cache_rodimus import RecurrentLayer, SlidingLayer, adopt_cache, past_length
+from codefuse_hf.modeling.rodimus.cache_rodimus import (
+    RecurrentLayer,
+    SlidingLayer,
+    WindowLayer,
+    WindowView,
+    adopt_cache,
+    past_length,
+)
 from helpers.models_rodimus import BLOCKS, make_ids, make_model, plus
 
 
@@ -28,6 +35,16 @@ def test_a_mask_covers_what_was_seen_and_what_comes():
     layer = RecurrentLayer()
     layer.advance(5, torch.device("cpu"))
     assert layer.get_mask_sizes(3) == (8, 0)
+
+
+def test_a_mask_covers_the_window_and_what_comes():
+    layer, positions = WindowLayer(4, 4), torch.arange(12.0)[None, None, :, None]
+    for start, stop in ((0, 6), (6, 7), (7, 12)):
+        piece, past = positions[:, :, start:stop], layer.past
+        length, first = layer.get_mask_sizes(stop - start)
+        keys, _ = layer.update(piece, piece)
+        assert keys.flatten().tolist() == list(range(first, first + length))
+        assert WindowView(past).get_mask_sizes(stop - start) == (length, 0)
 
 
 def test_a_window_lets_go_of_the_prompt():
