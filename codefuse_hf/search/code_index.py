@@ -181,6 +181,9 @@ class CodeIndex:
         kinds_of_units = np.array([unit["kind"] for unit in self.units], dtype=object)
         sizes = np.array([unit["end_line"] - unit["line"] + 1 for unit in self.units], int)
         scores = self._scores(query, mode) * priors(kinds_of_units, sizes, of_tests)
+        if mode != "vectors":
+            definitions = [unit["name"] if unit["kind"] in ("function", "class") else "" for unit in self.units]
+            scores = add_named(scores, named_in(query, definitions, [unit["path"] for unit in self.units]))
         wanted = (
             np.isin(kinds_of_units, list(kinds)) & self._of_paths(PathFilter(include, exclude, within)) & (scores > 0)
         )
@@ -203,8 +206,6 @@ class CodeIndex:
         files = np.array([place[unit["path"]] for unit in self.units], int)
         own = self._words.score(words)
         scores = combine(own, self._file_words.score(words)[files], cosines)
-        definitions = [unit["name"] if unit["kind"] in ("function", "class") else "" for unit in self.units]
-        scores = add_named(scores, named_in(query, definitions, [unit["path"] for unit in self.units]))
         return np.where(own > 0, scores, 0.0) if cosines is None else scores
 
     def _of_paths(self, holds: Any) -> np.ndarray:

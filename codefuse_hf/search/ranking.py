@@ -14,11 +14,12 @@ FILE_WEIGHT = 0.6
 VECTOR_WEIGHT = 0.5
 """The share of the vectors beside the unit's own words."""
 NAME_WEIGHT = 0.5
-"""What a unit gains whose qualified name is in the question ("Config.from_object fails …")."""
+"""What a unit gains, of whatever sort, whose qualified name is in the question ("Config.from_object fails …")."""
 KIND_FACTORS = {"function": 1.0, "class": 0.6, "section": 0.6, "file": 0.5}
 """A class or file holds the words of all of its functions and tells less well where something is."""
 TEST_FACTOR = 0.7
 _SEPARATOR = re.compile(r"\.|::|#|->")
+_BARE = re.compile(r"\W*([A-Za-z_$]\w*)(?:\(\))?\W*")
 _QUALIFIED = re.compile(r"[A-Za-z_$]\w*(?:(?:\.|::|#|->)[A-Za-z_$]\w*)+")
 _SMALL_FACTORS = (0.5, 0.65, 0.8)
 """Functions and classes of one, two and three lines are seldom where something happens: declarations, accessors."""
@@ -45,8 +46,10 @@ def add_named(scores: np.ndarray, named: np.ndarray) -> np.ndarray:
 
 def named_in(query: str, names: Sequence[str], paths: Sequence[str]) -> np.ndarray:
     """bool [units]: whether a question holds a unit's name with what it belongs to, its class or file: `Config.from_object`,
-    `GsonBuilder#create()`, `sessions.merge_setting`. A bare name is a word like others."""
+    `GsonBuilder#create()`, `sessions.merge_setting`. A bare name is a word like others, unless it is the whole question."""
     wanted = {parts for each in _QUALIFIED.findall(query) if len(parts := _name_parts(each)) > 1}
+    if bare := _BARE.fullmatch(query):
+        wanted.add((bare[1],))
     found = np.zeros(len(names), bool)
     if not wanted:
         return found

@@ -138,3 +138,17 @@ def test_an_empty_folder_is_noticed_before_the_model_is_loaded(tmp_path, capsys)
     assert "nothing to index" in capsys.readouterr().err
     assert main(["index", str(tmp_path / "absent")]) == 1
     assert "there is no folder" in capsys.readouterr().err
+
+
+def test_a_class_that_is_named_comes_before_its_methods(tmp_path):
+    methods = "".join(
+        f"    def print_{i}(self, x):\n        y = x\n        z = y\n        return PrintLogger(z)\n\n"
+        for i in range(3)
+    )
+    (tmp_path / "output.py").write_text(
+        f"class PrintLogger:\n    pass\n\n{methods}\n\nclass Other(PrintLogger):\n    pass\n"
+    )
+    index = CodeIndex.build(tmp_path, folder=tmp_path.parent / "index", progress=False)
+    for question in ("PrintLogger", "what is output.PrintLogger for", "PrintLogger()"):
+        assert index.search(question)[0].name == "PrintLogger"
+    assert index.search("PrintLogger.print_2")[0].name == "PrintLogger.print_2"

@@ -50,6 +50,7 @@ def test_a_question_names_units_by_their_class_or_file():
     assert named("make GsonBuilder#create() idempotent") == ["GsonBuilder.create()"]
     assert named("what does sessions.merge_setting do?") == ["merge_setting"]
     assert named("Axios.prototype.request and Config::get") == ["Config.get", "Axios.request"]
+    assert named(" `merge_setting()` ") == ["merge_setting"] and named("create") == ["GsonBuilder.create()", "create"]
     assert named("create a request. Then from_object, prototype.prototype, create.prototype") == [] and named("") == []
 
 
