@@ -84,3 +84,17 @@ def test_what_is_taken_out_of_a_container_is_what_its_annotation_says(tmp_path, 
 def test_a_container_of_anything_excludes_nothing(tmp_path):
     text = f"from typing import Any\n{MIXED}def use(x: list[Any], y: list):\n    x[0].price()\n    y[1].price()\nuse(mixed, mixed)\n"
     assert called(tmp_path, text) == {"Item.price", "Other.price"}
+
+
+PROTOCOL = "from typing import Protocol\nclass Maker(Protocol):\n    def __call__(self) -> Item: ...\n    def make(self) -> Item: ...\n    @property\n    def made(self) -> Item: ...\n"
+
+
+@pytest.mark.parametrize("body", ["x().price()", "x.make().price()", "x.made.price()"])
+def test_a_protocol_is_not_what_runs(tmp_path, body):
+    assert called(tmp_path, f"{PROTOCOL}def use(x: Maker):\n    {body}\n") == {"Item.price"}
+
+
+def test_what_a_class_inherits_from_a_protocol_runs(tmp_path):
+    text = "from typing import Protocol\nclass Base(Protocol):\n    def go(self): self.step()\n    def step(self): pass\nclass Own(Base): pass\ndef use():\n    Own().go()\n"
+    assert called(tmp_path, text) == {"Base.go"}
+    assert called(tmp_path, text, "Base.go") == {"Base.step"}

@@ -58,7 +58,7 @@ class Calls(Attributes):
     ) -> None:
         """A function is called; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
         owner, index = self.first[value], self.second[value]
-        if caller != UNSEEN:
+        if caller != UNSEEN and not self._is_promised(arguments):
             self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
         signature: Signature = self.ask(Structure.signature, owner, index)
         if forwards and signature.forwards is not None and self.first_time((key, value, "forward", arguments.prefix)):
@@ -82,6 +82,13 @@ class Calls(Attributes):
         for position in signature.returned_parameters:
             if position != OWN_TYPE:
                 self._return_argument(owner, index, signature, position, arguments, target)
+
+    def _is_promised(self, arguments: Arguments) -> bool:
+        """Whether the receiver is known by a protocol only: what runs is the method of some class that is not known."""
+        receiver = arguments.prefix[0] if arguments.prefix else -1
+        if receiver < 0 or self.kinds[receiver] != Kind.INSTANCE:
+            return False
+        return self.ask(Structure.is_protocol, self.first[receiver], self.second[receiver])
 
     def _give_back(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> bool:
         """A result that is one of the call's own arguments, as type variables say, reaches `target`; False where they do not say it."""

@@ -382,6 +382,13 @@ class Structure:
             return ()
         return self.names.unread(self.names.external_bases, self.paths[slot], label)
 
+    def is_protocol(self, slot: int, label: int) -> bool:
+        """Whether a class only says what others must have: it has no objects of its own."""
+        if not self._has_class(slot, label):
+            return False
+        bases = self.names.unread(self.names.bases, self.paths[slot], label)
+        return any(base.kind == "external" and base.place.rpartition(".")[2] == "Protocol" for base in bases)
+
     def is_enum(self, slot: int, label: int) -> bool:
         return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self.external_bases(slot, label))
 
@@ -552,6 +559,7 @@ QUESTIONS: dict[str, Callable] = {
         Structure.metaclass,
         Structure.external_bases,
         Structure.is_enum,
+        Structure.is_protocol,
         Structure.fields,
         Structure.methods_with_prefix,
         Structure.heirs,

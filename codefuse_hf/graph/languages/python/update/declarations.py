@@ -25,6 +25,7 @@ _CLASS_QUESTIONS = frozenset(
         "attribute",
         "external_bases",
         "is_enum",
+        "is_protocol",
         "fields",
         "methods_with_prefix",
         "heirs",
