@@ -94,6 +94,11 @@ def test_a_protocol_is_not_what_runs(tmp_path, body):
     assert called(tmp_path, f"{PROTOCOL}def use(x: Maker):\n    {body}\n") == {"Item.price"}
 
 
+def test_a_class_of_that_name_is_no_protocol(tmp_path):
+    text = "from twisted.internet.protocol import Protocol\nclass Own(Protocol):\n    def go(self): self.step()\n    def step(self): pass\n"
+    assert called(tmp_path, text, "Own.go") == {"Own.step"}
+
+
 def test_what_a_class_inherits_from_a_protocol_runs(tmp_path):
     text = "from typing import Protocol\nclass Base(Protocol):\n    def go(self): self.step()\n    def step(self): pass\nclass Own(Base): pass\ndef use():\n    Own().go()\n"
     assert called(tmp_path, text) == {"Base.go"}

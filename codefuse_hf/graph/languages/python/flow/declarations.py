@@ -30,6 +30,7 @@ MAX_SUBCLASSES = 12
 """`self` of a method that nobody calls may be an instance of a subclass, as long as there are fewer subclasses than this."""
 
 _WITHOUT_SELF = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
+_PROTOCOLS = frozenset(("typing.Protocol", "typing_extensions.Protocol"))
 _MAX_ANSWERS = 100_000
 """Answers at hand."""
 _MAX_FILES_AT_HAND = 200
@@ -387,7 +388,7 @@ class Structure:
         if not self._has_class(slot, label):
             return False
         bases = self.names.unread(self.names.bases, self.paths[slot], label)
-        return any(base.kind == "external" and base.place.rpartition(".")[2] == "Protocol" for base in bases)
+        return any(base.kind == "external" and base.place in _PROTOCOLS for base in bases)
 
     def is_enum(self, slot: int, label: int) -> bool:
         return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self.external_bases(slot, label))
