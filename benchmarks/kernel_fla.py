@@ -60,7 +60,9 @@ def cases(launches: list[dict[str, Any]], most: int) -> Iterator[tuple[str, Any,
     for launch in launches:
         name, types, constants = launch["kernel"], launch["types"], launch["constants"]
         configs = choices.get(name, [])
-        for config in [configs[i * len(configs) // most] for i in range(min(most, len(configs)))]:
+        for config in [
+            configs[i] for i in sorted({j * (len(configs) - 1) // (most - 1) for j in range(most)}) if configs
+        ]:
             blocks = ", ".join(f"{key} {value}" for key, value in config.kwargs.items())
             title = f"{name} {'keeping states ' if constants.get('STORE_INITIAL_STATE') else ''}{blocks}".strip()
             yield title, by_name[name], types, constants | config.kwargs, config.num_warps, config.num_stages
