@@ -497,7 +497,9 @@ def main(argv: list[str] | None = None) -> int:
     report = {
         "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}{_version_of_fla()}",
         "compiled": compiled,
-        "compiled, fla-core": [] if args.quick else compile_all(kernel_fla.cases(launched, 4), ["sm_90"]),
+        "compiled, fla-core": []
+        if args.quick or not launched
+        else compile_all(kernel_fla.cases(launched, 4), ["sm_90"]),
         "counted": counted,
         "compared": compare(counted),
     }
