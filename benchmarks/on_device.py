@@ -1,0 +1,345 @@
+"""What a token costs on a device without a GPU: Rodimus and Llama of the same size, in every engine and number format.
+
+    python benchmarks/on_device.py                       # models of 30M parameters
+    python benchmarks/on_device.py --sizes 30M 1.6B      # and random weights in the shapes of Rodimus-Plus-Coder-1.6B
+
+In one call: exports the models, starts a process for each model in each engine, and lets them take turns at a prompt and at
+single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
+read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
+`benchmarks/results/on_device.{json,md,png}`.
+
+On one thread the figures are CPU seconds, which other programs on the machine disturb least; on several, seconds.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import select
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from on_device_engines import ENGINES, MODELS, SIZES, Size, build, export, weight_bytes, work
+from tqdm.auto import tqdm
+
+from codefuse_hf import measure
+from codefuse_hf.files import readable_size
+
+RESULTS = Path(__file__).parent / "results"
+CONTEXTS = (512, 4096, 16384)
+PATIENCE = 1500  # seconds that one answer may take
+
+
+class Failure(Exception):
+    """An engine that cannot do what was asked of it."""
+
+
+class Worker:
+    """A process in which one engine runs one model."""
+
+    def __init__(self, args: argparse.Namespace, name: str, model: str, engine: str, folder: Path):
+        self.size, self.model, self.engine = name, model, engine
+        command = [sys.executable, __file__, "--work", name, model, engine, str(folder), "--threads", str(args.threads)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(args.threads)}
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        self.record: dict[str, Any] = {"size": name, "model": model, "engine": engine, "decode": {}}
+
+    def ask(self, do: str, **arguments: int) -> dict[str, Any]:
+        """An answer of the process.
+
+        Raises:
+            Failure: an error there, its end, or too long a silence; the message is for the report.
+        """
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
+        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            raise Failure(f"no answer to '{do}' within {PATIENCE} s")
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failure(f"the process ended with {self.process.wait()} at '{do}'")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Failure(f"{do}: {answer['error']}")
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+
+
+def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size) -> None:
+    """Fill the records of these workers, which take turns at every measurement."""
+    base = "cpu_seconds" if args.threads == 1 else "seconds"
+
+    def each(label: str):
+        return tqdm([worker for worker in workers if "error" not in worker.record], desc=label, leave=False)
+
+    def attempt(worker: Worker, do: str, **arguments: int) -> dict[str, Any] | None:
+        try:
+            return worker.ask(do, **arguments)
+        except Failure as error:
+            worker.record["error"] = str(error)
+            worker.stop()
+            return None
+
+    for worker in each("loading"):
+        if answer := attempt(worker, "load"):
+            worker.record |= {"load_seconds": answer["seconds"], "load_peak_bytes": answer["load_peak_bytes"]}
+    for repeat in range(args.prompts + 1):
+        for worker in each("prompts"):
+            if answer := attempt(worker, "read", tokens=size.prefill):
+                if repeat > 0 or args.prompts == 0:
+                    worker.record.setdefault("prefill", []).append(size.prefill / answer[base])
+    for context in args.contexts:
+        for worker in each(f"putting {context} tokens in place"):
+            if attempt(worker, "place", context=context):
+                worker.record["decode"][context] = {"seconds": [], "wall_seconds": []}
+        for _ in range(args.repeats):
+            for worker in each(f"decoding at {context}"):
+                if answer := attempt(worker, "steps", steps=args.steps):
+                    point = worker.record["decode"][context]
+                    point["seconds"].append(answer[base] / args.steps)
+                    point["wall_seconds"].append(answer["seconds"] / args.steps)
+                    point |= {key: answer[key] for key in ("cache_bytes", "running_peak_bytes")}
+
+
+def prepare(args: argparse.Namespace, name: str, model: str, engine: str, root: Path) -> tuple[Path, float]:
+    """The exported folder, made in a process of its own if it is not there yet, and the seconds that took.
+
+    Raises:
+        Failure: it cannot be exported.
+    """
+    folder = root / f"{name}-{model}-{engine}"
+    if engine.startswith("torch") or folder.exists():
+        return folder, 0.0
+    started = time.perf_counter()
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    command = [sys.executable, __file__, "--export", name, model, engine, str(partial)]
+    result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if result.returncode != 0:
+        shutil.rmtree(partial, ignore_errors=True)
+        lines = [line for line in result.stderr.splitlines() if line.strip()] or [f"ended with {result.returncode}"]
+        raise Failure(f"export: {lines[-1][:300]}")
+    partial.rename(folder)
+    return folder, time.perf_counter() - started
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """All measurements; the report as it goes to JSON."""
+    torch.set_num_threads(args.threads)
+    report: dict[str, Any] = {"environment": environment(args), "contexts": list(args.contexts), "records": []}
+    report["read_bandwidth_bytes_per_second"] = bandwidth = read_bandwidth(args.threads)
+    with contextlib.ExitStack() as stack:
+        root = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="on-device-")))
+        root.mkdir(parents=True, exist_ok=True)
+        for name in args.sizes:
+            size = SIZES[name]
+            models = [m for m in args.models if m != "Rodimus" or size.rodimus_layers]
+            pairs = [(model, engine) for engine in args.engines for model in models]
+            for group in groups(pairs, size):
+                records = _measure_group(args, name, group, root)
+                for record in records:
+                    with torch.device("meta"):
+                        record["weight_bytes"] = weight_bytes(build(record["model"], size), record["engine"])
+                    record["floor_seconds"] = record["weight_bytes"] / bandwidth
+                report["records"] += records
+                write(report, args.output)
+    report["environment"]["load_average_after"] = os.getloadavg()
+    write(report, args.output)
+    return report
+
+
+def read_bandwidth(threads: int, size: int = 1 << 29) -> float:
+    """Bytes of memory that are read in a second; on one thread in a CPU second, as all that it is compared with."""
+    if threads > 1:
+        return measure.read_bandwidth(size)
+    block, seconds = torch.ones(size // 4), []
+    for _ in range(5):
+        start = time.thread_time()
+        block.sum()
+        seconds.append(time.thread_time() - start)
+    return size / min(seconds)
+
+
+def _measure_group(args: argparse.Namespace, name: str, group: list[tuple[str, str]], root: Path) -> list[dict]:
+    workers, failed = [], []
+    for model, engine in tqdm(group, desc=f"{name}: exporting", leave=False):
+        try:
+            folder, seconds = prepare(args, name, model, engine, root)
+        except Failure as error:
+            failed.append({"size": name, "model": model, "engine": engine, "decode": {}, "error": str(error)})
+            continue
+        workers.append(Worker(args, name, model, engine, folder))
+        if seconds:
+            workers[-1].record["export_seconds"] = seconds
+    try:
+        measure_together(args, workers, SIZES[name])
+    finally:
+        for worker in workers:
+            worker.stop()
+    return [worker.record for worker in workers] + failed
+
+
+def groups(pairs: list[tuple[str, str]], size: Size) -> list[list[tuple[str, str]]]:
+    """Which models and engines are in memory at the same time: all, or where they are large one after another."""
+    return [pairs] if size.parameters < 100_000_000 else [[pair] for pair in pairs]
+
+
+def environment(args: argparse.Namespace) -> dict[str, Any]:
+    """Where the figures come from."""
+    packages = {}
+    for package in ("codefuse-hf", "torch", "transformers", "torchao", "onnxruntime", "openvino", "nncf"):
+        with contextlib.suppress(PackageNotFoundError):
+            packages[package] = version(package)
+    info = Path("/proc/cpuinfo")
+    names = [x for x in info.read_text().splitlines() if x.startswith("model name")] if info.exists() else []
+    return {
+        "packages": packages,
+        "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": args.threads,
+        "time": "CPU seconds" if args.threads == 1 else "seconds",
+        "load_average_before": os.getloadavg(),
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    }
+
+
+# ---- the report
+
+
+def write(report: dict[str, Any], folder: Path) -> None:
+    """JSON, table and plot, each put in place whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {"on_device.json": json.dumps(report, indent=1) + "\n", "on_device.md": table(report)}
+    for name, text in texts.items():
+        partial = folder / f".{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / name)
+    plot(report, folder / "on_device.png")
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people."""
+    facts, contexts = report["environment"], report["contexts"]
+    load = ", ".join(f"{x:.1f}" for x in facts["load_average_before"])
+    packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
+    lines = [
+        "# Tokens on a device without a GPU",
+        "",
+        f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores, load {load} at the start; {packages}; {facts['date']}. Times are",
+        f"medians in {facts['time']}; memory is read at {report['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s. *of the floor*: the",
+        "time in which the weights can be read, over the time of a token. `python benchmarks/on_device.py` repeats it.",
+    ]
+    for size in dict.fromkeys(record["size"] for record in report["records"]):
+        heads = [f"ms a token at {context}" for context in contexts]
+        titles = [
+            "model",
+            "engine",
+            *heads,
+            "of the floor",
+            "prompt tokens/s",
+            "load s",
+            "peak / weights",
+            "weights",
+            "cache",
+        ]
+        lines += ["", f"## {size}", "", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
+        for record in report["records"]:
+            if record["size"] == size:
+                lines.append(f"| {' | '.join(_row(record, contexts))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
+    decode = {int(context): point for context, point in record["decode"].items() if point["seconds"]}
+    cells = [record["model"], record["engine"]]
+    for context in contexts:
+        seconds = decode[context]["seconds"] if context in decode else None
+        cells.append(
+            f"{statistics.median(seconds) * 1e3:.1f} ({min(seconds) * 1e3:.1f}–{max(seconds) * 1e3:.1f})"
+            if seconds
+            else "–"
+        )
+    if not decode:
+        return [*cells, record.get("error", ""), *["–"] * 5]
+    first, last = decode[min(decode)], decode[max(decode)]
+    cells.append(f"{record['floor_seconds'] / statistics.median(first['seconds']):.0%}")
+    cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
+    cells.append(f"{record['load_seconds']:.1f}")
+    cells.append(f"{last['running_peak_bytes'] / record['weight_bytes']:.2f}")
+    cells.append(readable_size(record["weight_bytes"]))
+    cells.append(readable_size(last["cache_bytes"]) + (f"; then {record['error']}" if "error" in record else ""))
+    return cells
+
+
+def plot(report: dict[str, Any], path: Path) -> None:
+    """Tokens per second over the context, a panel for each size and model."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = list(dict.fromkeys((r["size"], r["model"]) for r in report["records"] if r["decode"]))
+    if not panels:
+        return
+    figure = Figure(figsize=(4.5 * len(panels), 4.5), layout="constrained")
+    for axes, (size, model) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels, strict=True):
+        for record in report["records"]:
+            points = {int(c): statistics.median(p["seconds"]) for c, p in record["decode"].items() if p["seconds"]}
+            if (record["size"], record["model"]) == (size, model) and points:
+                speeds, engine = [1 / s for s in points.values()], record["engine"]
+                axes.plot(list(points), speeds, marker="o", label=engine, color=f"C{ENGINES.index(engine)}")
+        axes.set(xscale="log", yscale="log", xlabel="tokens of context", title=f"{model}, {size}")
+        axes.set_xscale("log", base=2)
+        axes.grid(alpha=0.3, which="both")
+    figure.axes[0].set_ylabel(f"tokens per {'CPU second' if report['environment']['threads'] == 1 else 'second'}")
+    labels = {
+        label: line for axes in figure.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(labels.values(), labels, loc="outside right upper", fontsize="small")
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=["30M"])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--contexts", nargs="+", type=int, default=list(CONTEXTS))
+    parser.add_argument("--threads", type=int, default=1, help="of every engine (default: 1)")
+    parser.add_argument("--steps", type=int, default=5, help="tokens that a model decodes at its turn")
+    parser.add_argument("--repeats", type=int, default=5, help="turns at each context")
+    parser.add_argument("--prompts", type=int, default=2, help="prompts that are timed, after one that is not")
+    parser.add_argument("--folder", type=Path, help="where exported models are kept for the next run")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--export", nargs=4, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.work or args.export:
+        name, model, engine, folder = args.work or args.export
+        if args.export:
+            export(model, SIZES[name], engine, Path(folder))
+        else:
+            work(model, SIZES[name], engine, Path(folder), args.threads)
+        return 0
+    print(table(run(args)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The benchmarks for the device as smoke runs: every figure is there, and an engine that fails stops none of the others."""
+
+import json
+
+import on_device
+import on_device_engines
+import pytest
+import torch
+
+
+def test_a_run_writes_figures_and_reasons(tmp_path):
+    folder = tmp_path / "models"
+    for model in ("Rodimus+", "Llama"):
+        (folder / f"tiny-{model}-onnx-int8").mkdir(parents=True)  # exported, and broken
+    arguments = ["--sizes", "tiny", "--models", "Rodimus+", "Llama", "--engines", "torch-fp32", "onnx-int8"]
+    arguments += ["--contexts", "16", "40", "--steps", "1", "--repeats", "2", "--prompts", "1"]
+    assert on_device.main([*arguments, "--folder", str(folder), "--output", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "on_device.json").read_text())
+    assert (tmp_path / "out" / "on_device.png").read_bytes().startswith(b"\x89PNG")
+    records = {(r["model"], r["engine"]): r for r in report["records"]}
+    for model in ("Rodimus+", "Llama"):
+        assert records.pop((model, "onnx-int8"))["error"].startswith("load: ")
+    assert len(records) == 2
+    for record in records.values():
+        assert "error" not in record, record
+        assert set(record["decode"]) == {"16", "40"} and record["load_seconds"] > 0 and record["floor_seconds"] > 0
+        assert all(len(point["seconds"]) == 2 and point["cache_bytes"] > 0 for point in record["decode"].values())
+    plus = records["Rodimus+", "torch-fp32"]["decode"]
+    assert plus["16"]["cache_bytes"] == plus["40"]["cache_bytes"]
+    llama = records["Llama", "torch-fp32"]["decode"]
+    assert llama["40"]["cache_bytes"] > llama["16"]["cache_bytes"]
+
+
+@pytest.mark.parametrize("size", ["30M", "1.6B"])
+def test_models_of_a_size_have_as_many_parameters(size):
+    shapes = on_device_engines.SIZES[size]
+    for name in on_device_engines.MODELS:
+        if name == "Rodimus" and shapes.rodimus_layers is None:
+            continue
+        with torch.device("meta"):
+            model = on_device_engines.build(name, shapes)
+        count = sum(p.numel() for p in model.parameters())
+        assert count == pytest.approx(shapes.parameters, rel=0.02), name
+        assert on_device_engines.weight_bytes(model, "torch-bf16") == pytest.approx(2 * count, rel=0.01)
+        assert on_device_engines.weight_bytes(model, "onnx-int4") < count
