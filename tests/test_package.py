@@ -154,6 +154,7 @@ sys.path.insert(0, sys.argv[1])
 from kernels import get_kernel
 import kernels.layer, codefuse_hf.kernels
 print([kernels.__spec__.name, kernels.layer.__name__, codefuse_hf.kernels.__doc__[:9]])
-print(all(sys.argv[1] not in x.__file__ for x in (kernels, kernels.layer)) and codefuse_hf.kernels.__file__ != kernels.__file__)
+folder = sys.argv[1] + "/kernels/"
+print(not any(x.__file__.startswith(folder) for x in (kernels, kernels.layer)), codefuse_hf.kernels.__file__ != kernels.__file__)
 """
-    assert run(code, str(ROOT)).splitlines() == ["['kernels', 'kernels.layer', 'Operators']", "True"]
+    assert run(code, str(ROOT)).splitlines() == ["['kernels', 'kernels.layer', 'Operators']", "True True"]

@@ -10,6 +10,7 @@ import pytest
 
 import codefuse_hf.cli
 from codefuse_hf.cli import COMMANDS, EXTRAS, main
+from helpers.processes import child_environment
 
 
 @pytest.fixture
@@ -51,15 +52,18 @@ def test_errors_for_the_user_are_one_line(body, running, capsys):
 
 
 @pytest.mark.parametrize(("command", "missing"), [("graph", "tree_sitter"), ("index", "scipy"), ("demo", "gradio")])
-def test_what_is_not_installed_is_named_with_its_extra(command, missing, tmp_path, capsys, monkeypatch):
+def test_what_is_not_installed_is_named_with_its_extra(command, missing, tmp_path):
     """A plain installation has no extras: each command says what it needs, and writes nothing."""
-    for name in [name for name in sys.modules if name.startswith((missing, "codefuse_hf.search", "codefuse_hf.demo"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.chdir(tmp_path)
     arguments = {"graph": ["build", "."], "index": ["."], "demo": []}[command]
-    assert main([command, *arguments]) == 1
-    assert f"pip install 'codefuse-hf[{EXTRAS[command]}]'" in capsys.readouterr().err
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        f"from codefuse_hf.cli import main; sys.exit(main({[command, *arguments]}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=child_environment(), capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 1
+    assert f"pip install 'codefuse-hf[{EXTRAS[command]}]'" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
