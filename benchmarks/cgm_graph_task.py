@@ -88,6 +88,38 @@ class AnonymousQuestions(Questions):
             row |= answered(row, row["right"])
 
 
+class PairQuestions(Questions):
+    """Whether the first of six functions calls the second, which half of them do: yes or no, with the nodes' own names.
+
+    What a pretrained LM has to learn is what its new tokens are and to follow one edge; the question is always the same.
+    """
+
+    prompt = "Does the first function call the second?\nAnswer:"
+
+    def __init__(self, file: Path, encode, names: list[str]) -> None:
+        self.rows, prompt, options = [], encode(self.prompt), [encode(" yes"), encode(" no")]
+        for row in datasets.Dataset.from_parquet(str(file), cache_dir=str(file.parent / "cache")).to_list():
+            if row["task"] != "calls":
+                continue
+            index = len(self.rows)
+            place = {names[node]: number for number, node in enumerate(row["nodes"])}
+            subject, right = place.get(row["prompt"].split("`")[1]), LETTERS.index(row["answer"].strip())
+            found = [place.get(option) for option in row["options"]]
+            if subject is None or None in found:
+                continue  # a class of the same name took the place
+            generator = random.Random(f"{file.name} {index}")
+            calls = generator.random() < 0.5
+            second = found.pop(right) if calls else found.pop(right - 1)
+            others = generator.sample([n for n in range(len(row["nodes"])) if n not in (subject, second)], 4)
+            kept = {number: new for new, number in enumerate([subject, second, *others])}
+            pairs = [(kept[a], kept[b]) for a, b in zip(*row["edges"], strict=True) if a in kept and b in kept]
+            new = {"index": index, "task": "calls", "right": int(not calls), "answer": "yes" if calls else "no"}
+            new |= {"prompt_ids": prompt, "option_ids": options, "nodes": [row["nodes"][number] for number in kept]}
+            self.rows.append(
+                new | {"edges": list(map(list, zip(*pairs, strict=True))) or [[], []]} | answered(new, new["right"])
+            )
+
+
 def answered(row: dict, option: int) -> dict:
     """The tokens of a question with one of its options as the answer."""
     prompt, answer = row["prompt_ids"], row["option_ids"][option]
@@ -203,6 +235,9 @@ def pretrained(
         dtype=torch.bfloat16,
         attn_implementation="eager",  # these inputs are short: 30 tokens
     )
+    if arguments.first_layers is not None:
+        lm.model.layers = lm.model.layers[: arguments.first_layers]
+        lm.config.num_hidden_layers = len(lm.model.layers)
     # PyTorch would copy a frozen head for each row of a batch whose last tokens are not side by side.
     lm.lm_head.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
     model = CGMForCausalLM.from_base(
@@ -216,8 +251,8 @@ def pretrained(
 
 
 def with_lora(model: CGMForCausalLM):
-    """LoRA on the projections of attention; the adapter is trained in full."""
-    projections = ["q_proj", "k_proj", "v_proj", "o_proj"]
+    """LoRA on every projection of the LM; the adapter is trained in full."""
+    projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     return get_peft_model(
         model,
         LoraConfig(r=16, lora_alpha=32, target_modules=projections, modules_to_save=["adapter"], task_type="CAUSAL_LM"),
@@ -334,13 +369,13 @@ class Progress(TrainerCallback):
 
 
 def make_optimizer(model, arguments: argparse.Namespace) -> torch.optim.Optimizer:
-    """AdamW; a pretrained LM bears small steps of the adapter only, which moves all nodes at once, and is fitted already."""
+    """AdamW; steps of the adapter, which move all nodes at once, may be smaller than those of the LM."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     groups = [
         {"params": [p for name, p in trained if ".adapter." not in f".{name}"]},
         {
             "params": [p for name, p in trained if ".adapter." in f".{name}"],
-            "lr": arguments.lr * (1.0 if arguments.lm == "scratch" else 0.03),
+            "lr": arguments.lr * arguments.adapter_rate,
         },
     ]
     return torch.optim.AdamW(groups, lr=arguments.lr, weight_decay=0.01)
@@ -361,6 +396,8 @@ def train(arguments: argparse.Namespace) -> None:
 
     def read(split: str) -> Questions:
         file = arguments.data / f"{split}.parquet"
+        if arguments.pairs:
+            return PairQuestions(file, encode, names)
         return AnonymousQuestions(file, encode, names) if arguments.anonymous else Questions(file, encode)
 
     questions = read("train")
@@ -549,7 +586,9 @@ def main() -> None:
     training.add_argument(
         "--anonymous", action="store_true", help="arbitrary words for names, see `AnonymousQuestions`"
     )
+    training.add_argument("--pairs", action="store_true", help="yes or no about one edge, see `PairQuestions`")
     training.add_argument("--lm", choices=("scratch", "smollm2"), default="scratch")
+    training.add_argument("--first-layers", type=int, help="of the pretrained LM; by default all")
     training.add_argument("--mask", choices=MASKS, default="graph")
     training.add_argument("--direction", choices=("forward", "both"), default="forward")
     training.add_argument("--layers", type=int, default=3)
@@ -557,6 +596,9 @@ def main() -> None:
     training.add_argument("--steps", type=int, default=1000)
     training.add_argument("--batch", type=int, default=32)
     training.add_argument("--lr", type=float, default=1e-3)
+    training.add_argument(
+        "--adapter-rate", type=float, default=1.0, help="the adapter's learning rate, as a share of --lr"
+    )
     training.add_argument("--warm-up", type=int, default=300, help="steps of the adapter alone")
     training.add_argument("--save-steps", type=int, default=200)
     training.add_argument("--seed", type=int, default=0)
