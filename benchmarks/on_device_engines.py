@@ -86,11 +86,13 @@ def build(name: str, size: Size) -> PreTrainedModel:
 def weight_bytes(model: nn.Module, engine: str) -> int:
     """Bytes of weights that a token cannot do without; the tied embedding counts once, as the head."""
     wide = 16 if engine == "torch-bf16" else 32
-    quantised = set()
+    quantised: dict[int, float] = {}
     if BITS[engine] < 16:
         linear = {name: m.weight for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-        quantised = {id(weight) for name, weight in linear.items() if not kept_in_float32(name)}
-    return int(sum(p.numel() * (BITS[engine] if id(p) in quantised else wide) / 8 for p in model.parameters()))
+        quantised = {id(weight): BITS[engine] for name, weight in linear.items() if not kept_in_float32(name)}
+        if engine in ("onnx-int4", "openvino-int4"):  # whose heads have 8 bits
+            quantised[id(model.get_output_embeddings().weight)] = BITS[engine.replace("int4", "int8")]
+    return int(sum(p.numel() * quantised.get(id(p), wide) / 8 for p in model.parameters()))
 
 
 def export(name: str, size: Size, engine: str, folder: Path) -> None:

@@ -1,15 +1,16 @@
 """What weights in 8 and 4 bits cost in quality, over a text of 16k tokens: does a recurrence add up its errors?
 
     codefuse-hf quickstart --output my-rodimus
-    python benchmarks/on_device_quality.py my-rodimus
+    python benchmarks/on_device_quality.py my-rodimus/model
 
 Reads the same text with the trained model in float32 (PyTorch) and with its quantised forms in each engine, one memory from the
-first token to the last, and compares bits per byte and the most probable token, also by position. Results go to
-`benchmarks/results/on_device_quality.{json,md,png}`.
+first token to the last, and compares bits per byte and the most probable token, also by position. It counts what the bytes of the
+quantised models are, too. Results go to `benchmarks/results/on_device_quality.{json,md,png}`.
 """
 
 import argparse
 import copy
+import importlib.util
 import itertools
 import json
 import math
@@ -17,13 +18,17 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from on_device_engines import SIZES, build, weight_bytes
 from tqdm.auto import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
+from codefuse_hf import measure
 from codefuse_hf.export.exported_model import ExportedCausalLM
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.quantizing import make_quantizer, quantize_torch
@@ -31,10 +36,13 @@ from codefuse_hf.files import readable_size
 from codefuse_hf.quickstart.corpus import read_corpus
 
 RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("torch", "transformers", "onnxruntime", "openvino", "nncf", "torchao")
 ENGINES = ("onnx-int8", "onnx-int4", "openvino-int8", "openvino-int4", "torch-int8", "torch-int4")
 # Bits per byte may rise by so much.
 LIMITS = {"int8": 0.005, "int4": 0.03}
 SEGMENT = 256
+# What bytes of a quantised model are.
+FOUR, EIGHT, SCALES, FLOAT, GRAPH = "in 4 bits", "in 8 bits", "scales, offsets", "float32", "graph"
 
 
 def read_text(tokenizer, paths: list[str] | None, tokens: int, texts: int) -> list[torch.Tensor]:
@@ -64,20 +72,61 @@ def read(model, ids: torch.Tensor, label: str) -> tuple[torch.Tensor, torch.Tens
     return torch.cat(nats), torch.cat(best)
 
 
-def quantised(model, engine: str, folder: Path) -> tuple[Any, int]:
-    """The model in an engine, and the bytes of its weights on the disk (in memory for PyTorch)."""
+def quantised(model, engine: str, folder: Path) -> tuple[Any, dict[str, int]]:
+    """The model in an engine, and the bytes of its parts: on the disk, in memory for PyTorch."""
     form, _, scheme = engine.partition("-")
     if form == "torch":
         quantised = quantize_torch(copy.deepcopy(model), scheme)
-        return quantised, sum(_bytes(p) for p in quantised.parameters())
+        return quantised, _parts_torch(quantised)
     export_causal_lm(model, form, quantizer=make_quantizer(model, form, scheme)).save_pretrained(folder)
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix not in (".json", ".md"))
-    return ExportedCausalLM.from_pretrained(folder, threads=1), size
+    parts = {"onnx": _parts_onnx, "openvino": _parts_openvino}[form](folder)
+    # Not the folder's code, configuration and card.
+    total = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".onnx", ".data", ".xml", ".bin"))
+    return ExportedCausalLM.from_pretrained(folder, threads=1), dict(parts) | {GRAPH: total - sum(parts.values())}
 
 
-def _bytes(weight: torch.Tensor) -> int:
-    parts = [x for x in vars(weight).values() if isinstance(x, torch.Tensor)]
-    return sum(x.nbytes for x in parts) if parts else weight.nbytes
+def _parts_torch(model) -> Counter:
+    parts: Counter = Counter()
+    for weight in model.parameters():
+        inner = {name: x for name, x in vars(weight).items() if isinstance(x, torch.Tensor)}
+        for name, tensor in inner.items():
+            parts[EIGHT if name == "qdata" else SCALES] += tensor.nbytes
+        if not inner:
+            parts[FLOAT] += weight.nbytes
+    return parts
+
+
+def _parts_onnx(folder: Path) -> Counter:
+    import onnx
+
+    parts: Counter = Counter()
+    for tensor in onnx.load(next(folder.glob("*.onnx")), load_external_data=False).graph.initializer:
+        size = math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        ends = {"_Q4": FOUR, "_Q8": EIGHT, ".q8": EIGHT, "_scales": SCALES, "_zero_points": SCALES, ".scale": SCALES}
+        kinds = [kind for end, kind in ends.items() if tensor.name.endswith(end)]
+        parts[kinds[0] if kinds else FLOAT] += size
+    return parts
+
+
+def _parts_openvino(folder: Path) -> Counter:
+    import openvino
+
+    parts: Counter = Counter()
+    kinds = {"u4": FOUR, "i4": FOUR, "u8": EIGHT, "i8": EIGHT}
+    for op in openvino.Core().read_model(next(folder.glob("*.xml"))).get_ordered_ops():
+        if op.get_type_name() == "Constant":
+            kind = op.get_element_type().get_type_name()
+            parts[kinds.get(kind, FLOAT if kind == "f32" else SCALES)] += op.get_byte_size()
+    return parts
+
+
+def published_sizes(engines: list[str]) -> dict[str, float]:
+    """How much smaller than in float32 the weights of Rodimus-Plus-Coder-1.6B would be: by arithmetic on its shapes."""
+    with torch.device("meta"):
+        model = build("Rodimus+", SIZES["1.6B"])
+    table = model.get_input_embeddings().weight.numel() * 4
+    sizes = {name: weight_bytes(model, name) + table * name.startswith("torch") for name in engines}
+    return {name: 4 * measure.count_parameters(model) / size for name, size in sizes.items()}
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -90,40 +139,53 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     expected = [read(model, ids, "float32") for ids in texts]
     bits = sum(float(nats.sum()) for nats, _ in expected) / math.log(2) / size
     edges = [0, *(2**i for i in range(8, 40) if 2**i < args.tokens - 1), args.tokens - 1]
-    parameters = sum(p.numel() for p in model.parameters())
+    spans = list(itertools.pairwise(edges))
+    parameters = measure.count_parameters(model)
     report: dict[str, Any] = {
         "parameters": parameters,
         "float32_bytes": 4 * parameters,
         "tokens": args.tokens,
         "texts": args.texts,
         "float32_bits_per_byte": bits,
+        "float32_nats_by_position": [float(torch.stack([a[0] for a in expected])[:, a:b].mean()) for a, b in spans],
+        "text": [str(Path(*Path(path).parts[-2:])) for path in args.corpus or ["Python's standard library"]],
+        "training": training(args.model),
         "positions": edges[1:],
-        "load_average": os.getloadavg(),
+        "published_sizes": published_sizes(args.engines),
+        "packages": {name: version(name) for name in PACKAGES if importlib.util.find_spec(name)},
+        "load_average_before": os.getloadavg(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "records": [],
     }
     for engine in args.engines:
         with tempfile.TemporaryDirectory(prefix="quality-") as folder:
-            other, weights = quantised(model, engine, Path(folder))
+            other, parts = quantised(model, engine, Path(folder))
             got = [read(other, ids, engine) for ids in texts]
             del other
         more = torch.stack([a[0] - b[0] for a, b in zip(got, expected, strict=True)])
         same = torch.stack([(a[1] == b[1]).double() for a, b in zip(got, expected, strict=True)])
         nats = torch.stack([a[0] for a in expected])
-        spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
         report["records"].append(
             {
                 "engine": engine,
-                "bytes": weights,
+                "bytes": sum(parts.values()),
+                "bytes_of": parts,
                 "bits_per_byte": bits + float(more.sum()) / math.log(2) / size,
                 "rise": float(more.sum() / nats.sum()),
                 "top1_agreement": float(same.mean()),
-                "rise_by_position": [float(more[:, span].sum() / nats[:, span].sum()) for span in spans],
-                "agreement_by_position": [float(same[:, span].mean()) for span in spans],
+                "rise_by_position": [float(more[:, a:b].sum() / nats[:, a:b].sum()) for a, b in spans],
+                "agreement_by_position": [float(same[:, a:b].mean()) for a, b in spans],
             }
         )
+        report["load_average_after"] = os.getloadavg()
         write(report, args.output)
     return report
+
+
+def training(model: str) -> dict[str, Any] | None:
+    """What the quickstart has noted beside its model; None for another one."""
+    notes = Path(model).resolve().parent / "quickstart.json"
+    return json.loads(notes.read_text(encoding="utf-8"))["training"] if notes.is_file() else None
 
 
 def write(report: dict[str, Any], folder: Path) -> None:
@@ -146,31 +208,61 @@ def write(report: dict[str, Any], folder: Path) -> None:
         axes.set(xlabel="position in the text, up to", ylabel=label)
         axes.set_xscale("log", base=2)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize="small")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize="small")
     FigureCanvasAgg(figure).print_png(folder / "on_device_quality.png")
 
 
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
+    loads = [f"{report[name][0]:.1f}" for name in ("load_average_before", "load_average_after")]
+    nats = ", ".join(f"{x:.2f}" for x in report["float32_nats_by_position"])
+    facts, packages = report["training"], ", ".join(f"{name} {number}" for name, number in report["packages"].items())
     lines = [
         "# Quality of quantised weights",
         "",
-        f"A Rodimus of {report['parameters'] / 1e6:.1f}M parameters, texts of {report['tokens']} tokens, {report['texts']} in all, each read with one memory;",
-        f"float32 in PyTorch: {report['float32_bits_per_byte']:.4f} bits per byte, {readable_size(report['float32_bytes'])}. Limits of the rise: "
-        f"{LIMITS['int8']:.1%} for int8, {LIMITS['int4']:.0%} for int4. {report['date']}.",
-        "`python benchmarks/on_device_quality.py MODEL` repeats it.",
+        f"A Rodimus of {report['parameters'] / 1e6:.1f}M parameters"
+        + (
+            f", the quickstart's, trained for {facts['steps']} steps on {facts['tokens']} tokens ({facts['held_out_bits_per_byte']:.2f} bits per byte held out)"
+            if facts
+            else ""
+        )
+        + f". It reads {', '.join(report['text'])}:",
+        f"{report['texts']} × {report['tokens']} tokens, each text with one memory. In float32 in PyTorch: {report['float32_bits_per_byte']:.4f} bits per byte, "
+        f"{readable_size(report['float32_bytes'])};",
+        f"nats per token between the positions below: {nats}. Limits of the rise: {LIMITS['int8']:.1%} for int8, {LIMITS['int4']:.0%} for int4.",
+        f"{packages}; load {loads[0]} before and {loads[1]} after; {report['date']}. `python benchmarks/on_device_quality.py MODEL --corpus …` repeats it.",
         "",
-        "| engine | bits per byte | rise | within the limit | same most probable token | size, of float32 |"
+        "| engine | bits per byte | rise | within the limit | same most probable token |"
         + "".join(f" rise to {p} |" for p in report["positions"]),
-        f"|{' --- |' * (6 + len(report['positions']))}",
+        f"|{' --- |' * (5 + len(report['positions']))}",
     ]
     for record in report["records"]:
         met = "yes" if record["rise"] <= LIMITS[record["engine"].partition("-")[2]] else "no"
         cells = [record["engine"], f"{record['bits_per_byte']:.4f}", f"{record['rise']:+.2%}", met]
-        cells += [f"{record['top1_agreement']:.1%}", f"1/{report['float32_bytes'] / record['bytes']:.1f}"]
+        cells.append(f"{record['top1_agreement']:.1%}")
         cells += [f"{rise:+.2%}" for rise in record["rise_by_position"]]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_sizes(report)]) + "\n"
+
+
+def _sizes(report: dict[str, Any]) -> list[str]:
+    kinds = (FOUR, EIGHT, SCALES, FLOAT, GRAPH)
+    lines = [
+        "",
+        "## What the bytes are",
+        "",
+        "On the disk, for PyTorch in memory; in kB. The last column is arithmetic, not a measurement: the weights of Rodimus-Plus-Coder-1.6B by",
+        "its shapes, without the graph.",
+        "",
+        f"| engine | of float32 | {' | '.join(kinds)} | 1.6B of float32 |",
+        f"|{' --- |' * (3 + len(kinds))}",
+    ]
+    for record in report["records"]:
+        cells = [record["engine"], f"1/{report['float32_bytes'] / record['bytes']:.2f}"]
+        cells += [f"{record['bytes_of'].get(kind, 0) / 1e3:.0f}" for kind in kinds]
+        cells.append(f"1/{report['published_sizes'][record['engine']]:.2f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,9 @@ import json
 import on_device_quality
 import pytest
 
+from codefuse_hf.export.quantizing import kept_in_float32
 from codefuse_hf.modeling.rodimus.tokenization_rodimus_fast import RodimusTokenizer
+from helpers.exporting import needs_format
 from helpers.models_rodimus import make_model, plus
 
 
@@ -24,6 +26,30 @@ def test_a_run_compares_by_position(tmp_path):
     exact, rough = report["records"]
     assert abs(exact["rise"]) < 0.02 and exact["top1_agreement"] > rough["top1_agreement"] > 0.3
     assert len(exact["rise_by_position"]) == len(exact["agreement_by_position"]) == 2
+    for record in report["records"]:
+        assert record["bytes"] == sum(record["bytes_of"].values())
+        assert "in 8 bits" in record["bytes_of"] and "float32" in record["bytes_of"]
+    assert "| torch-int4 | 1/" in (out / "on_device_quality.md").read_text()
     assert (out / "on_device_quality.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="name more files with --corpus"):
         on_device_quality.main([*arguments[:-1], "100000", "--output", str(out)])
+
+
+@pytest.mark.parametrize("form", [pytest.param(name, marks=needs_format(name)) for name in ("onnx", "openvino")])
+def test_bytes_of_exported_weights_are_told_apart(tmp_path, form):
+    model = make_model(plus(d_model=64, vocab_size=512, n_layer=1))
+    _, parts = on_device_quality.quantised(model, f"{form}-int4", tmp_path)
+    table = 512 * 64
+    kept = sum(4 * p.numel() for name, p in model.named_parameters() if kept_in_float32(name) or p.ndim == 1)
+    rest = sum(p.numel() for name, p in model.named_parameters() if not kept_in_float32(name) and p.ndim == 2) - table
+    # NNCF leaves small matrices in 8 bits, and its zero points are counted with the weights.
+    assert parts["in 8 bits"] + 2 * parts["in 4 bits"] == pytest.approx(table + rest, rel=0.05)
+    assert table <= parts["in 8 bits"] < table + rest / 2
+    assert kept <= parts["float32"] < kept + 4000 and parts["graph"] > 10_000 and parts["scales, offsets"] > 0
+
+
+def test_sizes_of_published_shapes():
+    sizes = on_device_quality.published_sizes(list(on_device_quality.ENGINES))
+    assert 3.2 < sizes["onnx-int8"] < 32 / 9 and 4.5 < sizes["onnx-int4"] < 32 / 5
+    assert 3.5 < sizes["openvino-int8"] < 4 and 5 < sizes["openvino-int4"] < 32 / 4
+    assert 1 < sizes["torch-int4"] < sizes["torch-int8"] < 4
