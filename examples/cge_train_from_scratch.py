@@ -19,6 +19,7 @@ import argparse
 import json
 import math
 import platform
+import random
 import sysconfig
 import time
 from collections import Counter
@@ -109,9 +110,23 @@ def by_package(pairs: list[CodePair], batch_size: int) -> DatasetDict:
     )
 
 
+def choose(pairs: list[CodePair], args: argparse.Namespace) -> list[CodePair]:
+    """The pairs for training: descriptions of at most `args.max_words`, and at most `args.most` of a package."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for i in random.Random(args.seed).sample(range(len(pairs)), len(pairs)):
+        if len(pairs[i].query.split()) <= args.max_words:
+            seen[pairs[i].package] += 1
+            if args.most is None or seen[pairs[i].package] <= args.most:
+                chosen.append(i)
+    return [pairs[i] for i in sorted(chosen)]
+
+
 def train(model: SentenceTransformer, pairs: list[CodePair], args: argparse.Namespace) -> dict[str, float]:
     """Contrastive training with in-batch negatives (InfoNCE), for `args.steps` steps or about `args.minutes` minutes."""
     data = by_package(pairs, args.batch_size)
+    if args.bf16:
+        model[0].model.set_attn_implementation("eager")  # its gradient is faster than that of SDPA on CPUs in bfloat16
     loss = losses.MultipleNegativesRankingLoss(
         model, scale=20.0, directions=("query_to_doc", "doc_to_query"), partition_mode="per_direction"
     )
@@ -131,6 +146,8 @@ def train(model: SentenceTransformer, pairs: list[CodePair], args: argparse.Name
             logging_steps=25,
             save_strategy="no",
             report_to="none",
+            bf16=args.bf16,
+            use_cpu=args.bf16 and not torch.cuda.is_available(),
             seed=args.seed,
         )
         trainer = SentenceTransformerTrainer(model=model, args=arguments, train_dataset=data, loss=loss)
@@ -222,6 +239,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=96)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--max-words", type=int, default=60, help="leave longer descriptions out of training")
+    parser.add_argument("--most", type=int, help="at most so many pairs of a package, drawn at random, for training")
+    parser.add_argument("--bf16", action="store_true", help="compute in bfloat16, twice as fast on CPUs that know it")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 
@@ -230,6 +250,7 @@ def main(argv: list[str] | None = None) -> dict:
     args = parse_arguments(argv)
     corpus = args.corpus or [Path(sysconfig.get_path("purelib"))]
     training, held = hold_out(mine_code_pairs(corpus, languages=args.languages), args.hold_out)
+    training = choose(training, args)
     print(f"{len(training)} pairs for training, {len(held)} of {', '.join(sorted(args.hold_out))} held out")
     tokenizer = train_tokenizer(training, args.vocab_size) if args.start_from is None else None
     depth = 1000

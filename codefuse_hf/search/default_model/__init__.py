@@ -1,7 +1,7 @@
 """The embedding model that is part of this package: a CGE of one layer, for code search without a download.
 
-The folder holds weights (float16), configuration and tokenizer, and the figures of its training (`README.md`,
-`results.json`). `examples/cge_train_from_scratch.py` made it.
+The folder holds weights (float16), configuration and tokenizer, and the figures of its training (`README.md`).
+`examples/cge_train_from_scratch.py` made it.
 """
 
 from __future__ import annotations
