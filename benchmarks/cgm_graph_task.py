@@ -34,7 +34,6 @@ from safetensors.torch import load_file
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    GgufConfig,
     Qwen2Config,
     Trainer,
     TrainerCallback,
@@ -226,6 +225,8 @@ def pretrained(
     tables: dict[str, torch.Tensor], arguments: argparse.Namespace
 ) -> tuple[CGMForCausalLM, PretrainedWords]:
     """SmolLM2-135M with a fresh adapter."""
+    from transformers import GgufConfig  # since 5.23
+
     folder, gguf = smollm2_file()
     plain = GgufConfig(dequantize=True)
     lm = AutoModelForCausalLM.from_pretrained(
@@ -501,8 +502,10 @@ def difference(one: list[int], other: list[int]) -> str:
 def table_of(results: list[dict]) -> list[str]:
     """One line for each run and mask that it was scored under."""
     lines = [
-        "| LM | seed | trained under | scored under | all | " + " | ".join(TASKS) + " | seen repositories | steps |",
-        "|---|---|---|---|---|" + "---|" * (len(TASKS) + 2),
+        "| LM | seed | trained under | scored under | all | "
+        + " | ".join(TASKS)
+        + " | seen repositories | steps | CPU s |",
+        "|---|---|---|---|---|" + "---|" * (len(TASKS) + 3),
     ]
     for result in results:
         for key, right in result["right"].items():
@@ -513,20 +516,26 @@ def table_of(results: list[dict]) -> list[str]:
             by_task = [shown([r for r, t in zip(right, tasks, strict=True) if t == task]) for task in TASKS]
             seen = shown(result["right"][f"seen {mask}"]) if f"seen {mask}" in result["right"] else ""
             start = [result["lm"], str(result["seed"]), result["mask"], mask]
-            cells = [*start, f"**{shown(right)}**", *by_task, seen, str(result["done_steps"])]
+            cost = f"{result['cpu_s']:.0f}" if mask == result["mask"] else ""
+            cells = [*start, f"**{shown(right)}**", *by_task, seen, str(result["done_steps"]), cost]
             lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
+def chance(results: list[dict]) -> int:
+    """Per cent right by guessing: questions are of one kind in all runs of a report."""
+    return 50 if results[0].get("pairs") else 100 // len(LETTERS)
+
+
 def report(arguments: argparse.Namespace) -> None:
-    """Write the table of all finished runs, and their figures, beside each other."""
+    """Write the table of all finished runs of one kind of questions, and their figures, beside each other."""
     results = [json.loads(file.read_text()) for file in sorted(arguments.runs.glob("*/result.json"))]
     results.sort(key=lambda result: (result["lm"], result["seed"], MASKS.index(result["mask"])))
     answers = [answer for _, answer in results[0]["asked"]["test"]]
     majority = [int(answer == results[0]["majority"]) for answer in answers]
     repositories = json.loads(arguments.repositories.read_text())
     lines = [
-        f"Chance: 25 %. Majority (always the letter that is most frequent in training): {shown(majority)}.",
+        f"Chance: {chance(results)} %. Majority (always the answer that is most frequent in training): {shown(majority)}.",
         f"Questions of the test: {len(answers)}, of {len(repositories['held out'])} repositories that training did not have.",
         "Accuracy in per cent, with the 95 % interval.",
         "",
@@ -568,10 +577,9 @@ def draw(results: list[dict], file: Path) -> None:
         places = [place + (index - (len(results) - 1) / 2) * width for place in range(len(asked))]
         name = f"{result['lm']}, {result['mask']}" + (f", seed {result['seed']}" if result["seed"] else "")
         axes.bar(places, shares, width, yerr=errors, label=name, error_kw={"lw": 0.8})
-    axes.axhline(25, color="grey", lw=1, ls="--")
-    axes.text(len(asked) - 0.55, 26, "chance", color="grey", ha="right")
+    axes.axhline(chance(results), color="grey", lw=1, ls="--", label="chance")
     axes.set_xticks(range(len(asked)), [task.replace("_", " ") for task in asked])
-    axes.set(ylabel="right, %", ylim=(0, 100), title="Questions about repositories that training did not have")
+    axes.set(ylabel="right, %", ylim=(0, 110), title="Questions about repositories that training did not have")
     axes.legend(loc="upper right", fontsize=8)
     figure.savefig(file, dpi=130)
 

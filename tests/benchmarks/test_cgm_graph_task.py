@@ -13,7 +13,7 @@ pytest.importorskip("datasets")
 
 import cgm_graph_data
 import cgm_graph_task
-from cgm_graph_task import AnonymousQuestions, AnonymousWords, Collator, difference, interval
+from cgm_graph_task import AnonymousQuestions, AnonymousWords, Collator, PairQuestions, difference, interval
 
 from codefuse_hf import CGMProcessor
 from codefuse_hf.graph import build_code_graph
@@ -63,6 +63,22 @@ def test_answers_are_at_the_end_of_the_edges_asked_for(questions):
         assert all(option[0] in place for option in row["option_ids"])
         asked.add(row["task"])
     assert asked <= set(cgm_graph_task.TASKS) and "calls" in asked
+
+
+def test_pairs_are_joined_by_an_edge_where_the_answer_is_yes(folder):
+    words = AnonymousWords().tokenizer
+    names = json.loads((folder / "names.json").read_text())
+    pairs = PairQuestions(
+        folder / "train.parquet", lambda text: words(text, add_special_tokens=False)["input_ids"], names
+    )
+    answers = [row["answer"] for row in pairs.rows]
+    assert {"yes", "no"} == set(answers) and len(answers) > 20
+    for row in pairs.rows:
+        edges = set(zip(*row["edges"], strict=True))
+        assert ((0, 1) in edges) == (row["answer"] == "yes") and len(row["nodes"]) == 6
+        assert words.decode(row["option_ids"][row["right"]]) == row["answer"] == words.decode(row["input_ids"][-1:])
+        called = names[row["nodes"][1]] == f"step{int(names[row['nodes'][0]].removeprefix('step')) + 1}"
+        assert called == (row["answer"] == "yes") or names[row["nodes"][0]] == "step39"
 
 
 def test_masks_show_the_nodes_what_they_say(questions):
