@@ -832,7 +832,8 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
             **kwargs,
         )
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, kept, :])
+        # PyTorch copies the head once for each row of a batch whose last tokens do not lie side by side, unless it is trained.
+        logits = self.lm_head(outputs.last_hidden_state[:, kept, :].contiguous())
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)

@@ -371,6 +371,10 @@ def test_logits_to_keep(block):
     expected = model(ids).logits
     assert_close(model(ids, logits_to_keep=3).logits, expected[:, -3:])
     assert_close(model(ids, logits_to_keep=torch.tensor([0, 4])).logits, expected[:, [0, 4]])
+    read = []
+    model.lm_head.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].is_contiguous()))
+    model(ids, logits_to_keep=1)
+    assert read == [True]  # else PyTorch copies the head for each row of the batch
 
 
 def test_inputs_embeds_are_not_changed(block):
