@@ -369,19 +369,6 @@ class Progress(TrainerCallback):
             print(f"step {state.global_step} loss {float(logs['loss']):.4f} wall {wall:.0f} cpu {cpu:.0f}", flush=True)
 
 
-def make_optimizer(model, arguments: argparse.Namespace) -> torch.optim.Optimizer:
-    """AdamW; steps of the adapter, which move all nodes at once, may be smaller than those of the LM."""
-    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for name, p in trained if ".adapter." not in f".{name}"]},
-        {
-            "params": [p for name, p in trained if ".adapter." in f".{name}"],
-            "lr": arguments.lr * arguments.adapter_rate,
-        },
-    ]
-    return torch.optim.AdamW(groups, lr=arguments.lr, weight_decay=0.01)
-
-
 def train(arguments: argparse.Namespace) -> None:
     """One run: train under one mask, score under it, and, with the graph mask, also under the others."""
     torch.manual_seed(arguments.seed)
@@ -426,6 +413,7 @@ def train(arguments: argparse.Namespace) -> None:
         learning_rate=arguments.lr,
         warmup_steps=min(100, arguments.steps // 10),
         lr_scheduler_type="cosine",
+        weight_decay=0.01,
         bf16=arguments.bf16,
         use_cpu=True,
         remove_unused_columns=False,
@@ -444,7 +432,6 @@ def train(arguments: argparse.Namespace) -> None:
         train_dataset=questions,
         data_collator=collator,
         callbacks=[progress],
-        optimizers=(make_optimizer(model, arguments), None),
     )
     started = any(out.glob("checkpoint-*"))
     trainer.train(resume_from_checkpoint=started)
@@ -604,9 +591,6 @@ def main() -> None:
     training.add_argument("--steps", type=int, default=1000)
     training.add_argument("--batch", type=int, default=32)
     training.add_argument("--lr", type=float, default=1e-3)
-    training.add_argument(
-        "--adapter-rate", type=float, default=1.0, help="the adapter's learning rate, as a share of --lr"
-    )
     training.add_argument("--warm-up", type=int, default=300, help="steps of the adapter alone")
     training.add_argument("--save-steps", type=int, default=200)
     training.add_argument("--seed", type=int, default=0)
