@@ -5,7 +5,8 @@
 measures, in one run, interleaved and repeated: time per decoded token and cache bytes at growing context, prefill and
 training throughput, peak memory, and the chunk-parallel operator against the step-by-step reference. Medians and spread go
 to `benchmarks/results/rodimus_speed.json`, a plot beside it. Run it on an otherwise idle machine (under ten minutes on two
-cores); the load of the machine is recorded.
+cores); the load of the machine is recorded. On one thread (`--threads 1`) all times are CPU seconds, which other programs disturb
+least.
 
 How caches are filled: keys and values of attention are random numbers of the right shape, since time depends on their number
 alone; every other cache is filled by running tokens through the model. `--quick` is a smoke run with tiny shapes.
@@ -130,19 +131,26 @@ class TrainingStep:
         self.optimizer.zero_grad()
 
 
-def throughput(tasks: dict[str, Callable[[], None]], tokens: int, repeats: int, label: str) -> dict[str, Any]:
+def clock_of(threads: int) -> Callable[[], float]:
+    """CPU seconds on one thread; of several threads they would add up."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
+def throughput(
+    tasks: dict[str, Callable[[], None]], tokens: int, repeats: int, label: str, clock: Callable[[], float]
+) -> dict[str, Any]:
     """Tokens per second of each task, the tasks taking turns; one round that is not counted comes first."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for repeat in tqdm(range(repeats + 1), desc=label):
         for name, task in tasks.items():
-            start = time.perf_counter()
+            start = clock()
             task()
             if repeat > 0:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: _summary([tokens / s for s in values]) for name, values in seconds.items()}
 
 
-def operator(shapes: Shapes, seed: int) -> dict[str, Any]:
+def operator(shapes: Shapes, seed: int, clock: Callable[[], float]) -> dict[str, Any]:
     """Seconds of the chunk-parallel operator and of the step-by-step reference, forward and forward with backward."""
     generator = torch.Generator().manual_seed(seed)
     length, d_key, d_value = shapes.operator_length, shapes.mem_size, 2 * shapes.hidden_size
@@ -164,10 +172,10 @@ def operator(shapes: Shapes, seed: int) -> dict[str, Any]:
         seconds: dict[str, list[float]] = {name: [] for name in functions}
         for repeat in tqdm(range(shapes.repeats + 1), desc=f"operator, {task.__name__}"):
             for name, function in functions.items():
-                start = time.perf_counter()
+                start = clock()
                 task(function)
                 if repeat > 0:
-                    seconds[name].append(time.perf_counter() - start)
+                    seconds[name].append(clock() - start)
         medians = {name: statistics.median(values) for name, values in seconds.items()}
         result[task.__name__] = {
             **{f"{name}_seconds": _summary(values) for name, values in seconds.items()},
@@ -289,6 +297,7 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": args.threads,
+        "time": "CPU seconds" if args.threads == 1 else "seconds",
         "dtype": "float32",
         "seed": args.seed,
         "load_average_before": os.getloadavg()[0],
@@ -298,22 +307,22 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
     """All measurements; the report as it goes to JSON."""
-    started = time.monotonic()
+    started, clock = time.monotonic(), clock_of(args.threads)
     report: dict[str, Any] = {"environment": environment(args), "shapes": vars(shapes)}
     models = {name: build(name, shapes, args.seed) for name in NAMES}
     report["parameters"] = {name: measure.count_parameters(model) for name, model in models.items()}
     report["read_bandwidth_bytes_per_second"] = bandwidth = measure.read_bandwidth(
         size=1 << 24 if args.quick else 1 << 29
     )
-    records = measure.measure_decoding(models, shapes.contexts, shapes.decode_steps, shapes.repeats, args.seed)
+    records = measure.measure_decoding(models, shapes.contexts, shapes.decode_steps, shapes.repeats, args.seed, clock)
     report["decode"] = [record.as_dict() for record in records]
     report["decode_floor"] = bandwidth_floor(records, models, bandwidth)
     prefills = {name: lambda model=model: prefill(model, shapes) for name, model in models.items()}
-    report["prefill"] = throughput(prefills, shapes.prefill_length, shapes.repeats, "prefill")
+    report["prefill"] = throughput(prefills, shapes.prefill_length, shapes.repeats, "prefill", clock)
     steps = {name: TrainingStep(model, shapes) for name, model in models.items()}
     tokens = shapes.training_batch * shapes.training_length
-    report["training"] = throughput(steps, tokens, shapes.repeats, "training step")
-    report["operator"] = operator(shapes, args.seed)
+    report["training"] = throughput(steps, tokens, shapes.repeats, "training step", clock)
+    report["operator"] = operator(shapes, args.seed, clock)
     del models, prefills, steps
     report["peak_memory_bytes"] = peak_memory(args)
     report["targets"] = targets(report)
@@ -326,7 +335,10 @@ def run(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
 def _write(report: dict[str, Any], records: list[measure.DecodeRecord], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     size = report["shapes"]["parameters"] / 1e6
-    title = f"{size:g} M parameters, float32, {report['environment']['threads']} threads, batch 1"
+    threads = report["environment"]["threads"]
+    title = (
+        f"{size:g} M parameters, float32, {'one thread, CPU time' if threads == 1 else f'{threads} threads'}, batch 1"
+    )
     measure.plot_decoding(records, folder / "rodimus_speed.png", title)
     partial = folder / ".rodimus_speed.json.partial"
     partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -359,7 +371,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="smoke run: tiny models and inputs; its figures mean nothing"
     )
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="1: times are CPU seconds (default: 2)")
     parser.add_argument("--repeats", type=int, help="repetitions of every measurement (default: 5)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

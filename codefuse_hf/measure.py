@@ -98,13 +98,13 @@ class GrowingContext:
             layer.update(keys, values)
         self.length += tokens
 
-    def time_steps(self, steps: int) -> float:
-        """Decode `steps` tokens one by one; the median time of a step, in seconds."""
+    def time_steps(self, steps: int, clock: Callable[[], float] = time.perf_counter) -> float:
+        """Decode `steps` tokens one by one; the median time of a step, in seconds of the clock."""
         seconds = []
         for _ in range(steps):
-            start = time.perf_counter()
+            start = clock()
             self.forward(1)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock() - start)
         return statistics.median(seconds)
 
 
@@ -114,6 +114,7 @@ def measure_decoding(
     steps: int = 5,
     repeats: int = 3,
     seed: int = 0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[DecodeRecord]:
     """Time per token and cache bytes of each model at each context, the models taking turns.
 
@@ -122,6 +123,7 @@ def measure_decoding(
         contexts: tokens of context, in rising order.
         steps: decoding steps per repetition, after one that is not counted.
         repeats: repetitions; within each, the models follow one another, so that a disturbance hits all of them.
+        clock: gives seconds; `time.process_time`, on one thread, leaves out what other programs take.
 
     Raises:
         ValueError: contexts that do not rise, or are too close together for the steps in between.
@@ -143,7 +145,7 @@ def measure_decoding(
                 for name, state in growing.items():
                     progress.set_postfix_str(f"{name}, {context} tokens")
                     state.time_steps(1)
-                    seconds[name].append(state.time_steps(steps))
+                    seconds[name].append(state.time_steps(steps, clock))
                     progress.update()
             records += [
                 DecodeRecord(name, context, seconds[name], cache_bytes(state.cache), recurrent_bytes(state.cache))

@@ -1,5 +1,6 @@
 """Text in a terminal, token by token, and how fast it came."""
 
+import contextlib
 import sys
 import time
 
@@ -129,6 +130,8 @@ def _peak_memory() -> int:
 
 
 def _asked():
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  # `input` edits its line by it, and asks on standard output
     while True:
         try:
             line = input("> ")

@@ -1,6 +1,9 @@
 """A small trained model, exported by the command: what `codefuse-hf generate` prints of it, and what quantising costs."""
 
+import io
 import json
+import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import torch
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusTokenizer
 from codefuse_hf.cli import main
 from codefuse_hf.export.exported_model import ExportedCausalLM
+from codefuse_hf.export.terminal import Writer
 from helpers.exporting import greedy, needs_format
 
 TEXT = textwrap.dedent(
@@ -86,6 +90,26 @@ def test_the_command_prints_what_generate_gives_and_how_fast(name, folders, mode
     assert ("PyTorch, float32" if name == "torch" else "onnx") in captured.err
     assert not any(b"step_model.py" in path.read_bytes() for path in Path(folder).iterdir())  # where a node came from
     assert f"{len(new)} tokens" in captured.err and "tokens/s" in captured.err and "of memory" in captured.err
+
+
+@needs_format("onnx")
+def test_a_chat_in_a_terminal_says_what_pytorch_says(folders, model, tokenizer, tmp_path):
+    for module in ("pty", "readline"):
+        pytest.importorskip(module, reason=f"this system has no {module}")
+    from helpers.terminal import talk
+
+    asked, expected = ["def add(", "def largest("], io.StringIO()
+    Writer(model, tokenizer, NEW_TOKENS, file=expected).chat(asked)
+    command = [sys.executable, "-m", "codefuse_hf.cli", "generate", folders("onnx"), "--chat", "--threads", "1"]
+    with open(tmp_path / "errors", "w+") as errors:
+        script = [("> ", line) for line in (*asked, "")]
+        status, shown = talk([*command, "--new-tokens", str(NEW_TOKENS)], script, errors=errors)
+        errors.seek(0)
+        written = errors.read()
+    assert status == 0, written
+    spoken = re.sub(r"^> .*\n", "", shown.replace("\r", ""), flags=re.MULTILINE)
+    assert spoken.strip() == expected.getvalue().strip()
+    assert written.count("of memory]") == 2
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=needs_format(name)) for name in ("onnx", "openvino")])

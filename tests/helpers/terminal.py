@@ -6,20 +6,30 @@ import re
 import select
 import subprocess
 import time
+from typing import IO
 
 CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")  # colours, cursor movements
 
 
 def talk(
-    command: list[str], script: list[tuple[str, str]], timeout: float = 200, **environment: str
+    command: list[str],
+    script: list[tuple[str, str]],
+    timeout: float = 200,
+    errors: IO | None = None,
+    **environment: str,
 ) -> tuple[int, str]:
     """Run a program; for each pair in turn, wait until a pattern is shown after the last one, and type a line.
+
+    Its standard error goes to the terminal too, or to a file: libraries may write there at any time, in the middle of what is
+    typed.
 
     Returns:
         The exit status, and everything that was shown, without control sequences.
     """
     master, slave = pty.openpty()
-    program = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=os.environ | environment)
+    program = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave if errors is None else errors, env=os.environ | environment
+    )
     os.close(slave)
     shown, at, end, pending = b"", 0, time.monotonic() + timeout, list(script)
     try:
