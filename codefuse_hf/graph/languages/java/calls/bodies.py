@@ -12,6 +12,8 @@ from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACK
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
+    ArrayType,
+    ClassType,
     JavaClass,
     JavaField,
     TypeVariable,
@@ -84,7 +86,8 @@ class Bodies(DeepCalls, Calls):
         values = frame.values
         handlers = self._handlers
         for instruction in body.code:
-            values.append(handlers[instruction[0]](frame, *instruction[1:]) or UNKNOWN)
+            operation, *operands = instruction
+            values.append(handlers[operation](frame, *operands) or UNKNOWN)
         for value in values:
             for each in value.functions:
                 if not each.done:
@@ -147,7 +150,7 @@ class Bodies(DeepCalls, Calls):
         return (
             typed
             and self.depth < _DEEPEST_LAMBDA
-            and not any(each[0] in (op.LAMBDA, op.REFERENCE) for each in facts.code)
+            and not any(operation in (op.LAMBDA, op.REFERENCE) for operation, *_ in facts.code)
         )
 
     def make_reference(self, frame: Frame, value: int, kind: str | None, name: str) -> Value:
@@ -200,7 +203,7 @@ class Bodies(DeepCalls, Calls):
         found = frame.unit.lookup(frame.environment, name)
         if type(found) is JavaClass:
             self.refer(frame.caller, found.ref)
-            return Value((found, ()), (), (), TYPE)
+            return Value(ClassType(found), (), (), TYPE)
         return Value(name, (), (), PACKAGE)
 
     def field_value(self, frame: Frame, field: JavaField, receiver: Any) -> Value:
@@ -218,21 +221,21 @@ class Bodies(DeepCalls, Calls):
             if found is None:
                 return Value(f"{target.type}.{name}", (), (), PACKAGE)
             self.refer(frame.caller, found.ref)
-            return Value((found, ()), (), (), TYPE)
+            return Value(ClassType(found), (), (), TYPE)
         kind = target.type
-        if type(kind) is tuple and kind[0] == "[]":
+        if type(kind) is ArrayType:
             return Value("int") if name == "length" else UNKNOWN
         cls = erasure(kind)
         if type(cls) is not JavaClass:
             return UNKNOWN
         field = cls.field(name)
         if field is not None:
-            return self.field_value(frame, field, kind if type(kind) is tuple else (cls, ()))
+            return self.field_value(frame, field, kind if type(kind) is ClassType else ClassType(cls))
         if target.kind == TYPE:
             inner = cls.member(name)
             if inner is not None:
                 self.refer(frame.caller, inner.ref)
-                return Value((inner, ()), (), (), TYPE)
+                return Value(ClassType(inner), (), (), TYPE)
         return UNKNOWN
 
     def this(self, frame: Frame) -> Value:
@@ -249,7 +252,7 @@ class Bodies(DeepCalls, Calls):
         return self.name(frame, name)
 
     def class_literal(self, frame: Frame, kind: str) -> Value:
-        return Value((self.project.library["java.lang.Class"], (frame.unit.type(frame.environment, kind),)))
+        return Value(ClassType(self.project.library["java.lang.Class"], (frame.unit.type(frame.environment, kind),)))
 
     # -- operators -------------------------------------------------------------------------------------------------------------
 
@@ -316,21 +319,21 @@ class Bodies(DeepCalls, Calls):
             for cls, arguments in x.ancestors().items():
                 if (
                     cls in shared
-                    and cls is not self.project.object[0]
+                    and cls is not self.project.object.cls
                     and cls.name not in ("java.lang.Record", "java.lang.Enum")
                 ):
-                    return (cls, arguments)
+                    return ClassType(cls, arguments)
         return None
 
     def index(self, frame: Frame, array: int) -> Value:
         target = frame.values[array] if array >= 0 else UNKNOWN
         kind = target.type
-        element = kind[1] if type(kind) is tuple and kind[0] == "[]" else None
+        element = kind.element if type(kind) is ArrayType else None
         return Value(element, target.nodes if self.carries(element) else ())
 
     def array(self, frame: Frame, kind: str, elements: tuple) -> Value:
         made = frame.unit.type(frame.environment, kind)
-        element = made[1] if type(made) is tuple and made[0] == "[]" else None
+        element = made.element if type(made) is ArrayType else None
         nodes: list[int] = []
         for each in elements:
             if each >= 0:
@@ -396,8 +399,8 @@ class Bodies(DeepCalls, Calls):
     def iterate(self, frame: Frame, made: Value) -> Any:
         """Finds the element type of what a `for` runs over; a class of the project is asked for its iterator."""
         kind = made.type
-        if type(kind) is tuple and kind[0] == "[]":
-            return kind[1]
+        if type(kind) is ArrayType:
+            return kind.element
         cls = erasure(kind)
         if type(cls) is not JavaClass:
             return None
@@ -406,7 +409,9 @@ class Bodies(DeepCalls, Calls):
             if erasure(iterator.type) is not None and self._in_project(iterator.type, made):
                 self.call_named(frame, iterator, "hasNext", ())
                 self.call_named(frame, iterator, "next", ())
-        bindings = bindings_of(kind if type(kind) is tuple else (cls, ()), self.project.library["java.lang.Iterable"])
+        bindings = bindings_of(
+            kind if type(kind) is ClassType else ClassType(cls), self.project.library["java.lang.Iterable"]
+        )
         return next(iter(bindings.values()), None) if bindings else None
 
     def _in_project(self, iterator: Any, iterable: Value) -> bool:

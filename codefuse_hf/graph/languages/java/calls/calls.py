@@ -11,6 +11,8 @@ from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACK
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
+    ArrayType,
+    ClassType,
     JavaClass,
     JavaField,
     JavaMethod,
@@ -89,11 +91,11 @@ class Calls(LibraryCalls):
         """Tells whether a value of this type may be, or hold, a function."""
         if kind is None or type(kind) is TypeVariable:
             return True
-        while type(kind) is tuple and kind[0] == "[]":
-            kind = kind[1]
-        if type(kind) is not tuple:
+        while type(kind) is ArrayType:
+            kind = kind.element
+        if type(kind) is not ClassType:
             return kind is None or type(kind) is TypeVariable
-        cls = kind[0]
+        cls = kind.cls
         found = self._carrying.get(cls)
         if found is None:
             if cls.ref is not None:
@@ -103,7 +105,7 @@ class Calls(LibraryCalls):
                     cls.external
                     or bool(cls.variables)
                     or cls.functional_method() is not None
-                    or cls is self.project.object[0]
+                    or cls is self.project.object.cls
                 )
             self._carrying[cls] = found
         return found
@@ -141,21 +143,21 @@ class Calls(LibraryCalls):
         kind = receiver.type
         if receiver.kind == PACKAGE:
             return self.call_unknown_code(frame, UNKNOWN, values)
-        if type(kind) is tuple and kind[0] == "[]":
-            found = self.project.object[0].named(name) if name != "clone" else []
+        if type(kind) is ArrayType:
+            found = self.project.object.cls.named(name) if name != "clone" else []
             return self.invoke(frame, found, receiver, values, virtual=True) if found else receiver
         cls = erasure(kind)
         if type(cls) is not JavaClass:
             return self.call_unknown(frame, receiver, name, values)
         if type(kind) is TypeVariable:
             bound = kind.unit.bound(kind)
-            receiver = receiver._replace(type=bound if type(bound) is tuple else (cls, ()))
+            receiver = receiver._replace(type=bound if type(bound) in (ArrayType, ClassType) else ClassType(cls))
         implicit = self.implicit_method(frame, cls, name, values, receiver.kind == TYPE)
         if implicit is not None:
             return implicit
         found = cls.named(name)
         if not found and cls.is_interface:
-            found = self.project.object[0].named(name)
+            found = self.project.object.cls.named(name)
         if found:
             return self.invoke(frame, found, receiver, values, virtual=receiver.kind != TYPE)
         if cls.external:
@@ -172,7 +174,7 @@ class Calls(LibraryCalls):
             else []
         )
         if found and receiver.type is None:
-            return self.invoke(frame, found, Value((found[0].owner, ()), receiver.nodes), values, virtual=True)
+            return self.invoke(frame, found, Value(ClassType(found[0].owner), receiver.nodes), values, virtual=True)
         return self.call_unknown_code(frame, receiver, values)
 
     def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
@@ -183,9 +185,9 @@ class Calls(LibraryCalls):
             return self.field_value(frame, cls.fields[name], cls.this_type)
         if cls.kind == "enum" and static:
             if name == "values" and not values:
-                return Value(("[]", (cls, ())))
+                return Value(ArrayType(ClassType(cls)))
             if name == "valueOf" and len(values) == 1:
-                return Value((cls, ()))
+                return Value(ClassType(cls))
         return None
 
     def super_call(self, frame: Any, of: str | None, name: str, arguments: tuple) -> Value:
@@ -197,10 +199,10 @@ class Calls(LibraryCalls):
                 return self.invoke(frame, named.named(name), Value(named.this_type), values, virtual=False)
             cls = named if type(named) is JavaClass else cls
         found: list[JavaMethod] = []
-        for parent, parent_arguments in cls.supers if cls is not None else ():
-            found = [m for m in parent.named(name) if not m.is_abstract] or parent.named(name)
+        for parent in cls.supers if cls is not None else ():
+            found = [m for m in parent.cls.named(name) if not m.is_abstract] or parent.cls.named(name)
             if found:
-                return self.invoke(frame, found, Value((parent, parent_arguments)), values, virtual=False)
+                return self.invoke(frame, found, Value(parent), values, virtual=False)
         return self.call_unknown_code(frame, UNKNOWN, values)
 
     # -- constructors ------------------------------------------------------------------------------------------------------------
@@ -212,31 +214,31 @@ class Calls(LibraryCalls):
             around = erasure(frame.values[outer].type)
             inner = around.member(kind.partition("<")[0]) if type(around) is JavaClass else None
             if inner is not None:
-                made = (inner, ())
-        if type(made) is not tuple or made[0] == "[]":
+                made = ClassType(inner)
+        if type(made) is not ClassType:
             self.call_unknown_code(frame, UNKNOWN, values)
             return UNKNOWN
-        self.refer(frame.caller, made[0].ref)
-        nodes = (self.flow.node(),) if self.carries(made) and made[0].ref is None else ()
+        self.refer(frame.caller, made.cls.ref)
+        nodes = (self.flow.node(),) if self.carries(made) and made.cls.ref is None else ()
         made = self.construct(frame, made, values, nodes)
         if anonymous >= 0:
             own = frame.unit.classes[anonymous]
-            return Value((own, ()), (), (), EXACT, own)
-        return Value(made, nodes, (), EXACT, made[0])
+            return Value(ClassType(own), (), (), EXACT, own)
+        return Value(made, nodes, (), EXACT, made.cls)
 
-    def construct(self, frame: Any, made: tuple, values: tuple, nodes: tuple = ()) -> tuple:
+    def construct(self, frame: Any, made: ClassType, values: tuple, nodes: tuple = ()) -> ClassType:
         """Calls a constructor, of an object that functions may be put into at `nodes`; returns the type with inferred arguments."""
-        cls = made[0]
+        cls = made.cls
         seen: set[JavaClass] = set()
         while cls not in seen:
             seen.add(cls)
             constructors = cls.methods.get("<init>")
             if constructors:
-                receiver = made if made[0] is cls else (cls, ())
-                if cls.variables and not receiver[1]:
+                receiver = made if made.cls is cls else ClassType(cls)
+                if cls.variables and not receiver.arguments:
                     receiver = cls.this_type
                 self.invoke(frame, constructors, Value(receiver, nodes, (), TYPE), values, virtual=False)
-                if not made[1] and made[0] is cls and cls.variables:
+                if not made.arguments and made.cls is cls and cls.variables:
                     return self.inferred(cls, constructors, values)
                 return made
             if cls.kind == "record":
@@ -249,13 +251,13 @@ class Calls(LibraryCalls):
         self.call_unknown_code(frame, UNKNOWN, values)
         return made
 
-    def inferred(self, cls: JavaClass, constructors: list[JavaMethod], values: tuple) -> tuple:
+    def inferred(self, cls: JavaClass, constructors: list[JavaMethod], values: tuple) -> ClassType:
         """Infers the type of `new C<>(…)`."""
         bindings: dict = {}
         for method in self.methods.choose(constructors, list(values), cls.this_type)[:1]:
             for formal, value in zip(method.unit.parameter_types(method), values, strict=False):
                 self.methods.unify(formal, value.type, set(cls.variables), bindings)
-        return (cls, tuple([bindings.get(variable) for variable in cls.variables])) if bindings else (cls, ())
+        return ClassType(cls, tuple([bindings.get(variable) for variable in cls.variables]) if bindings else ())
 
     def fill_components(self, cls: JavaClass, values: tuple) -> None:
         fields = [field for field in cls.fields.values() if not field.facts.flags & 1]
@@ -277,7 +279,7 @@ class Calls(LibraryCalls):
         parent = cls.superclass() if cls.kind not in ("enum", "record") else None
         if parent is not None and (parent.ref is not None or values):
             arguments_of = next((given for each, given in cls.supers if each is parent), ())
-            self.construct(frame, (parent, arguments_of), values)
+            self.construct(frame, ClassType(parent, arguments_of), values)
         return UNKNOWN
 
     # -- one call --------------------------------------------------------------------------------------------------------------------
@@ -342,11 +344,9 @@ class Calls(LibraryCalls):
         variadic = method.variadic and not (
             count == len(types)
             and values
-            and type(values[-1].type) is tuple
+            and type(values[-1].type) is ArrayType
             and convertible(values[-1].type, types[-1], False) == 2
         )
-        if method.variadic and not variadic and values[-1].type is not None and values[-1].type[0] != "[]":
-            variadic = True
         owned = bindings_of(receiver.type, method.owner) if not method.is_static else {}
         raw = owned is None
         owned = self.methods.close(method.owner.variables, {}) if raw else owned
@@ -370,14 +370,14 @@ class Calls(LibraryCalls):
         if method.variables:
             result = substitute(result, self.methods.close(method.variables, found))
         if method.name == "getClass" and not values:
-            result = (self.project.library["java.lang.Class"], (receiver.type,))
+            result = ClassType(self.project.library["java.lang.Class"], (receiver.type,))
         return formals, result
 
     def infer_parameter(self, formal: Any, function: FunctionValue, open_variables: set, found: dict) -> None:
         """Infers the method's type parameters from what `Type::name` is called on, as T in `comparing(Function<T, U>)`."""
         cls = erasure(formal)
         method = cls.functional_method() if type(cls) is JavaClass else None
-        if method is None or function.reference is None or type(formal) is not tuple:
+        if method is None or function.reference is None or type(formal) is not ClassType:
             return
         target, _, name = function.reference
         named = erasure(target.type)
@@ -392,7 +392,7 @@ class Calls(LibraryCalls):
         """Infers the method's type parameters from what a lambda returns, as R in `map(Function<T, R>)`."""
         cls = erasure(formal)
         method = cls.functional_method() if type(cls) is JavaClass else None
-        if method is None or type(formal) is not tuple:
+        if method is None or type(formal) is not ClassType:
             return
         method.unit.parameter_types(method)
         bindings = bindings_of(formal, method.owner)
@@ -471,7 +471,7 @@ class Calls(LibraryCalls):
             found = [(m, 0) for m in (self.methods.choose(static, values, target.type) if known else static)]
             found += [(m, 1) for m in (self.methods.choose(bound, values[1:], target.type) if known else bound)]
             if len(found) > 1 and known:  # `T::m` with m(T) static and m(): the other parameters decide
-                found = [each for each in found if len(each[0].facts.parameters) + each[1] == len(values)] or found
+                found = [(m, n) for m, n in found if len(m.facts.parameters) + n == len(values)] or found
         elif is_super:
             methods = [m for parent, _ in cls.supers for m in parent.named(name)]
             found = [(m, 0) for m in (self.methods.choose(methods, values, target.type) if known else methods)]

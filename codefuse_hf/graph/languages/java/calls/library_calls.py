@@ -12,7 +12,14 @@ from typing import Any
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, Methods, Value
-from codefuse_hf.graph.languages.java.types.types import JavaClass, JavaMethod, TypeVariable, erasure
+from codefuse_hf.graph.languages.java.types.types import (
+    ArrayType,
+    ClassType,
+    JavaClass,
+    JavaMethod,
+    TypeVariable,
+    erasure,
+)
 
 _NOT_CALLED = frozenset({"java.lang.Iterable", "java.lang.Comparable", "java.lang.AutoCloseable"})
 """Interfaces with one method whose objects are values first of all."""
@@ -106,9 +113,9 @@ class LibraryCalls:
 
 def _is_called(kind: Any) -> bool:
     """Whether the library calls what it is given as this type."""
-    cls = kind[0] if type(kind) is tuple else None
-    if type(cls) is not JavaClass:
+    if type(kind) is not ClassType:
         return False
+    cls = kind.cls
     return cls.name == _COLLECTOR or (cls.functional_method() is not None and cls.name not in _NOT_CALLED)
 
 
@@ -119,13 +126,13 @@ def _may_be_called(cls: JavaClass) -> bool:
 
 def _called_class(parameter: Any) -> JavaClass | None:
     """The functional interface of a parameter, or of the elements of an array or container of them."""
-    while type(parameter) is tuple and parameter[0] == "[]":
-        parameter = parameter[1]
-    if type(parameter) is not tuple:
+    while type(parameter) is ArrayType:
+        parameter = parameter.element
+    if type(parameter) is not ClassType:
         return None
     if _is_called(parameter):
-        return parameter[0]
-    return next((argument[0] for argument in parameter[1] if _is_called(argument)), None)
+        return parameter.cls
+    return next((argument.cls for argument in parameter.arguments if _is_called(argument)), None)
 
 
 def _mentions_variable(kind: Any) -> bool:
@@ -135,6 +142,8 @@ def _mentions_variable(kind: Any) -> bool:
         current = waiting.pop()
         if type(current) is TypeVariable:
             return True
-        if type(current) is tuple:
-            waiting += [current[1]] if current[0] == "[]" else current[1]
+        if type(current) is ArrayType:
+            waiting.append(current.element)
+        elif type(current) is ClassType:
+            waiting += current.arguments
     return False

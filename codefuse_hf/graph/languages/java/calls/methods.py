@@ -8,6 +8,8 @@ from codefuse_hf.graph.languages.java import library
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
 from codefuse_hf.graph.languages.java.types.names import Project
 from codefuse_hf.graph.languages.java.types.types import (
+    ArrayType,
+    ClassType,
     JavaClass,
     JavaMethod,
     TypeVariable,
@@ -42,13 +44,21 @@ VALUE, EXACT, FUNCTION, TYPE, PACKAGE = range(5)
 UNKNOWN = Value()
 
 
+class _Call(NamedTuple):
+    """What decides which methods a call may run: the class, the method, and the class's type arguments."""
+
+    cls: JavaClass
+    method: JavaMethod
+    arguments: tuple
+
+
 class Methods:
     """Overload resolution and dispatch over one project; caches what it finds."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._dispatched: dict[tuple, tuple[JavaMethod, ...]] = {}
-        self._undecided: dict[tuple, int] = {}
+        self._dispatched: dict[_Call, tuple[JavaMethod, ...]] = {}
+        self._undecided: dict[_Call, int] = {}
         self._by_name: dict[tuple[str, int], list[JavaMethod]] | None = None
 
     # -- overloads -----------------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ class Methods:
         if not variadic:
             return list(types)
         last = types[-1]
-        element = last[1] if type(last) is tuple and last[0] == "[]" else last
+        element = last.element if type(last) is ArrayType else last
         return [*types[:-1], *[element] * (count - len(types) + 1)]
 
     def _fits(self, method: JavaMethod, arguments: list[Value], receiver: Any, loose: bool, variadic: bool) -> int:
@@ -102,9 +112,9 @@ class Methods:
     def _function_fits(self, function: FunctionValue, formal: Any) -> int:
         if formal is None or type(formal) is TypeVariable:
             return 2
-        if type(formal) is str or formal[0] == "[]":
+        if type(formal) is not ClassType:
             return 0
-        cls = formal[0]
+        cls = formal.cls
         if cls.external:
             return 2
         method = cls.functional_method()
@@ -128,7 +138,7 @@ class Methods:
         given = [
             substitute(each, bindings_of(formal, method.owner) or {}) for each in method.unit.parameter_types(method)
         ]
-        if type(target.type) is tuple and target.type[0] == "[]":
+        if type(target.type) is ArrayType:
             return 2 if name != "new" or len(given) == 1 else 0
         cls = erasure(target.type)
         if type(cls) is not JavaClass or cls.is_open():
@@ -196,9 +206,9 @@ class Methods:
         """A function type with a result is preferred for an expression with a value."""
         if convertible(a, b, False) == 2:
             return True
-        if type(a) is not tuple or type(b) is not tuple or a[0] == "[]" or b[0] == "[]":
+        if type(a) is not ClassType or type(b) is not ClassType:
             return False
-        first, second = a[0].functional_method(), b[0].functional_method()
+        first, second = a.cls.functional_method(), b.cls.functional_method()
         if first is None or second is None:
             return False
         first_void, second_void = first.facts.result == "void", second.facts.result == "void"
@@ -219,20 +229,20 @@ class Methods:
                 if known is None or (known != actual and convertible(known, actual, False) == 2):
                     bindings[formal] = actual
             return
-        if type(formal) is not tuple:
+        if type(formal) is ArrayType:
+            if type(actual) is ArrayType:
+                self.unify(formal.element, actual.element, open_variables, bindings)
             return
-        if formal[0] == "[]":
-            if type(actual) is tuple and actual[0] == "[]":
-                self.unify(formal[1], actual[1], open_variables, bindings)
+        if type(formal) is not ClassType:
             return
         actual = boxed(actual, self.project.library)
         if type(actual) is TypeVariable:
             actual = actual.unit.bound(actual)
-        if type(actual) is not tuple or actual[0] == "[]" or not formal[1]:
+        if type(actual) is not ClassType or not formal.arguments:
             return
-        inherited = bindings_of(actual, formal[0])
+        inherited = bindings_of(actual, formal.cls)
         if inherited:
-            for variable, argument in zip(formal[0].variables, formal[1], strict=False):
+            for variable, argument in zip(formal.cls.variables, formal.arguments, strict=False):
                 self.unify(argument, inherited.get(variable), open_variables, bindings)
 
     def close(self, variables: tuple, bindings: dict) -> dict:
@@ -240,8 +250,8 @@ class Methods:
         for variable in variables:
             if variable not in bindings:
                 bound = variable.unit.bound(variable)
-                has_arguments = type(bound) is tuple and bound[0] != "[]" and bound[1]
-                bindings[variable] = (bound[0], ()) if has_arguments else bound
+                has_arguments = type(bound) is ClassType and bound.arguments
+                bindings[variable] = ClassType(bound.cls) if has_arguments else bound
         return bindings
 
     # -- dispatch --------------------------------------------------------------------------------------------------------------
@@ -256,7 +266,7 @@ class Methods:
         found = self._dispatched.get(key)
         if found is None:
             found = self._targets(*key)
-            if method.ref is None and key[0].ref is None and len(found) > _MOST_TARGETS:
+            if method.ref is None and key.cls.ref is None and len(found) > _MOST_TARGETS:
                 self._undecided[key] = len(found)
                 found = ()
             self._dispatched[key] = found
@@ -267,18 +277,17 @@ class Methods:
         return self._undecided.get(self._call(receiver, method), 0) if self._undecided else 0
 
     @staticmethod
-    def _call(receiver: Any, method: JavaMethod) -> tuple[JavaClass, JavaMethod, tuple]:
-        """What decides which methods a call may run: the class and its type arguments, and the method."""
+    def _call(receiver: Any, method: JavaMethod) -> _Call:
         kind = erasure(receiver)
         cls = kind if type(kind) is JavaClass else method.owner
         if method.owner not in cls.ancestors():
             cls = method.owner
-        return cls, method, receiver[1] if type(receiver) is tuple and receiver[0] is cls else ()
+        return _Call(cls, method, receiver.arguments if type(receiver) is ClassType and receiver.cls is cls else ())
 
     def _targets(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> tuple[JavaMethod, ...]:
         if method.is_static or method.flags & 8 or method.name == "<init>":
             return (method,) if method.ref is not None else ()
-        if cls is self.project.object[0]:
+        if cls is self.project.object.cls:
             return ()  # every class has these methods
         found: dict[JavaMethod, None] = {}
         if method.ref is not None and method.is_abstract:
@@ -306,8 +315,8 @@ class Methods:
         for actual, wanted in zip(child.ancestors().get(cls, ()), arguments, strict=False):
             if type(actual) is TypeVariable:
                 bound = erasure(actual)
-                actual = (bound, ()) if type(bound) is JavaClass else None
-            if type(actual) is not tuple or type(wanted) is not tuple or actual[0] == "[]" or wanted[0] == "[]":
+                actual = ClassType(bound) if type(bound) is JavaClass else None
+            if type(actual) is not ClassType or type(wanted) is not ClassType:
                 continue
             if not convertible(actual, wanted, False) and not convertible(wanted, actual, False):
                 return False

@@ -68,10 +68,10 @@ class _Block:
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.classes: list[tuple] = []
-        self.methods: list[tuple] = []
-        self.fields: list[tuple] = []
-        self.environments: list[tuple] = [(-1, -1)]
+        self.classes: list[op.ClassFacts] = []
+        self.methods: list[op.MethodFacts] = []
+        self.fields: list[op.FieldFacts] = []
+        self.environments = [op.EnvironmentFacts(-1, -1)]
         self.indices: dict[str, int] = {}
         self.is_interface = False
 
@@ -81,11 +81,11 @@ class _Block:
                 self._class(line)
             elif line.startswith(" :"):
                 kind, *names = line[2:].split(" ")
-                self.fields += [(0, len(self.classes) - 1, name, kind, op.STATIC) for name in names]
+                self.fields += [op.FieldFacts(0, len(self.classes) - 1, name, kind, op.STATIC) for name in names]
             else:
                 self._method(line)
         named = [(op.IMPORT_PACKAGE, each) for each in imports]
-        facts = (named, self.classes, self.methods, self.fields, [], [], self.environments, [])
+        facts = op.Facts(named, self.classes, self.methods, self.fields, [], [], self.environments, [])
         return FileFacts("", "java", [], facts, [], self.package)
 
     def _class(self, line: str) -> None:
@@ -94,14 +94,15 @@ class _Block:
         self.is_interface = kind in ("interface", "annotation")
         flags = (op.ABSTRACT if "!" in marked or self.is_interface else 0) | (op.FINAL if "#" in marked else 0)
         name, _, parameters = written.partition("<")
-        around, _, simple = name.rpartition(".")
-        outer = self.indices.get(around, -1)
+        outer_name, _, simple = name.rpartition(".")
+        outer = self.indices.get(outer_name, -1)
         index = self.indices[name] = len(self.classes)
         environment = len(self.environments)
-        self.environments.append((self.classes[outer][5] if outer >= 0 else 0, index))
-        self.environments.append((environment, -1, (), {}))
+        around = self.classes[outer].environment if outer >= 0 else 0
+        self.environments.append(op.EnvironmentFacts(around, index))
+        self.environments.append(op.EnvironmentFacts(environment, -1))
         self.classes.append(
-            (
+            op.ClassFacts(
                 0,
                 simple,
                 kind,
@@ -127,13 +128,16 @@ class _Block:
         variadic = bool(parameters) and parameters[-1].endswith("...")
         if variadic:
             parameters[-1] = parameters[-1].removesuffix("...") + "[]"
-        environment = self.classes[-1][5] + 1
+        inside = self.classes[-1].environment
+        environment = inside + 1
         if variables:
-            self.environments.append((self.classes[-1][5], -1, _type_parameters(variables), {}))
+            self.environments.append(op.EnvironmentFacts(inside, -1, _type_parameters(variables)))
             environment = len(self.environments) - 1
         owner = len(self.classes) - 1
         name = "<init>" if name == "new" else name
-        self.methods.append((0, owner, name, tuple(parameters), variadic, result or None, flags, environment, -1))
+        self.methods.append(
+            op.MethodFacts(0, owner, name, tuple(parameters), variadic, result or None, flags, environment, -1)
+        )
 
 
 def _type_parameters(text: str) -> tuple[tuple[str, str], ...]:

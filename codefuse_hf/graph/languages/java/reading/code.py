@@ -72,7 +72,7 @@ class CodeReader(StatementReader):
             and operand.type == "identifier"
             and (slot := self.slot(self.text(operand))) >= 0
         ):
-            self.slots[slot][2] += 1
+            self.slots[slot].assignments += 1
         return self.emit(op.LITERAL, "boolean") if node.children[0].type == "!" else self.emit(op.SAME, value)
 
     def binary(self, node: Any) -> int:
@@ -141,7 +141,7 @@ class CodeReader(StatementReader):
         target, operator, value = parts
         if target.type == "identifier" and (slot := self.slot(self.text(target))) >= 0:
             made = self.expression(value)
-            self.slots[slot][2] += 1
+            self.slots[slot].assignments += 1
             if operator.type != "=":
                 return self.emit(op.LOCAL, slot)
             self.emit(op.SET, slot, made)
@@ -302,7 +302,7 @@ class CodeReader(StatementReader):
         body = self.body(slots, "void")
         if content.type == "block":
             self.statement(content)
-            if any(each[0] == op.RETURN for each in self.code):
+            if any(operation == op.RETURN for operation, *_ in self.code):
                 self.bodies[body] = self.bodies[body]._replace(shape="value")
             elif self.only_throws(content):
                 self.bodies[body] = self.bodies[body]._replace(shape="throws")

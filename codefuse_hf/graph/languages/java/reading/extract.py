@@ -37,8 +37,9 @@ def extract(path: str, source: SourceText) -> FileFacts:
         reader.read(tree.root_node)
     error = tree_sitter.first_error(tree)
     if error is not None:
-        line = source.line(source.char(error[0]))
-        reader.problems.append(Problem("syntax", f"syntax {error[1]}: what does not parse was skipped", line))
+        start, kind = error
+        line = source.line(source.char(start))
+        reader.problems.append(Problem("syntax", f"syntax {kind}: what does not parse was skipped", line))
     return reader.finish()
 
 
@@ -51,9 +52,9 @@ class FileReader(CodeReader):
         self.problems: list[Problem] = []
         self.package: str | None = None
         self.imports: list[tuple] = []
-        self.classes: list[tuple | None] = []
-        self.methods: list[tuple] = []
-        self.fields: list[tuple] = []
+        self.classes: list[op.ClassFacts | None] = []
+        self.methods: list[op.MethodFacts] = []
+        self.fields: list[op.FieldFacts] = []
         self.class_names: list[str] = []
         self.anonymous: dict[int, int] = {}
         self.initializers: dict[int, int] = {}
@@ -62,16 +63,16 @@ class FileReader(CodeReader):
     def finish(self) -> FileFacts:
         if self.too_deep:
             self.problems.append(Problem("nesting", "nested too deeply: the innermost code was skipped", self.too_deep))
-        slots = [(kind, environment, count <= 1) for kind, environment, count in self.slots]
+        slots = [op.SlotFacts(each.type, each.environment, each.assignments <= 1) for each in self.slots]
         mentions = list(self.mentions)
-        facts = (
+        facts = op.Facts(
             self.imports,
             self.classes,
             self.methods,
             self.fields,
             self.bodies,
             slots,
-            [tuple(environment) for environment in self.environments],
+            self.environments,
             mentions,
         )
         return FileFacts(self.path, "java", self.definitions, facts, self.problems, self.package)
@@ -244,7 +245,7 @@ class FileReader(CodeReader):
                 body = child
         self.push_class_scope(body)
         components = self.record_components(header) if kind == "record" else None
-        self.classes[index] = (
+        self.classes[index] = op.ClassFacts(
             definition, name, kind, flags, outer, environment, parameters, superclass, interfaces, not local, components,
         )  # fmt: skip
         if body is not None:
@@ -264,7 +265,7 @@ class FileReader(CodeReader):
         name = f"{around.rpartition('.')[2]}${number}"
         definition = self.define("Class", start, body.end_byte, {"name": name, "classType": "class"})
         saved = self.enter(definition, index, environment)
-        self.classes[index] = (
+        self.classes[index] = op.ClassFacts(
             definition,
             "",
             "anonymous",
@@ -319,7 +320,7 @@ class FileReader(CodeReader):
             fields = {"name": self.text(name), "fieldType": shown, "modifiers": "private final"}
             fields["comment"] = self.comment_of(parameter, trailing=True)[0]
             definition = self.define("Field", parameter.start_byte, parameter.end_byte, fields)
-            self.fields.append((definition, self.owner, self.text(name), kind, op.FINAL))
+            self.fields.append(op.FieldFacts(definition, self.owner, self.text(name), kind, op.FINAL))
             self.mention(kind, definition)
         return tuple(types)
 
@@ -398,7 +399,7 @@ class FileReader(CodeReader):
         for child in children:
             if child.type == "type_parameters":
                 variables = self.type_parameters(child)
-                self.environments[environment][2] = variables
+                self.environments[environment] = self.environments[environment]._replace(type_parameters=variables)
             elif child.type == "throws":
                 self.types_in(child)
         self.scopes.append({})
@@ -436,7 +437,7 @@ class FileReader(CodeReader):
                 self.implicit_super(body)
             self.statement(body)
         self.methods.append(
-            (
+            op.MethodFacts(
                 definition,
                 self.owner,
                 "<init>" if is_constructor else name,
@@ -452,16 +453,16 @@ class FileReader(CodeReader):
 
     def kind_of_owner(self) -> str:
         record = self.classes[self.owner]
-        return record[2] if record is not None else ""
+        return record.kind if record is not None else ""
 
     def compact_parameters(self) -> tuple[list, tuple, list]:
         """Makes a record's components the parameters of its compact constructor."""
         types, slots, written = [], [], []
-        for definition, owner, name, kind, flags in self.fields:
-            if owner == self.owner and not flags & op.STATIC:
-                types.append(kind)
-                slots.append(self.declare(name, kind))
-                written.append(self.definitions[definition].fields["fieldType"])
+        for field in self.fields:
+            if field.owner == self.owner and not field.flags & op.STATIC:
+                types.append(field.type)
+                slots.append(self.declare(field.name, field.type))
+                written.append(self.definitions[field.definition].fields["fieldType"])
         return types, tuple(slots), written
 
     def implicit_super(self, body: Any) -> None:
@@ -497,7 +498,7 @@ class FileReader(CodeReader):
             fields["initializer"] = self.text(value)
         definition = self.define("Field", node.start_byte, node.end_byte, fields)
         index = len(self.fields)
-        self.fields.append((definition, self.owner, name, kind, flags))
+        self.fields.append(op.FieldFacts(definition, self.owner, name, kind, flags))
         self.mention(kind, definition)
         if value is not None:
             self.code = self.initializer_code()
@@ -531,7 +532,7 @@ class FileReader(CodeReader):
         if arguments is not None:
             fields["arguments"] = [self.text(c) for c in arguments.children if c.is_named and c.type not in COMMENTS]
         definition = self.define("Field", node.start_byte, node.end_byte, fields)
-        self.fields.append((definition, self.owner, self.text(name_node), kind, op.STATIC | op.FINAL))
+        self.fields.append(op.FieldFacts(definition, self.owner, self.text(name_node), kind, op.STATIC | op.FINAL))
         self.code = self.initializer_code()
         values = self.arguments(arguments) if arguments is not None else ()
         anonymous = self.anonymous_class(body, name_node.start_byte, kind, definition) if body is not None else -1

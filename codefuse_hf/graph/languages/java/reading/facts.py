@@ -1,10 +1,8 @@
-"""What the Java front end notes of one file: plain tuples of text and numbers, so that they can be pickled and cached.
+"""What the Java front end notes of one file (`Facts`): tuples of text and numbers, so that they can be pickled.
 
-A file's facts are `(imports, classes, methods, fields, bodies, slots, environments, mentions)`; the records below name the
-places of the tuples in these lists. Types are kept as written, in a normal form: `java.util.Map<K,List<V>>[]`, wildcards
-by their bound (`? super T` is `T`, `?` alone is `?`), annotations left out. They are looked up in an *environment*:
-`(parent, class)` for the inside of a class, `(parent, -1, type parameters, local classes)` for the inside of a method;
-environment 0 is the file.
+Types are kept as written, in a normal form: `java.util.Map<K,List<V>>[]`, wildcards
+by their bound (`? super T` is `T`, `?` alone is `?`), annotations left out. They are looked up in an *environment*, the
+inside of a class or of a method; environment 0 is the file.
 
 The code of a method is a flat list of instructions in the order of evaluation; an operand is the index of the instruction
 that makes the value, -1 for none. Flat lists keep deep nesting away from the recursion limit of everything that follows.
@@ -120,14 +118,26 @@ class SlotFacts(NamedTuple):
     single: bool
 
 
-class Facts(NamedTuple):
-    """All of a file's facts."""
+class EnvironmentFacts(NamedTuple):
+    """Where names are looked up: the inside of the class `inside`, or with -1 of a method, which has type parameters and local classes."""
 
-    imports: list
-    classes: list
-    methods: list
-    fields: list
-    bodies: list
-    slots: list
-    environments: list
-    mentions: list
+    parent: int
+    inside: int
+    type_parameters: tuple = ()
+    local_classes: dict[str, int] | None = None
+
+
+class Facts(NamedTuple):
+    """All of a file's facts.
+
+    `imports` are `(kind, name)`, `mentions` are types that code names: `(definition, environment, type)`.
+    """
+
+    imports: list[tuple[int, str]]
+    classes: list[ClassFacts]
+    methods: list[MethodFacts]
+    fields: list[FieldFacts]
+    bodies: list[BodyFacts]
+    slots: list[SlotFacts]
+    environments: list[EnvironmentFacts]
+    mentions: list[tuple[int, int, str]]

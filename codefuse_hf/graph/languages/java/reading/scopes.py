@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Definition
 from codefuse_hf.graph.languages.java.reading.escapes import NAMES, decode
-from codefuse_hf.graph.languages.java.reading.facts import BodyFacts
+from codefuse_hf.graph.languages.java.reading.facts import BodyFacts, EnvironmentFacts
 from codefuse_hf.graph.languages.source_text import SourceText
 
 DEEPEST = 20_000
@@ -32,6 +33,15 @@ def without_comments(node: Any) -> list:
     return children
 
 
+@dataclass(slots=True)
+class Slot:
+    """A local variable or parameter while it is read; `type` is None when it is inferred."""
+
+    type: str | None
+    environment: int
+    assignments: int
+
+
 class ScopeReader:
     """The state of reading code; statements, expressions and members are read by the classes that build on it."""
 
@@ -40,8 +50,8 @@ class ScopeReader:
         self.utf8 = source.utf8
         self.definitions: list[Definition] = []
         self.bodies: list[BodyFacts] = []
-        self.slots: list[list] = []  # [type or None, environment, number of assignments]
-        self.environments: list[list] = [[-1, -1]]
+        self.slots: list[Slot] = []
+        self.environments = [EnvironmentFacts(-1, -1)]
         self.mentions: dict[tuple[int, int, str], None] = {}
         self.scopes: list[dict[str, int]] = []
         self.yields: list[list[int]] = []
@@ -69,14 +79,14 @@ class ScopeReader:
     # -- types and scopes --------------------------------------------------------------------------------------------------
 
     def new_environment(self, class_index: int) -> int:
-        parent = self.environment
-        self.environments.append([parent, class_index] if class_index >= 0 else [parent, -1, (), {}])
+        local_classes: dict[str, int] | None = None if class_index >= 0 else {}
+        self.environments.append(EnvironmentFacts(self.environment, class_index, (), local_classes))
         return len(self.environments) - 1
 
     def local_class(self, name: str, index: int) -> None:
-        environment = self.environments[self.environment]
-        if len(environment) == 4:
-            environment[3].setdefault(name, index)
+        local_classes = self.environments[self.environment].local_classes
+        if local_classes is not None:
+            local_classes.setdefault(name, index)
 
     def type_name(self, node: Any) -> str:
         """Reads a type, in normal form."""
@@ -140,7 +150,7 @@ class ScopeReader:
             kind = None
         elif kind is not None:
             self.mention(kind)
-        self.slots.append([kind, self.environment, assigned])
+        self.slots.append(Slot(kind, self.environment, assigned))
         if not self.scopes:
             self.scopes.append({})
         self.scopes[-1][name] = len(self.slots) - 1

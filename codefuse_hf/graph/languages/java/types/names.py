@@ -11,10 +11,13 @@ from codefuse_hf.graph.languages.java.types.library_classes import LibraryClasse
 from codefuse_hf.graph.languages.java.types.source_roots import SourceRoots, declared_roots
 from codefuse_hf.graph.languages.java.types.types import (
     PRIMITIVES,
+    ArrayType,
+    ClassType,
     JavaClass,
     JavaField,
     JavaMethod,
     TypeVariable,
+    WrittenType,
     parse_type,
 )
 
@@ -29,20 +32,20 @@ class Unit:
         self.project = project
         self.path = facts.path
         self.package = facts.package or ""
-        imports, classes, methods, fields, bodies, slots, environments, mentions = facts.facts
-        self.environments = environments
-        self.bodies = [op.BodyFacts._make(each) for each in bodies]
-        self.slots = [op.SlotFacts._make(each) for each in slots]
-        self.mentions = mentions
-        names = self._long_names(classes)
-        self.classes = [JavaClass(names[i], self, op.ClassFacts._make(c), i) for i, c in enumerate(classes)]
-        self.methods = self._members(methods, op.MethodFacts, JavaMethod)
-        self.fields = self._members(fields, op.FieldFacts, JavaField)
+        noted: op.Facts = facts.facts
+        self.environments = noted.environments
+        self.bodies = noted.bodies
+        self.slots = noted.slots
+        self.mentions = noted.mentions
+        names = self._long_names(noted.classes)
+        self.classes = [JavaClass(names[i], self, each, i) for i, each in enumerate(noted.classes)]
+        self.methods = [JavaMethod(each, self._owner(each), self) for each in noted.methods]
+        self.fields = [JavaField(each, self._owner(each), self) for each in noted.fields]
         self.single: dict[str, str] = {}
         self.packages: list[str] = []
         self.static_single: list[tuple[str, str]] = []
         self.static_all: list[str] = []
-        for kind, name in imports:
+        for kind, name in noted.imports:
             if kind == op.IMPORT_TYPE:
                 self.single.setdefault(name.rpartition(".")[2], name)
             elif kind == op.IMPORT_PACKAGE:
@@ -59,22 +62,17 @@ class Unit:
         self._static: dict[str, list] = {}
         self._connect()
 
-    def _long_names(self, classes: list) -> list[str]:
+    def _long_names(self, classes: list[op.ClassFacts]) -> list[str]:
         """Qualified names; a class comes after the one around it."""
         names: list[str] = []
         for index, facts in enumerate(classes):
-            around = names[facts[4]] if facts[4] >= 0 else self.package
-            own = facts[1] or f"${index}"
+            around = names[facts.outer] if facts.outer >= 0 else self.package
+            own = facts.name or f"${index}"
             names.append(f"{around}.{own}" if around else own)
         return names
 
-    def _members(self, facts: list, record: Any, make: Any) -> list:
-        return [
-            make(record._make(f), self.classes[f[1]], self)
-            if f[1] >= 0
-            else make(record._make(f), self.project.nowhere, self)
-            for f in facts
-        ]
+    def _owner(self, member: op.MethodFacts | op.FieldFacts) -> JavaClass:
+        return self.classes[member.owner] if member.owner >= 0 else self.project.nowhere
 
     def _connect(self) -> None:
         for cls in self.classes:
@@ -106,8 +104,8 @@ class Unit:
         if environment <= 0:
             return self._lookup_in_file(name)
         record = self.environments[environment]
-        if record[1] >= 0:
-            cls = self.classes[record[1]]
+        if record.inside >= 0:
+            cls = self.classes[record.inside]
             if cls.facts.name == name:
                 return cls
             for variable in cls.variables:
@@ -120,16 +118,16 @@ class Unit:
             for variable in self.method_variables(environment):
                 if variable.name == name:
                     return variable
-            if name in record[3]:
-                return self.classes[record[3][name]]
-        return self.lookup(record[0], name)
+            if record.local_classes and name in record.local_classes:
+                return self.classes[record.local_classes[name]]
+        return self.lookup(record.parent, name)
 
     def method_variables(self, environment: int) -> tuple:
         found = self._variables.get(environment)
         if found is None:
             record = self.environments[environment]
             found = self._variables[environment] = tuple(
-                [TypeVariable(name, bound, self, environment) for name, bound in record[2]]
+                [TypeVariable(name, bound, self, environment) for name, bound in record.type_parameters]
             )
         return found
 
@@ -195,7 +193,7 @@ class Unit:
             found = self._types[key] = self._type(environment, parse_type(text))
         return found
 
-    def _type(self, environment: int, parsed: tuple) -> Any:
+    def _type(self, environment: int, parsed: WrittenType) -> Any:
         name, arguments, dimensions = parsed
         made: Any
         if name in PRIMITIVES:
@@ -212,12 +210,12 @@ class Unit:
                 inner = tuple([self._type_argument(environment, a) for a in arguments])
                 if len(inner) != len(meaning.variables):
                     inner = inner if meaning.external else ()
-                made = (meaning, inner)
+                made = ClassType(meaning, inner)
         for _ in range(dimensions):
-            made = ("[]", made)
+            made = ArrayType(made)
         return made
 
-    def _type_argument(self, environment: int, parsed: tuple) -> Any:
+    def _type_argument(self, environment: int, parsed: WrittenType) -> Any:
         """As `_type`; a wildcard without a bound is an object."""
         if parsed == _WILDCARD and not self.project.is_linking:
             return self.project.object
@@ -309,8 +307,8 @@ class Project:
             for cls in unit.classes:
                 if self._is_member(cls):
                     self._by_name.setdefault(cls.name, []).append(cls)
-        self.object = (self.library["java.lang.Object"], ())
-        self.string = (self.library["java.lang.String"], ())
+        self.object = ClassType(self.library["java.lang.Object"])
+        self.string = ClassType(self.library["java.lang.String"])
         for unit in self.units:
             for cls in unit.classes:
                 self._link(cls)
@@ -336,7 +334,7 @@ class Project:
             return
         self._linked.add(cls)
         facts, unit = cls.facts, cls.unit
-        around = unit.environments[facts.environment][0]
+        around = unit.environments[facts.environment].parent
         own = {variable.name for variable in cls.variables}
         supers = []
         for text in (facts.superclass, *facts.interfaces):
@@ -345,30 +343,30 @@ class Project:
             # the header sees the class's own type parameters, but not its members
             parsed = parse_type(text)
             found = self._header_type(unit, around, cls, parsed, own)
-            if type(found) is tuple and found[0] is not cls and found[0] != "[]":
+            if type(found) is ClassType and found.cls is not cls:
                 supers.append(found)
         if cls.kind == "enum":
-            supers.append((self.library["java.lang.Enum"], ((cls, ()),)))
+            supers.append(ClassType(self.library["java.lang.Enum"], (ClassType(cls),)))
         elif cls.kind == "record":
-            supers.append((self.library["java.lang.Record"], ()))
+            supers.append(ClassType(self.library["java.lang.Record"]))
         elif all(parent.is_interface for parent, _ in supers) and cls.name != "java.lang.Object":
-            supers.append((self.library["java.lang.Object"], ()))
+            supers.append(ClassType(self.library["java.lang.Object"]))
         cls.supers = supers
         for parent, _ in supers:
             if parent.name != "java.lang.Object":
                 parent.subclasses.append(cls)
 
-    def _header_type(self, unit: Unit, around: int, cls: JavaClass, parsed: tuple, own: set[str]) -> Any:
+    def _header_type(self, unit: Unit, around: int, cls: JavaClass, parsed: WrittenType, own: set[str]) -> Any:
         name, arguments, dimensions = parsed
         if name in own:
             return next(variable for variable in cls.variables if variable.name == name)
         if not arguments or dimensions:
             return unit._type(around, parsed)
-        head = unit._type(around, (name, (), 0))
-        if type(head) is not tuple or head[0] == "[]":
+        head = unit._type(around, WrittenType(name))
+        if type(head) is not ClassType:
             return head
         inner = tuple([self._header_type(unit, around, cls, argument, own) for argument in arguments])
-        return (head[0], inner if len(inner) == len(head[0].variables) or head[0].external else ())
+        return ClassType(head.cls, inner if len(inner) == len(head.cls.variables) or head.cls.external else ())
 
     def member_of(self, cls: JavaClass, name: str) -> JavaClass | None:
         """Finds a member class, own or inherited; usable while inheritance is still being looked up."""

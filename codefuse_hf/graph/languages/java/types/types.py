@@ -1,7 +1,7 @@
 """Types of a Java project while it is resolved: classes with their members, type variables, substitution, subtyping.
 
-A type is `None` (unknown), a primitive's name (also "void" and "null"), a `TypeVariable`, `("[]", element)`, or
-`(class, arguments)` with as many arguments as the class has parameters, or none (raw). Wildcards are their bounds.
+A type is `None` (unknown), a primitive's name (also "void" and "null"), a `TypeVariable`, an `ArrayType` or a `ClassType`. Wildcards
+are their bounds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.reading import facts as op
@@ -38,6 +38,19 @@ class TypeVariable:
 
     def __init__(self, name: str, bound_name: str, unit: Any, environment: int) -> None:
         self.name, self.bound_name, self.unit, self.environment = name, bound_name, unit, environment
+
+
+class ArrayType(NamedTuple):
+    """An array of elements of a type; `element` is None when that is unknown."""
+
+    element: Any
+
+
+class ClassType(NamedTuple):
+    """A class with as many arguments as it has parameters, or none (raw)."""
+
+    cls: JavaClass
+    arguments: tuple = ()
 
 
 class JavaMethod:
@@ -105,7 +118,7 @@ class JavaClass:
         self.ref = Ref(unit.path, facts.definition) if unit is not None and unit.path else None
         self.outer: JavaClass | None = None
         self.variables: tuple = ()
-        self.supers: list = []
+        self.supers: list[ClassType] = []
         self.subclasses: list[JavaClass] = []
         self.methods: dict[str, list[JavaMethod]] = {}
         self.fields: dict[str, JavaField] = {}
@@ -131,8 +144,8 @@ class JavaClass:
         return found
 
     @property
-    def this_type(self) -> tuple:
-        return (self, self.variables)
+    def this_type(self) -> ClassType:
+        return ClassType(self, self.variables)
 
     def ancestors(self) -> dict[JavaClass, tuple]:
         """Lists the class itself and every supertype, nearest first, with the arguments it has in terms of the own parameters."""
@@ -158,7 +171,7 @@ class JavaClass:
     def is_fluent(self) -> bool:
         """Tells whether an unknown supertype is told this class, as `class Builder extends AbstractBuilder<Thing, Builder>` does: its setters return it."""
         return any(
-            ancestor.open and any(type(each) is tuple and each[0] is self for each in arguments)
+            ancestor.open and any(type(each) is ClassType and each.cls is self for each in arguments)
             for ancestor, arguments in self.ancestors().items()
         )
 
@@ -244,14 +257,16 @@ def substitute(kind: Any, bindings: dict) -> Any:
         return kind
     if type(kind) is TypeVariable:
         return bindings.get(kind, kind)
-    if kind[0] == "[]":
-        return ("[]", substitute(kind[1], bindings))
-    return (kind[0], tuple([substitute(argument, bindings) for argument in kind[1]])) if kind[1] else kind
+    if type(kind) is ArrayType:
+        return ArrayType(substitute(kind.element, bindings))
+    if not kind.arguments:
+        return kind
+    return ClassType(kind.cls, tuple([substitute(argument, bindings) for argument in kind.arguments]))
 
 
 def bindings_of(kind: Any, owner: JavaClass) -> dict | None:
     """Tells what the type variables of `owner` are for a value of type `kind`; None when `kind` is raw or no subtype."""
-    if type(kind) is not tuple or kind[0] == "[]":
+    if type(kind) is not ClassType:
         return None
     cls, arguments = kind
     inherited = cls.ancestors().get(owner)
@@ -266,14 +281,14 @@ def bindings_of(kind: Any, owner: JavaClass) -> dict | None:
 def erasure(kind: Any) -> Any:
     """Finds the class, primitive, or array that a type is at run time; None when unknown."""
     depth = 0
-    while type(kind) is tuple and kind[0] == "[]":
-        depth, kind = depth + 1, kind[1]
+    while type(kind) is ArrayType:
+        depth, kind = depth + 1, kind.element
     while type(kind) is TypeVariable:
         kind = kind.unit.bound(kind)
-    if type(kind) is tuple:
-        kind = kind[0]
+    if type(kind) is ClassType:
+        kind = kind.cls
     for _ in range(depth):
-        kind = ("[]", kind)
+        kind = ArrayType(kind)
     return kind
 
 
@@ -318,7 +333,7 @@ def boxed(kind: Any, library: Any) -> Any:
     """Makes the class type of a primitive; any other type as it is."""
     if type(kind) is str:
         box = _BOX_OF.get(kind)
-        return (library["java.lang." + box], ()) if box else None
+        return ClassType(library["java.lang." + box]) if box else None
     return kind
 
 
@@ -326,8 +341,8 @@ def unboxed(kind: Any) -> str | None:
     """Finds the primitive of a primitive or of its class."""
     if type(kind) is str:
         return kind
-    if type(kind) is tuple and kind[0] != "[]" and kind[0].name.startswith("java.lang."):
-        return BOXES.get(kind[0].name[10:])
+    if type(kind) is ClassType and kind.cls.name.startswith("java.lang."):
+        return BOXES.get(kind.cls.name[10:])
     return None
 
 
@@ -342,34 +357,34 @@ def convertible(kind: Any, target: Any, loose: bool) -> int:
         if type(kind) is str and kind != "null":
             return 2 if loose else 0
         bound = erasure(target)
-        return 2 if bound is None else convertible(kind, (bound, ()) if type(bound) is JavaClass else bound, loose)
+        return 2 if bound is None else convertible(kind, ClassType(bound) if type(bound) is JavaClass else bound, loose)
     if type(kind) is TypeVariable:
         bound = erasure(kind)
         if bound is None:
             return 0 if type(target) is str else 2 if _is_object(target) else 1
-        kind = (bound, ()) if type(bound) is JavaClass else bound
+        kind = ClassType(bound) if type(bound) is JavaClass else bound
     if type(kind) is str:
         if kind == "null":
             return 0 if type(target) is str else 2
         if type(target) is str:
             return 2 if kind == target or target in _WIDER.get(kind, ()) else 0
-        if not loose or target[0] == "[]":
+        if not loose or type(target) is ArrayType:
             return 0
-        return _boxes_to(kind, target[0])
+        return _boxes_to(kind, target.cls)
     if type(target) is str:
         inner = unboxed(kind) if loose else None
         return 2 if inner is not None and (inner == target or target in _WIDER.get(inner, ())) else 0
-    if kind[0] == "[]":
-        if target[0] != "[]":
-            return 2 if target[0].name in ("java.lang.Object", "java.lang.Cloneable", "java.io.Serializable") else 0
-        if type(kind[1]) is str or type(target[1]) is str:
-            return 2 if kind[1] == target[1] or kind[1] is None or target[1] is None else 0
-        return convertible(kind[1], target[1], False)
-    return 0 if target[0] == "[]" else is_subclass(kind[0], target[0])
+    if type(kind) is ArrayType:
+        if type(target) is ClassType:
+            return 2 if target.cls.name in ("java.lang.Object", "java.lang.Cloneable", "java.io.Serializable") else 0
+        if type(kind.element) is str or type(target.element) is str:
+            return 2 if kind == target or kind.element is None or target.element is None else 0
+        return convertible(kind.element, target.element, False)
+    return 0 if type(target) is ArrayType else is_subclass(kind.cls, target.cls)
 
 
 def _is_object(kind: Any) -> bool:
-    return type(kind) is tuple and kind[0] != "[]" and kind[0].name == "java.lang.Object"
+    return type(kind) is ClassType and kind.cls.name == "java.lang.Object"
 
 
 def _boxes_to(primitive: str, target: JavaClass) -> int:
@@ -381,11 +396,19 @@ def _boxes_to(primitive: str, target: JavaClass) -> int:
     return 2 if name.startswith("java.lang.") and BOXES.get(name[10:]) == primitive else 0
 
 
-def parse_type(text: str) -> tuple[str, tuple, int]:
-    """Parses a type in normal form to (name, arguments, array dimensions), arguments alike; never recursive."""
+class WrittenType(NamedTuple):
+    """A type as it is written: nobody has looked yet what its name means. `dimensions` counts the `[]` behind it."""
+
+    name: str
+    arguments: tuple[WrittenType, ...] = ()
+    dimensions: int = 0
+
+
+def parse_type(text: str) -> WrittenType:
+    """Parses a type in normal form; never recursive."""
     if "<" not in text:
         name = text.partition("[")[0]
-        return (name, (), (len(text) - len(name)) // 2)
+        return WrittenType(name, (), (len(text) - len(name)) // 2)
     root: list = ["", [], 0]
     stack = [root]
     for token in _TOKEN.findall(text):
@@ -404,9 +427,10 @@ def parse_type(text: str) -> tuple[str, tuple, int]:
         else:
             stack[-1][0] = token if not stack[-1][0] else stack[-1][0] + token
         if len(stack) > 100:  # nobody means such a type
-            return (text.partition("<")[0], (), 0)
+            return WrittenType(text.partition("<")[0])
     return _frozen(root)
 
 
-def _frozen(node: list) -> tuple[str, tuple, int]:
-    return (node[0], tuple([_frozen(argument) for argument in node[1]]), node[2])
+def _frozen(node: list) -> WrittenType:
+    name, arguments, dimensions = node
+    return WrittenType(name, tuple([_frozen(argument) for argument in arguments]), dimensions)
