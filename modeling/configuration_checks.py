@@ -73,6 +73,24 @@ class Checks:
         return config
 
 
+class ChecksOverrides:
+    """Checks what `from_pretrained` is told to override (`from_pretrained(folder, compress_dim=16)`) as a new configuration is.
+
+    transformers sets such values on the finished configuration, where no constructor sees them. A class that builds on this one
+    names in `own_keys` what its constructor takes, and has a method `check_values`.
+    """
+
+    own_keys = ()
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs):
+        """Make a configuration as `PreTrainedConfig.from_dict` does. Raises `ValueError` for an override that is not allowed."""
+        own = {key: kwargs.pop(key) for key in cls.own_keys if key in kwargs}
+        made = super().from_dict({**config_dict, **own}, **kwargs)
+        (made[0] if isinstance(made, tuple) else made).check_values()
+        return made
+
+
 def runs_as_remote_code() -> bool:
     """Whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
     return __name__.split(".", 1)[0] == "transformers_modules"
@@ -83,4 +101,4 @@ def _limits(low: float, high: float | None) -> str:
     return f"of at least {low}" if high is None else f"from {low} to {high}"
 
 
-__all__ = ["Checks", "runs_as_remote_code"]
+__all__ = ["Checks", "ChecksOverrides", "runs_as_remote_code"]

@@ -14,7 +14,7 @@ from transformers import AutoConfig
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from codefuse_hf.modeling.configuration_checks import Checks, runs_as_remote_code
+from codefuse_hf.modeling.configuration_checks import Checks, ChecksOverrides, runs_as_remote_code
 
 _CHECKS = Checks("CGEConfig")
 EMBEDDING_METHODS = ("pma", "last", "mean", "weighted")
@@ -60,7 +60,7 @@ _DERIVED = ("embedding_dim", "hidden_size", "num_attention_heads", "num_hidden_l
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
-class CGEConfig(PreTrainedConfig):
+class CGEConfig(ChecksOverrides, PreTrainedConfig):
     """Configuration of a `CGEModel`. None (null) for any key is as good as leaving it out.
 
     Args:
@@ -99,6 +99,7 @@ class CGEConfig(PreTrainedConfig):
 
     model_type = "cge"
     sub_configs = {"text_config": AutoConfig}
+    own_keys = (*_CGE_KEYS, *_DERIVED)
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class CGEConfig(PreTrainedConfig):
         kwargs.pop("model_type", None)
         stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
-        self._validate_pooling()
+        self.check_values()
         _CHECKS.derived(self, stated)
 
     @property
@@ -214,8 +215,7 @@ class CGEConfig(PreTrainedConfig):
         """As in `PreTrainedConfig`; flat dictionaries of the published checkpoints are accepted too."""
         if is_flat_cge_config(config_dict):
             config_dict = nest_flat_config(config_dict)
-        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
-        return super().from_dict({**config_dict, **stated}, **kwargs)
+        return super().from_dict(config_dict, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As in `PreTrainedConfig`, without the place that the backbone once came from."""
@@ -223,7 +223,8 @@ class CGEConfig(PreTrainedConfig):
         output["text_config"].pop("_name_or_path", None)
         return output
 
-    def _validate_pooling(self) -> None:
+    def check_values(self) -> None:
+        """Refuse values that no model can have. Raises `ValueError` naming the key and what is allowed."""
         _CHECKS.choice("embedding_method", self.embedding_method, EMBEDDING_METHODS)
         _CHECKS.choice("pma_norm_mode", self.pma_norm_mode, PMA_NORM_MODES)
         _CHECKS.choice("pma_residual", self.pma_residual, PMA_RESIDUALS)

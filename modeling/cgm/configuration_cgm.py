@@ -8,7 +8,7 @@ from transformers import AutoConfig
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from codefuse_hf.modeling.configuration_checks import Checks, runs_as_remote_code
+from codefuse_hf.modeling.configuration_checks import Checks, ChecksOverrides, runs_as_remote_code
 
 _CHECKS = Checks("CGMConfig")
 ENCODER_POOLINGS = ("first", "mean", "last", "embedding")
@@ -21,7 +21,7 @@ _DERIVED = ("hidden_size", "num_attention_heads", "num_hidden_layers")
 _HUB_KEYS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "code_revision")
 
 
-class CGMConfig(PreTrainedConfig):
+class CGMConfig(ChecksOverrides, PreTrainedConfig):
     """Configuration of a `CGMForCausalLM`. None (null) for any key is as good as leaving it out.
 
     Args:
@@ -57,6 +57,18 @@ class CGMConfig(PreTrainedConfig):
 
     model_type = "cgm"
     sub_configs = {"text_config": AutoConfig, "encoder_config": AutoConfig}
+    own_keys = (
+        "embedding_dim",
+        "adapter_hidden_dim",
+        "segment_length",
+        "graph_self_loops",
+        "graph_direction",
+        "encoder_pooling",
+        "encoder_projection_dim",
+        "encoder_normalize",
+        "freeze_encoder",
+        *_DERIVED,
+    )
 
     def __init__(
         self,
@@ -100,7 +112,7 @@ class CGMConfig(PreTrainedConfig):
         kwargs.pop("model_type", None)
         stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
         super().__init__(**kwargs)
-        self._check_values()
+        self.check_values()
         _CHECKS.derived(self, stated)
 
     def _resolve_width(self, embedding_dim: int | None) -> int:
@@ -112,7 +124,10 @@ class CGMConfig(PreTrainedConfig):
             _CHECKS.refuse("embedding_dim", gives, embedding_dim, "leave it out")
         return width
 
-    def _check_values(self) -> None:
+    def check_values(self) -> None:
+        """Refuse values that no model can have. Raises `ValueError` naming the key and what is allowed."""
+        _check_text_config(self.text_config)
+        self._resolve_width(self.embedding_dim)
         for key in ("embedding_dim", "adapter_hidden_dim", "segment_length"):
             _CHECKS.integer(key, getattr(self, key), 1)
         if self.encoder_projection_dim is not None:
@@ -174,12 +189,6 @@ class CGMConfig(PreTrainedConfig):
                 config_dict[key] = found(**part)
                 config_dict[key].name_or_path = pretrained_model_name_or_path
         return config_dict, kwargs
-
-    @classmethod
-    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "CGMConfig":
-        """As in transformers; what follows from `text_config` may be stated among `kwargs` as well."""
-        stated = {key: kwargs.pop(key) for key in _DERIVED if key in kwargs}
-        return super().from_dict({**config_dict, **stated}, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As in `PreTrainedConfig`, without the places that the parts once came from."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers.configuration_utils import PreTrainedConfig
 
-from codefuse_hf.modeling.configuration_checks import Checks
+from codefuse_hf.modeling.configuration_checks import Checks, ChecksOverrides
 
 _CHECKS = Checks("RodimusConfig")
 BLOCK_TYPES = ("rodimus", "rodimus_plus")
@@ -60,7 +60,7 @@ def _round_up(value: float, multiple: int) -> int:
     return -(-int(value) // multiple) * multiple
 
 
-class RodimusConfig(PreTrainedConfig):
+class RodimusConfig(ChecksOverrides, PreTrainedConfig):
     r"""
     Configuration of a Rodimus model. The keys are those of the published checkpoints; the standard names `hidden_size`,
     `num_hidden_layers`, `num_attention_heads`, `sliding_window`, `head_dim` and `layer_types` may be used as well.
@@ -101,6 +101,7 @@ class RodimusConfig(PreTrainedConfig):
         "num_hidden_layers": "n_layer",
         "rms_norm_eps": "norm_epsilon",
     }
+    own_keys = ("mixer_cfg", "attn_cfg", *DERIVED)
 
     vocab_size: int = 126464
     d_model: int = 2048
@@ -150,12 +151,6 @@ class RodimusConfig(PreTrainedConfig):
             self.num_attention_heads = heads
         self.check_values()
         _CHECKS.derived(self, stated)
-
-    @classmethod
-    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "RodimusConfig":
-        """As in transformers; what follows from other keys may be stated among `kwargs` as well."""
-        stated = {name: kwargs.pop(name) for name in DERIVED if name in kwargs}
-        return super().from_dict({**config_dict, **stated}, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
         """As in transformers, with `num_attention_heads`, which PEFT's prompt tuning looks for there."""
@@ -234,6 +229,8 @@ class RodimusConfig(PreTrainedConfig):
 
     @sliding_window.setter
     def sliding_window(self, value: int | None) -> None:
+        if value is not None:
+            _CHECKS.integer("sliding_window", value, 1)
         self.attn_cfg["window_size"] = None if value is None else 2 * (value - 1)
 
     @property
