@@ -8,7 +8,7 @@ import pytest
 
 from codefuse_hf.graph.languages.java import library
 from codefuse_hf.graph.languages.java.types.names import Project
-from codefuse_hf.graph.languages.java.types.types import PRIMITIVES, convertible
+from codefuse_hf.graph.languages.java.types.types import PRIMITIVES, ClassType, convertible
 
 
 @pytest.fixture(scope="module")
@@ -16,20 +16,19 @@ def project() -> Project:
     return Project({})
 
 
-def of(project: Project, name: str) -> tuple:
-    return (project.library[name], ())
+def of(project: Project, name: str) -> ClassType:
+    return ClassType(project.library[name])
 
 
 def test_a_block_is_read() -> None:
-    facts = library.facts_of("java.util", "Map")
-    _, classes, methods, _, _, _, environments, _ = facts.facts
-    assert [(cls[1], cls[2], cls[4], cls[6]) for cls in classes] == [
+    facts = library.facts_of("java.util", "Map").facts
+    assert [(cls.name, cls.kind, cls.outer, cls.type_parameters) for cls in facts.classes] == [
         ("Map", "interface", -1, (("K", ""), ("V", ""))),
         ("Entry", "interface", 0, (("K", ""), ("V", ""))),
     ]
-    [compute] = [method for method in methods if method[2] == "compute"]
-    assert compute[3:6] == (("K", "BiFunction<K,V,V>"), False, "V")
-    generic = [environments[m[7]][2] for m in methods if m[2] == "comparingByKey"]
+    [compute] = [method for method in facts.methods if method.name == "compute"]
+    assert (compute.parameters, compute.variadic, compute.result) == (("K", "BiFunction<K,V,V>"), False, "V")
+    generic = [facts.environments[m.environment].type_parameters for m in facts.methods if m.name == "comparingByKey"]
     assert (("K", "Comparable<K>"), ("V", "")) in generic
 
 
