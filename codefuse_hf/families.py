@@ -92,12 +92,12 @@ FAMILIES = {
 
 
 def file_and_class(path: str) -> str:
-    """ "package.module:Class" as transformers writes it into an `auto_map`: "module.Class"."""
+    """Turn "package.module:Class" into what transformers writes into an `auto_map`: "module.Class"."""
     module, _, name = path.partition(":")
     return f"{module.rpartition('.')[2]}.{name}"
 
 
 def load_class(path: str) -> type:
-    """The class named "module:Class"."""
+    """Load the class named "module:Class"."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -44,7 +44,7 @@ class DecodeRecord:
         return statistics.median(self.seconds_per_token)
 
     def as_dict(self) -> dict[str, Any]:
-        """The record with its summary, for JSON."""
+        """Return the record with its summary, for JSON."""
         spread = [min(self.seconds_per_token), max(self.seconds_per_token)]
         return asdict(self) | {"median_seconds_per_token": self.median, "spread_seconds_per_token": spread}
 
@@ -163,7 +163,7 @@ def check_contexts(contexts: Sequence[int], steps: int) -> None:
 
 
 def cache_bytes(cache: DynamicCache) -> int:
-    """Bytes of memory that a cache keeps alive: whole storages, so that a small view of a large tensor counts in full."""
+    """Return the bytes of memory that a cache keeps alive: whole storages, so that a small view of a large tensor counts in full."""
     return _storage_bytes(
         [getattr(layer, name, None) for layer in cache.layers for name in ("keys", "values")]
         + _states(cache, "conv_states")
@@ -172,7 +172,7 @@ def cache_bytes(cache: DynamicCache) -> int:
 
 
 def recurrent_bytes(cache: DynamicCache) -> int:
-    """Bytes of the recurrent states in a cache."""
+    """Return the bytes of the recurrent states in a cache."""
     return _storage_bytes(_states(cache, "recurrent_states"))
 
 
@@ -190,7 +190,7 @@ def _storage_bytes(tensors: list[torch.Tensor | None]) -> int:
 
 
 def read_bandwidth(size: int = 1 << 29, repeats: int = 5) -> float:
-    """Bytes per second at which all threads of PyTorch read memory: the best of several sums over `size` bytes."""
+    """Measure the bytes per second at which all threads of PyTorch read memory: the best of several sums over `size` bytes."""
     block = torch.ones(size // 4, dtype=torch.float32)
     seconds = []
     for _ in range(repeats):
@@ -201,14 +201,14 @@ def read_bandwidth(size: int = 1 << 29, repeats: int = 5) -> float:
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """Parameters of a model; tied ones count once."""
+    """Count the parameters of a model; tied ones count once."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def llama_of_size(
     parameters: int, vocab_size: int, hidden_size: int, num_layers: int, head_dim: int = 64
 ) -> LlamaForCausalLM:
-    """A randomly initialised Llama with tied embeddings and about `parameters` parameters.
+    """Make a randomly initialised Llama with tied embeddings and about `parameters` parameters.
 
     Width and depth are given; the width of the feed-forward network makes up the number, to within one row per layer.
 
@@ -232,7 +232,7 @@ def llama_of_size(
 
 
 def table(records: Sequence[DecodeRecord]) -> str:
-    """The records as a table in plain text: a row per context, time and cache of each model."""
+    """Write the records as a table in plain text: a row per context, time and cache of each model."""
     names = list(dict.fromkeys(record.model for record in records))
     cells = {(record.model, record.context): record for record in records}
     width = max(18, *(len(name) + 2 for name in names))

@@ -22,7 +22,7 @@ def decoding_step(
     state: torch.Tensor,
     eps: float,
 ) -> torch.Tensor:
-    """Outputs of a few further steps; **`state` is updated in place**.
+    """Compute the outputs of a few further steps; **`state` is updated in place**.
 
     Args:
         query_key, gates: as in `tempered_selection`, `[batch, steps, 2 · mem_size]`.

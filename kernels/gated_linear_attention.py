@@ -57,7 +57,7 @@ def gated_linear_attention(
     seq_idx: torch.Tensor | None = None,
     output_dtype: torch.dtype | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    r"""Gated linear attention over a sequence, by the fastest implementation for these inputs.
+    r"""Compute gated linear attention over a sequence, by the fastest implementation for these inputs.
 
     Args:
         q, k: queries and keys, `[batch, seq_len, d_key]`.
@@ -106,7 +106,7 @@ def gated_linear_attention_reference(
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The recurrence, one step after another. Arguments and results as in `gated_linear_attention`."""
+    """Compute the recurrence, one step after another. Arguments and results as in `gated_linear_attention`."""
     dtype, scale = _compute_dtype(q, k, v, g), _scale(q, scale)
     q, k, v, g = (x.to(dtype) for x in (q, k, v, g))
     state = _initial_state(k, v, initial_state)
@@ -130,7 +130,7 @@ def gated_linear_attention_step(
     *,
     scale: float | None = None,
 ) -> torch.Tensor:
-    """One decoding step; **`state` is updated in place**.
+    """Compute one decoding step; **`state` is updated in place**.
 
     Args:
         q, k, g: `[batch, d_key]`.
@@ -159,7 +159,7 @@ def gated_linear_attention_chunk(
     seq_idx: torch.Tensor | None = None,
     chunk_size: int = CHUNK_SIZE,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Chunk-parallel form, with its own backward. Arguments and results as in `gated_linear_attention`.
+    """Compute it in chunks, in parallel, with its own backward. Arguments and results as in `gated_linear_attention`.
 
     `chunk_size` is a power of two. Within a chunk the outputs are one masked product of queries and keys, as in
     attention; between chunks the state is carried (arXiv 2312.06635, §4.1).

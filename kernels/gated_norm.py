@@ -10,7 +10,7 @@ from .kernel_dispatch import use_kernels
 
 
 def gated_norm_reference(out, residual, residual_weight, gate, weight, eps: float) -> torch.Tensor:
-    """The formula as it stands. Arguments and result as in `gated_norm`."""
+    """Compute the formula as it stands. Arguments and result as in `gated_norm`."""
     out, residual, residual_weight, gate, weight_wide = (
         x if x.dtype == torch.float64 else x.float() for x in (out, residual, residual_weight, gate, weight)
     )
@@ -26,7 +26,7 @@ def gated_norm(
     weight: torch.Tensor,
     eps: float,
 ) -> torch.Tensor:
-    """Residual-weighted sum, output gate and RMSNorm, in float32 (float64 if `out` is).
+    """Compute the residual-weighted sum, output gate and RMSNorm, in float32 (float64 if `out` is).
 
     Args:
         out, residual, gate: o, s and g, `[batch, seq_len, d_inner]`.
@@ -51,7 +51,7 @@ def gated_norm(
 
 
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-    """RMSNorm over the last dimension, in float32 (float64 if `x` is); the result has the dtype of `weight`."""
+    """Compute RMSNorm over the last dimension, in float32 (float64 if `x` is); the result has the dtype of `weight`."""
     wide = x if x.dtype == torch.float64 else x.float()
     wide_weight = weight if weight.dtype == wide.dtype else weight.to(wide.dtype)
     if torch.is_grad_enabled() or wide.device.type != "cpu" or torch.compiler.is_compiling():

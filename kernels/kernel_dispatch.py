@@ -25,7 +25,7 @@ _ENABLED = (
 
 
 def use_kernels(*tensors: torch.Tensor | None) -> bool:
-    """Whether an operator on these tensors (None where there is none) should run by its Triton kernel."""
+    """Tell whether an operator on these tensors (None where there is none) should run by its Triton kernel."""
     if not _ENABLED or torch.compiler.is_exporting():
         return False
     given = [x for x in tensors if x is not None]
@@ -45,13 +45,13 @@ def _is_recent(index: int | None) -> bool:
 
 
 def on_device_of(x: torch.Tensor) -> contextlib.AbstractContextManager:
-    """Kernels are launched on the current device: make it the one where `x` lies."""
+    """Make the device where `x` lies the current one, on which kernels are launched."""
     return contextlib.nullcontext() if x.device.type == "cpu" else torch.accelerator.device_index(x.device.index)
 
 
 @functools.cache
 def processors(device: torch.device) -> int:
-    """Number of programs that a device runs at the same time, one a multiprocessor."""
+    """Return the number of programs that a device runs at the same time, one a multiprocessor."""
     if device.type == "cpu":
         return 1
     properties = torch.get_device_module(device).get_device_properties(device)
@@ -59,7 +59,7 @@ def processors(device: torch.device) -> int:
 
 
 def dot_precision(x: torch.Tensor) -> str:
-    """How products of float32 numbers are computed for inputs like `x`: to float32's digits for float32, else TF32.
+    """Tell how products of float32 numbers are computed for inputs like `x`: to float32's digits for float32, else TF32.
 
     ROCm's matrix units multiply float32 as it is.
     """
@@ -69,7 +69,7 @@ def dot_precision(x: torch.Tensor) -> str:
 
 
 def operator_name(module: str, name: str) -> str:
-    """The name under which `torch.library` knows an operator of a module: one namespace for each copy of our source.
+    """Return the name under which `torch.library` knows an operator of a module: one namespace for each copy of our source.
 
     Source that travels with weights may stand in a process several times, in several versions.
     """

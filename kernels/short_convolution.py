@@ -21,7 +21,7 @@ def short_convolution_reference(
     seq_idx: torch.Tensor | None = None,
     channel_gate: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The formula, one step and one tap after another.
+    """Compute the formula, one step and one tap after another.
 
     Args:
         x: `[batch, seq_len, channels]`.
@@ -90,7 +90,7 @@ class CausalConv1d(nn.Conv1d):
 def short_convolution_step(
     x: torch.Tensor, state: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> torch.Tensor:
-    """Convolution and SiLU of one further step, without gradients; **`state` is updated in place**.
+    """Compute convolution and SiLU of one further step, without gradients; **`state` is updated in place**.
 
     Args:
         x: `[batch, 1, channels]`.

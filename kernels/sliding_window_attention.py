@@ -9,14 +9,14 @@ from torch.nn import functional as F
 
 
 def worth_blocks(steps: int, window: int | None) -> bool:
-    """Whether blocks are cheaper than one masked product over all pairs: from two blocks of queries on."""
+    """Tell whether blocks are cheaper than one masked product over all pairs: from two blocks of queries on."""
     return window is not None and window > 1 and steps > 2 * (window - 1)
 
 
 def sliding_window_attention(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int, scaling: float, dropout: float = 0.0
 ) -> torch.Tensor:
-    """Softmax attention in which each query sees the `window` keys up to its own.
+    """Compute softmax attention in which each query sees the `window` keys up to its own.
 
     Args:
         query: `[batch, heads, steps, dim]`.
@@ -56,7 +56,7 @@ def sliding_window_attention(
 
 
 def window_attention_step(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
-    """Softmax attention of one query over all keys, without gradients: quicker on a CPU than PyTorch's own for one query.
+    """Compute softmax attention of one query over all keys, without gradients: quicker on a CPU than PyTorch's own for one query.
 
     Args:
         query: `[batch, heads, dim]`.

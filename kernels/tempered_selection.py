@@ -16,7 +16,7 @@ from .kernel_dispatch import use_kernels
 def tempered_selection_reference(
     query_key: torch.Tensor, gates: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The formula as it stands. Arguments and results as in `tempered_selection`."""
+    """Compute the formula as it stands. Arguments and results as in `tempered_selection`."""
     query, key = _wide(query_key).chunk(2, -1)
     selection, temperature = _wide(gates).chunk(2, -1)
     gamma, tau = torch.log1p(selection.exp()), 1 / (1 + torch.exp(-temperature))
@@ -27,7 +27,7 @@ def tempered_selection_reference(
 def tempered_selection(
     query_key: torch.Tensor, gates: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Query, gated key and log decay of each step.
+    """Compute query, gated key and log decay of each step.
 
     Args:
         query_key: query and key side by side, `[batch, seq_len, 2 · mem_size]`.

@@ -92,7 +92,7 @@ class ChecksOverrides:
 
 
 def runs_as_remote_code() -> bool:
-    """Whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
+    """Tell whether this very file was loaded from a model folder, which takes the user's `trust_remote_code=True`."""
     return __name__.split(".", 1)[0] == "transformers_modules"
 
 

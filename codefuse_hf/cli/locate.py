@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def issue_text(place: str) -> str:
-    """The text of a file, or of standard input for "-"."""
+    """Return the text of a file, or of standard input for "-"."""
     return sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8", errors="replace")
 
 

@@ -33,7 +33,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def model_choices(args: argparse.Namespace) -> "tuple[ModelChoice | None, ModelChoice | None]":
-    """The model and the reader that the options name.
+    """Return the model and the reader that the options name.
 
     Raises:
         ValueError: options that are missing or do not go together.

@@ -23,7 +23,7 @@ _DATA = [
 
 
 def fetch_repository(source: str, revision: str | None = None) -> Path:
-    """The folder `source`, or a download of the repo id `source` (data only, never its code; with progress bars).
+    """Find the folder `source`, or download the repo id `source` (data only, never its code; with progress bars).
 
     Raises:
         ValueError: a revision of a local folder.

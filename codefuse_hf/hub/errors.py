@@ -84,7 +84,7 @@ def check_reachable(action: str, repo_id: str) -> None:
 
 
 def needed_token(token: str | None, action: str, repo_id: str) -> str:
-    """The token given, or that of `hf auth login` or HF_TOKEN.
+    """Return the token given, or that of `hf auth login` or HF_TOKEN.
 
     Raises:
         PermissionError: there is none.

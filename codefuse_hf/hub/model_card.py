@@ -70,7 +70,7 @@ def write_model_card(
 
 
 def is_filled_card(text: str) -> bool:
-    """Whether a card was filled from a template here, so that filling it again loses nobody's words."""
+    """Tell whether a card was filled from a template here, so that filling it again loses nobody's words."""
     return _MARKER.search(text) is not None
 
 
@@ -110,7 +110,7 @@ def _template(model_type: str) -> str | None:
 
 
 def folder_facts(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """What a template can say about a folder: counted in its files, or computed from its configuration."""
+    """Tell what a template can say about a folder: counted in its files, or computed from its configuration."""
     tensors = find_tensors(folder)
     sizes: dict[str, int] = {}
     for tensor in tensors.values():
@@ -180,7 +180,7 @@ _FAMILY_FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def readable_bytes(count: int) -> str:
-    """12 345 678 → "12.3 MB"."""
+    """Write a number of bytes so that people can read it: 12 345 678 → "12.3 MB"."""
     value, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":

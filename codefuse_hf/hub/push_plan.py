@@ -79,13 +79,13 @@ class PushPlan:
     deleted: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """The plan in words, a line for each thing that one might not expect."""
+        """Put the plan into words, a line for each thing that one might not expect."""
         lines = [f"not uploaded: {path}: {reason}" for path, reason in self.left_out.items()]
         return lines + [f"deleted, since the new files replace it: {path}" for path in self.deleted]
 
 
 def list_files(folder: Path) -> PushPlan:
-    """The files of a folder that may be uploaded, and those that may not: a run's files, pickles, links out of it.
+    """Return the files of a folder that may be uploaded, and those that may not: a run's files, pickles, links out of it.
 
     Raises:
         OSError: the folder cannot be read.
@@ -149,7 +149,7 @@ def _pickle(file: Path) -> str | None:
 
 
 def plan_push(folder: Path, present: dict[str, bool | None], *, replace_card: bool, needed: set[str]) -> PushPlan:
-    """The commit that brings a folder into a repository.
+    """Return the commit that brings a folder into a repository.
 
     Args:
         folder: a checked folder.

@@ -9,7 +9,7 @@ from .errors import check_reachable, explained, needed_token
 
 
 def space_sdk(folder: str | Path) -> str | None:
-    """The `sdk` in the front matter of a folder's README.md, which makes it the folder of a Space; None if there is none."""
+    """Return the `sdk` in the front matter of a folder's README.md, which makes it the folder of a Space; None if there is none."""
     return _front_matter(Path(folder)).get("sdk")
 
 

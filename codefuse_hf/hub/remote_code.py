@@ -24,7 +24,7 @@ PACKAGE = "codefuse_hf"
 
 
 def collect_sources(modules: Iterable[str]) -> dict[str, str]:
-    """The self-contained source of `modules` and of all project modules that they import.
+    """Return the self-contained source of `modules` and of all project modules that they import.
 
     Returns:
         File name → source, every project-internal import rewritten to `from .name import …`.

@@ -76,7 +76,7 @@ def _find_sharded(folder: Path, index: Path) -> dict[str, StoredTensor]:
 
 
 def read_header(file: Path) -> list[StoredTensor]:
-    """The tensors of one file, safetensors or a pickle of tensors alone. ValueError for anything else."""
+    """Return the tensors of one file, safetensors or a pickle of tensors alone. ValueError for anything else."""
     if file.suffix != ".safetensors":
         state = _load_bin(file)
         return [StoredTensor(name, file, tuple(tensor.shape), tensor.dtype) for name, tensor in state.items()]
@@ -123,7 +123,7 @@ def _load_bin(file: Path) -> dict[str, torch.Tensor]:
 
 
 def read_tensors(tensors: Iterable[StoredTensor]) -> Iterator[tuple[StoredTensor, torch.Tensor]]:
-    """The data of some tensors, file by file; each is loaded as it is asked for."""
+    """Return the data of some tensors, file by file; each is loaded as it is asked for."""
     by_file: dict[Path, list[StoredTensor]] = {}
     for tensor in tensors:
         by_file.setdefault(tensor.file, []).append(tensor)

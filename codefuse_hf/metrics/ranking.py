@@ -12,7 +12,7 @@ Relevant = Collection[str] | Mapping[str, float]
 
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Relevant, k: int) -> float:
-    """1 / rank of the first relevant document among the first `k`, or 0."""
+    """Return 1 / rank of the first relevant document among the first `k`, or 0."""
     gains = as_gains(relevant)
     for rank, document in enumerate(ranking[:k], start=1):
         if gains.get(document, 0) > 0:
@@ -21,13 +21,13 @@ def reciprocal_rank(ranking: Sequence[str], relevant: Relevant, k: int) -> float
 
 
 def recall(ranking: Sequence[str], relevant: Relevant, k: int) -> float:
-    """Share of the relevant documents that are among the first `k`."""
+    """Return the share of the relevant documents that are among the first `k`."""
     wanted = {document for document, gain in as_gains(relevant).items() if gain > 0}
     return len(wanted.intersection(ranking[:k])) / len(wanted)
 
 
 def ndcg(ranking: Sequence[str], relevant: Relevant, k: int) -> float:
-    """Normalised discounted cumulative gain: Σ gain / log₂(rank + 1) over the first `k`, over its largest possible value
+    """Return normalised discounted cumulative gain: Σ gain / log₂(rank + 1) over the first `k`, over its largest possible value
     (Järvelin and Kekäläinen, 2002)."""
     gains = as_gains(relevant)
     ideal = sorted((gain for gain in gains.values() if gain > 0), reverse=True)
@@ -40,7 +40,7 @@ def mean_over_queries(
     relevant: Sequence[Relevant],
     k: int,
 ) -> float:
-    """The mean of a measure of this module.
+    """Return the mean of a measure of this module.
 
     Raises:
         ValueError: no queries, different numbers of them, `k` < 1, a query without relevant documents, or a ranking
@@ -61,7 +61,7 @@ def mean_over_queries(
 
 
 def as_gains(relevant: Relevant) -> Mapping[str, float]:
-    """Relevance as a mapping; 1 for every document of a plain collection."""
+    """Return relevance as a mapping; 1 for every document of a plain collection."""
     return relevant if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1.0)
 
 

@@ -67,7 +67,7 @@ class PromptStates:
 
 @torch.no_grad()
 def generate_from_states(model: PreTrainedModel, states: PromptStates, input_ids: torch.Tensor, **kwargs):
-    """`model.generate` for one prompt, which begins where a kept state ends; keeps the states of this one.
+    """Run `model.generate` for one prompt, beginning where a kept state ends; keeps the states of this one.
 
     Args:
         model: A causal language model.

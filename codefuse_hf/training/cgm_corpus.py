@@ -124,7 +124,7 @@ def build_corpus(
 
 
 def check_sources(sources: Iterable[str | os.PathLike]) -> list[str]:
-    """The paths of repositories as text.
+    """Return the paths of repositories as text.
 
     Raises:
         ValueError: none, or one twice.

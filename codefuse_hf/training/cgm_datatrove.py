@@ -55,7 +55,7 @@ def _columns(writer: ParquetWriter, document: Document) -> dict[str, Any]:
 def corpus_pipeline(
     sources: Iterable[str | os.PathLike], destination: str | os.PathLike, make: MakeRecords | None = None
 ) -> list[PipelineStep]:
-    """The steps from repositories to Parquet files, for any executor of datatrove (local, Slurm, Ray).
+    """Return the steps from repositories to Parquet files, for any executor of datatrove (local, Slurm, Ray).
 
     Run it with as many tasks as there are repositories, so that each is resumed for itself.
 

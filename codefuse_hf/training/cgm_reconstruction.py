@@ -60,7 +60,7 @@ def reconstruction_records(
 
 
 def own_code(graph: CodeGraph, node: int) -> str:
-    """The code of a node; of a file only what stands outside its classes and functions, where the graph says so."""
+    """Return the code of a node; of a file only what stands outside its classes and functions, where the graph says so."""
     found = graph[node]
     if found.type == "File":
         return found.text or "" if found.clean_text is None else found.clean_text
@@ -68,7 +68,7 @@ def own_code(graph: CodeGraph, node: int) -> str:
 
 
 def write_code(graph: CodeGraph, nodes: set[int], code: dict[int, str]) -> str:
-    """The code of some nodes by file, in the order of paths and lines; what lies inside another of them is not repeated."""
+    """Write the code of some nodes by file, in the order of paths and lines; what lies inside another of them is not repeated."""
     outermost = [node for node in nodes if not any(_shows(graph, up) for up in graph.containers(node) if up in nodes)]
     by_path: dict[str, list[int]] = {}
     for node in outermost:

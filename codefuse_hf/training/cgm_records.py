@@ -50,7 +50,7 @@ def make_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def graph_json(graph: CodeGraph | Mapping[str, Any] | str) -> str:
-    """The JSON of a graph, after checking that it is one.
+    """Return the JSON of a graph, after checking that it is one.
 
     Raises:
         ValueError: what is given holds no graph; says where.

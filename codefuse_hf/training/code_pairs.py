@@ -166,7 +166,7 @@ def _pairs_of_comments(language: str, path: Path, relative: Path, max_characters
 
 
 def describe(comment: str) -> str:
-    """The first paragraph of a documentation comment on one line, without the signs of comments, markup and tags."""
+    """Return the first paragraph of a documentation comment on one line, without the signs of comments, markup and tags."""
     text = re.sub(
         r"^[ \t]*(?:/\*+!?|\*+/|//+[/!]*|\*(?!\w)|#+|--)|\*+/[ \t]*$", "", comment.strip(), flags=re.MULTILINE
     )

@@ -39,11 +39,11 @@ class RetrievalSet:
                 raise ValueError(f"the judgements name the {missing}, which is not among the texts")
 
     def pairs(self) -> list[tuple[str, str]]:
-        """(query, relevant document) texts, for training."""
+        """Return (query, relevant document) texts, for training."""
         return [(self.queries[q], self.corpus[d]) for q, documents in self.relevant.items() for d in documents]
 
     def evaluator(self, **kwargs):
-        """The same as sentence-transformers' `InformationRetrievalEvaluator`."""
+        """Make sentence-transformers' `InformationRetrievalEvaluator` of it."""
         from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
         relevant = {query: set(documents) for query, documents in self.relevant.items()}
@@ -96,7 +96,7 @@ def load_cosqa(path: str | os.PathLike, codes: str | os.PathLike | None = None) 
 
 
 def load_coir(path: str | os.PathLike, split: str = "test") -> RetrievalSet:
-    """A task of CoIR (arXiv 2407.02883) or MTEB in BEIR's layout: a folder with corpus, queries and qrels."""
+    """Read a task of CoIR (arXiv 2407.02883) or MTEB in BEIR's layout: a folder with corpus, queries and qrels."""
     path = Path(path)
     corpus = {str(row["_id"]): _titled(row) for row in _json_lines(path / "corpus.jsonl")}
     every = {str(row["_id"]): row["text"] for row in _json_lines(path / "queries.jsonl")}

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 
 def find_files(paths: Iterable[str | os.PathLike], suffix: str = "", skip_folders: Sequence[str] = ()) -> list[Path]:
-    """Files among and below `paths`, sorted; hidden files and folders and those named in `skip_folders` are left out.
+    """Find the files among and below `paths`, sorted; hidden files and folders and those named in `skip_folders` are left out.
 
     Raises:
         OSError: a path that does not exist.
@@ -30,7 +30,7 @@ def find_files(paths: Iterable[str | os.PathLike], suffix: str = "", skip_folder
 
 
 def read_texts(files: Sequence[Path], max_bytes: int, seed: int = 0) -> tuple[list[str], int]:
-    """The UTF-8 text files among `files`, in random order, up to `max_bytes` in all.
+    """Read the UTF-8 text files among `files`, in random order, up to `max_bytes` in all.
 
     Files that are not text (not UTF-8, or with a NUL byte) or that cannot be read are passed over.
 
@@ -58,7 +58,7 @@ def read_texts(files: Sequence[Path], max_bytes: int, seed: int = 0) -> tuple[li
 
 
 def batches_of_texts(texts: Sequence[str], size: int = 64) -> Iterator[list[str]]:
-    """`texts` in lists of `size`, for the batch calls of the tokenizers library."""
+    """Yield `texts` in lists of `size`, for the batch calls of the tokenizers library."""
     for start in range(0, len(texts), size):
         yield list(texts[start : start + size])
 

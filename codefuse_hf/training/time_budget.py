@@ -35,7 +35,7 @@ class TimeBudget(TrainerCallback):
         return 0.0 if self.started is None else time.monotonic() - self.started
 
     def scheduler(self, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LambdaLR:
-        """The learning-rate schedule of this budget for `optimizer`."""
+        """Return the learning-rate schedule of this budget for `optimizer`."""
         return torch.optim.lr_scheduler.LambdaLR(optimizer, self._factor)
 
     def _factor(self, step: int) -> float:

@@ -12,7 +12,7 @@ from torch import nn
 
 
 def has_adapters(model: nn.Module) -> bool:
-    """Whether adapters were added to the model, by whatever way."""
+    """Tell whether adapters were added to the model, by whatever way."""
     return any(_is_wrapper(module) for module in model.modules())
 
 
@@ -46,7 +46,7 @@ def merge_adapters(model: nn.Module) -> None:
 
 
 def base_tensors(module: nn.Module, prefix: str = "") -> dict[str, torch.Tensor]:
-    """The parameters and persistent buffers without the adapters, under the names that they have in a model without any."""
+    """Return the parameters and persistent buffers without the adapters, under the names that they have in a model without any."""
     while _is_wrapper(module):
         module = _without_wrapper(module, trained=False)
     tensors = {**module._parameters, **module._buffers}
@@ -67,7 +67,7 @@ def base_state_dict(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def trains_base_weights(model: nn.Module) -> bool:
-    """Whether weights outside the adapters are trained too (they would be lost if only adapters were saved)."""
+    """Tell whether weights outside the adapters are trained too (they would be lost if only adapters were saved)."""
     return any(tensor.requires_grad for tensor in base_tensors(model).values())
 
 

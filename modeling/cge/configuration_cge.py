@@ -182,7 +182,7 @@ class CGEConfig(ChecksOverrides, PreTrainedConfig):
         return self.text_config.vocab_size
 
     def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
-        """The backbone's configuration (what generic code of transformers asks for)."""
+        """Return the backbone's configuration (what generic code of transformers asks for)."""
         return self.text_config
 
     @classmethod
@@ -243,7 +243,7 @@ class CGEConfig(ChecksOverrides, PreTrainedConfig):
 
 
 def is_flat_cge_config(config_dict: dict[str, Any]) -> bool:
-    """Whether a configuration dictionary is the backbone's, with or without pooling keys beside it."""
+    """Tell whether a configuration dictionary is the backbone's, with or without pooling keys beside it."""
     return (
         config_dict.get("model_type") not in (None, CGEConfig.model_type)
         and config_dict.get("text_config") is None

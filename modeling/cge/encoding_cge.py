@@ -105,7 +105,7 @@ class CGEEncodeMixin:
 
 
 def check_texts(texts: Sequence[str]) -> list[str]:
-    """The texts as a list; TypeError if one is not a string."""
+    """Return the texts as a list; TypeError if one is not a string."""
     if texts is None or isinstance(texts, (bytes, dict)):
         raise TypeError(f"Expected a text or a list of texts, found {type(texts).__name__}.")
     texts = list(texts)
@@ -124,7 +124,7 @@ def tokenize_texts(
     prompt: str | None = None,
     prompt_position: str = "before",
 ):
-    """Token ids and mask `[batch, seq_len]` of texts with their prompt, cut to `max_length` and padded.
+    """Return token ids and mask `[batch, seq_len]` of texts with their prompt, cut to `max_length` and padded.
 
     What is cut is the end of the text itself: a prompt that stands after the text is kept.
     """

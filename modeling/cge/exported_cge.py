@@ -30,7 +30,7 @@ class CGEGraph(nn.Module):
         self.exported, self.config, self.backend = exported, config, backend
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> ModelOutput:
-        """`embedding` `[batch, embedding_dim]` and `last_hidden_state` `[batch, seq_len, hidden_size]` of `[batch, seq_len]`."""
+        """Return `embedding` `[batch, embedding_dim]` and `last_hidden_state` `[batch, seq_len, hidden_size]` of `[batch, seq_len]`."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         outputs = self.exported(input_ids=input_ids.cpu(), attention_mask=mask.cpu().long())
         return ModelOutput(embedding=outputs["sentence_embedding"], last_hidden_state=outputs["token_embeddings"])
@@ -42,7 +42,7 @@ class CGEGraph(nn.Module):
 
 
 def load_graph(source: str, config: Any, backend: str, load_model: Any, hub_kwargs: dict[str, Any]) -> CGEGraph:
-    """The graph in a model's folder; made from its weights, as `load_model()` gives them, where there is none.
+    """Load the graph in a model's folder; made from its weights, as `load_model()` gives them, where there is none.
 
     Raises:
         ValueError: a backend that there is not; ImportError: what the backend needs is missing.

@@ -146,7 +146,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         return self.plm_model[self._backbone_name]
 
     def get_input_embeddings(self) -> nn.Module:
-        """The backbone's token embeddings."""
+        """Return the backbone's token embeddings."""
         return self.backbone.get_input_embeddings()
 
     def set_input_embeddings(self, value: nn.Module) -> None:
@@ -208,7 +208,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         backbone_kwargs: dict | None = None,
         **config_kwargs,
     ) -> "CGEModel":
-        """A trainable embedding model from a language model: its weights, without the LM head, and a fresh pooling.
+        """Make a trainable embedding model from a language model: its weights, without the LM head, and a fresh pooling.
 
         Args:
             name_or_model: a folder or repository of a causal language model, or such a model (with or without LM

@@ -114,7 +114,7 @@ class CGEAttentionPooling(nn.Module):
 
 
 def token_weights(method: str, mask: torch.Tensor) -> torch.Tensor:
-    """Weight of each token in "last", "mean" or "weighted" pooling, for `mask` [batch, seq_len] (bool).
+    """Return the weight of each token in "last", "mean" or "weighted" pooling, for `mask` [batch, seq_len] (bool).
 
     Rows sum to one (to zero where there is no real token). "weighted" gives the i-th real token weight i.
     """
@@ -129,7 +129,7 @@ def token_weights(method: str, mask: torch.Tensor) -> torch.Tensor:
 
 
 def pool_tokens(hidden_states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted sum of token vectors: [batch, seq_len, hidden], [batch, seq_len] → [batch, hidden], summed in fp32."""
+    """Sum token vectors by their weights: [batch, seq_len, hidden], [batch, seq_len] → [batch, hidden], summed in fp32."""
     # Where the weight is zero the token must not count even if it is not finite.
     hidden_states = hidden_states.masked_fill((weights == 0).unsqueeze(-1), 0.0)
     return torch.einsum("bt,bth->bh", weights, hidden_states.float()).to(hidden_states.dtype)

@@ -54,7 +54,7 @@ class RaggedBatch:
         self.mask, self.is_uneven, self.num_tokens = steps < real, True, 0
 
     def pack(self, flash: bool) -> dict[str, torch.Tensor | int]:
-        """The real tokens in one row `[1, total, …]` under `inputs`, with `position_ids` that restart at every text
+        """Put the real tokens into one row `[1, total, …]` under `inputs`, with `position_ids` that restart at every text
         and, for variable-length (flash) attention, the boundaries that transformers' attention functions read."""
         lengths = self.mask.sum(dim=-1)
         lengths = lengths[lengths > 0]
@@ -71,12 +71,12 @@ class RaggedBatch:
         return packed
 
     def unpack(self, packed: torch.Tensor) -> torch.Tensor:
-        """`[1, total, hidden]` → `[batch, width, hidden]`, zero at padding."""
+        """Turn `[1, total, hidden]` into `[batch, width, hidden]`, zero at padding."""
         rows = packed.new_zeros((*self.mask.shape, packed.shape[-1]))
         return rows.masked_scatter(self.mask.unsqueeze(-1), packed)
 
     def restore(self, states: torch.Tensor) -> torch.Tensor:
-        """`[batch, width, hidden]` → `[batch, seq_len, hidden]`: each vector back at its token's place in the input."""
+        """Turn `[batch, width, hidden]` into `[batch, seq_len, hidden]`: each vector back at its token's place in the input."""
         if self._places is not None:
             return _take(states * self.mask.unsqueeze(-1), self._places)
         width = states.shape[1]

@@ -85,7 +85,7 @@ class CGETransformer(InputModule):
         self.model.config.inf_seq_length = value
 
     def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs) -> dict[str, torch.Tensor]:
-        """Token ids and mask `[batch, seq_len]` of texts, with `prompt` before or after them as in training.
+        """Make token ids and mask `[batch, seq_len]` of texts, with `prompt` before or after them as in training.
 
         Raises:
             TypeError: if an input is not a string.
@@ -116,7 +116,7 @@ class CGETransformer(InputModule):
         return features
 
     def get_embedding_dimension(self) -> int:
-        """Width of the sentence embedding."""
+        """Return the width of the sentence embedding."""
         return self.model.config.embedding_dim
 
     def get_sentence_embedding_dimension(self) -> int:
@@ -212,7 +212,7 @@ def _new_module() -> CGETransformer:
 def to_sentence_transformer(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: dict[str, str] | None = None, **kwargs
 ) -> SentenceTransformer:
-    """A `SentenceTransformer` around a `CGEModel`, with CGE's prompts unless others are given."""
+    """Put a `SentenceTransformer` around a `CGEModel`, with CGE's prompts unless others are given."""
     prompts = code_search_prompts() if prompts is None else prompts
     return SentenceTransformer(
         modules=[CGETransformer(model, tokenizer)], prompts=prompts, similarity_fn_name="cosine", **kwargs

@@ -162,7 +162,7 @@ class CGMConfig(ChecksOverrides, PreTrainedConfig):
         self.text_config.vocab_size = value
 
     def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
-        """The language model's configuration (what generic code of transformers asks for)."""
+        """Return the language model's configuration (what generic code of transformers asks for)."""
         return self.text_config
 
     @classmethod
@@ -200,7 +200,7 @@ class CGMConfig(ChecksOverrides, PreTrainedConfig):
 
 
 def encoder_width(config: PreTrainedConfig) -> int:
-    """Width of an encoder's vectors before any projection."""
+    """Return the width of an encoder's vectors before any projection."""
     if config.model_type == "cge":
         return config.embedding_dim
     text = config.get_text_config()

@@ -21,7 +21,7 @@ BATCH_TOKENS = 16_384
 
 
 def build_backbone(config) -> PreTrainedModel:
-    """A new text encoder of a configuration: an encoder alone where the architecture also has a decoder (T5)."""
+    """Make a new text encoder of a configuration: an encoder alone where the architecture also has a decoder (T5)."""
     if type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING:
         return MODEL_FOR_TEXT_ENCODING_MAPPING[type(config)]._from_config(config)
     # A backbone whose code travels with this file was trusted together with it.
@@ -78,7 +78,7 @@ class CGMNodeEncoder(nn.Module):
             return distinct[inverse] + encoded[len(order) :].sum() * 0
 
     def encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """One call of the backbone: `[rows, tokens]`, padded on the right, no row empty → `[rows, embedding_dim]`."""
+        """Call the backbone once: `[rows, tokens]`, padded on the right, no row empty → `[rows, embedding_dim]`."""
         outputs = self.model(input_ids=input_ids, attention_mask=attention_mask.long(), return_dict=True)
         if self.pooling == "embedding":
             pooled = outputs.embedding
@@ -142,7 +142,7 @@ def pass_on_rules(wrapper: nn.Module, name: str) -> None:
 
 
 def pool(states: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """The "first", "last" or "mean" state of each row; padding on the right, no row empty.
+    """Return the "first", "last" or "mean" state of each row; padding on the right, no row empty.
 
     Args:
         states: `[rows, tokens, hidden_size]`; attention_mask: `[rows, tokens]`.

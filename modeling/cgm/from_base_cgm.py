@@ -17,7 +17,7 @@ Encoder = tuple[PreTrainedModel | None, dict[str, torch.Tensor] | None, dict[str
 
 
 def load_encoder(encoder: "str | PreTrainedModel | None", kwargs: dict[str, Any]) -> Encoder:
-    """A text encoder, the weights of its projection if it has one, and the keys of `CGMConfig` that describe it.
+    """Load a text encoder, the weights of its projection if it has one, and the keys of `CGMConfig` that describe it.
 
     Raises:
         ValueError: a sentence-transformers folder with modules that have no counterpart here.
@@ -42,7 +42,7 @@ def load_encoder(encoder: "str | PreTrainedModel | None", kwargs: dict[str, Any]
 
 
 def codet5p_config(raw: dict[str, Any]) -> tuple[T5Config, int]:
-    """The T5 configuration of a published CodeT5+ embedding model, and the width of its projection.
+    """Return the T5 configuration of a published CodeT5+ embedding model, and the width of its projection.
 
     Raises:
         ValueError: a projection without a width.
@@ -58,12 +58,12 @@ def codet5p_config(raw: dict[str, Any]) -> tuple[T5Config, int]:
 
 
 def rename_codet5p(name: str) -> str:
-    """Our name, below `encoder.`, of a tensor of a CodeT5+ embedding model."""
+    """Return our name, below `encoder.`, of a tensor of a CodeT5+ embedding model."""
     return name if name.startswith("proj.") else f"model.{name}"
 
 
 def codet5p_settings(width: int) -> dict[str, Any]:
-    """Keys of `CGMConfig` for a CodeT5+ embedding encoder."""
+    """Return the keys of `CGMConfig` for a CodeT5+ embedding encoder."""
     return {"encoder_pooling": "first", "encoder_projection_dim": width, "encoder_normalize": True}
 
 

@@ -50,7 +50,7 @@ class PlainGraph:
     dropped_edges: int
 
     def edge_index(self, edge_types: Iterable[str] | None = None) -> np.ndarray:
-        """int64 [2, edges]: positions of sources and targets, of all or the named edge types."""
+        """Return int64 [2, edges]: positions of sources and targets, of all or the named edge types."""
         if edge_types is None:
             return self.edges
         chosen = {_edge_type(name) for name in ([edge_types] if isinstance(edge_types, str) else edge_types)}

@@ -35,7 +35,7 @@ def graph_attention_mask(adjacency: torch.Tensor, prompt_mask: torch.Tensor) -> 
 def node_rows(
     adjacency: torch.Tensor, prompt_mask: torch.Tensor, node_mask: torch.Tensor, text_mask: torch.Tensor
 ) -> torch.Tensor:
-    """The rows of the node tokens, without padding, none of them empty: bool `[batch, N, N + L]`.
+    """Return the rows of the node tokens, without padding, none of them empty: bool `[batch, N, N + L]`.
 
     Args:
         adjacency: bool `[batch, N, N]`.
@@ -53,7 +53,7 @@ def node_rows(
 
 
 def mask_function(rows: torch.Tensor) -> Callable:
-    """The whole mask as a function of (batch, head, query, key) positions, as transformers' masking utilities take it.
+    """Return the whole mask as a function of (batch, head, query, key) positions, as transformers' masking utilities take it.
 
     Args:
         rows: bool `[batch, N, N + L]`, see `node_rows`. Keys beyond it (the free room of a static cache) are not seen.
@@ -68,7 +68,7 @@ def mask_function(rows: torch.Tensor) -> Callable:
 
 
 def prompt_mask_of_labels(labels: torch.Tensor, ignore_index: int = -100) -> torch.Tensor:
-    """The tokens before the first answer token of each row: bool, shape of `labels` `[batch, L]`.
+    """Return the tokens before the first answer token of each row: bool, shape of `labels` `[batch, L]`.
 
     What follows the first answer token is no prompt even where it bears no loss: it has seen the answer, and nodes that
     saw it would tell the answer in advance.
@@ -77,7 +77,7 @@ def prompt_mask_of_labels(labels: torch.Tensor, ignore_index: int = -100) -> tor
 
 
 def adjacency_of_edges(edge_index: torch.Tensor, batch_size: int, num_nodes: int) -> torch.Tensor:
-    """Dense adjacency of sparse edges, written in one operation.
+    """Make a dense adjacency of sparse edges, written in one operation.
 
     Args:
         edge_index: integers `[batch, 2, edges]` (or `[2, edges]` for a batch of one): sources and targets; columns of
@@ -114,7 +114,7 @@ def adjacency_of_edges(edge_index: torch.Tensor, batch_size: int, num_nodes: int
 
 
 def check_adjacency(adjacency: torch.Tensor, batch_size: int, num_nodes: int) -> torch.Tensor:
-    """A given dense adjacency as bool `[batch, N, N]`.
+    """Return a given dense adjacency as bool `[batch, N, N]`.
 
     Raises:
         TypeError: neither bool nor integers. ValueError: another shape, or numbers other than 0 and 1.

@@ -63,7 +63,7 @@ class CGMAdapter(nn.Module):
         self.fc2 = nn.Linear(config.adapter_hidden_dim, config.hidden_size)
 
     def forward(self, node_embeddings: torch.Tensor) -> torch.Tensor:
-        """`[..., embedding_dim]` → `[..., hidden_size]`."""
+        """Turn `[..., embedding_dim]` into `[..., hidden_size]`."""
         weight = self.fc1.weight
         if weight.is_floating_point() and not torch.is_autocast_enabled(weight.device.type):
             node_embeddings = node_embeddings.to(weight.dtype)
@@ -105,7 +105,7 @@ class CGMPreTrainedModel(PreTrainedModel):
         raise NotImplementedError
 
     def get_input_embeddings(self) -> nn.Module:
-        """The language model's token embeddings."""
+        """Return the language model's token embeddings."""
         return self.language_model.get_input_embeddings()
 
     def set_input_embeddings(self, value: nn.Module) -> None:
@@ -113,7 +113,7 @@ class CGMPreTrainedModel(PreTrainedModel):
         self.language_model.set_input_embeddings(value)
 
     def encoder_fingerprint(self) -> str:
-        """A name of the encoder's weights, for a `NodeEmbeddingCache`. Raises ValueError without an encoder."""
+        """Return a name of the encoder's weights, for a `NodeEmbeddingCache`. Raises ValueError without an encoder."""
         return encoder_fingerprint(self._need_encoder())
 
     @torch.no_grad()
@@ -394,7 +394,7 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
         return self.lm
 
     def get_output_embeddings(self) -> nn.Module | None:
-        """The LM head."""
+        """Return the LM head."""
         return self.lm.get_output_embeddings()
 
     def set_output_embeddings(self, value: nn.Module) -> None:
@@ -411,7 +411,7 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
         encoder_kwargs: dict | None = None,
         **config_kwargs,
     ) -> "CGMForCausalLM":
-        """A new CGM of a trained language model, a trained text encoder and a fresh adapter.
+        """Make a new CGM of a trained language model, a trained text encoder and a fresh adapter.
 
         Args:
             lm: a folder or repository of a causal LM, or such a model; a model that is passed is used itself, not

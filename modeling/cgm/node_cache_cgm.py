@@ -51,11 +51,11 @@ class NodeEmbeddingCache:
 
     @staticmethod
     def key(segment: Sequence[int]) -> bytes:
-        """The hash of a segment's tokens, 32 bytes."""
+        """Return the hash of a segment's tokens, 32 bytes."""
         return hashlib.sha256(torch.tensor(segment, dtype=torch.int64).numpy().tobytes()).digest()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, torch.Tensor]:
-        """Those of `keys` that are known → vectors `[embedding_dim]`."""
+        """Return the vectors `[embedding_dim]` of those of `keys` that are known."""
         wanted: dict[Path, list[tuple[bytes, int]]] = {}
         for key in dict.fromkeys(keys):
             if key in self._vectors:
@@ -83,7 +83,7 @@ class NodeEmbeddingCache:
 
 
 def encoder_fingerprint(encoder: torch.nn.Module) -> str:
-    """A name of an encoder's weights and settings: the same for the same vectors, 32 hexadecimal digits."""
+    """Return a name of an encoder's weights and settings: the same for the same vectors, 32 hexadecimal digits."""
     digest = hashlib.sha256(f"{encoder.pooling} {encoder.normalize}".encode())
     for name, tensor in sorted(encoder.state_dict().items()):
         data = tensor.detach().cpu().contiguous()

@@ -128,7 +128,7 @@ class CGMProcessor(ProcessorMixin):
         encode: Encode | None = None,
         **tokenizer_kwargs: Any,
     ) -> dict[str, Any]:
-        """One example without padding, as lists and arrays (what a data set can hold): see `__call__` and `collate`.
+        """Return one example without padding, as lists and arrays (what a data set can hold): see `__call__` and `collate`.
 
         Returns:
             `input_ids` [L]; with an answer also `labels` [L]; with a graph `edge_index` int64 [2, edges] and either

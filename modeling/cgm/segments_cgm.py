@@ -48,7 +48,7 @@ class GraphSegments:
         return (self[index] for index in range(len(self)))
 
     def take(self, nodes: np.ndarray) -> "GraphSegments":
-        """The segments of some nodes (ascending positions) alone, with the edges among them."""
+        """Return the segments of some nodes (ascending positions) alone, with the edges among them."""
         counts = np.diff(self.node_offsets)
         place = np.full(len(counts), -1, np.int64)
         place[nodes] = np.arange(len(nodes))
@@ -64,7 +64,7 @@ class GraphSegments:
         )
 
     def padded(self, pad_token_id: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """`input_ids` int64 and `attention_mask` int64, both [s, length of the longest segment], padded on the right."""
+        """Return `input_ids` int64 and `attention_mask` int64, both [s, length of the longest segment], padded on the right."""
         lengths = np.diff(self.offsets)
         mask = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
         input_ids = np.full(mask.shape, pad_token_id, np.int64)
@@ -72,7 +72,7 @@ class GraphSegments:
         return input_ids, mask.astype(np.int64)
 
     def adjacency_coo(self, *, self_loops: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns, int64 each, of the segments' adjacency, sorted by row and column, each pair once.
+        """Return rows and columns, int64 each, of the segments' adjacency, sorted by row and column, each pair once.
 
         Row i attends to column j. An edge of the graph holds between all segments of its two nodes, in its direction;
         segments of one node see each other. A segment sees itself only where the graph has a loop at its node, or with
@@ -95,7 +95,7 @@ class GraphSegments:
         return tuple(np.divmod(key, size))
 
     def adjacency(self, *, self_loops: bool = False, dtype: "torch.dtype | None" = None) -> "torch.Tensor":
-        """The adjacency as a coalesced sparse COO tensor [s, s] of ones (bool by default), see `adjacency_coo`."""
+        """Return the adjacency as a coalesced sparse COO tensor [s, s] of ones (bool by default), see `adjacency_coo`."""
         import torch
 
         indices = torch.from_numpy(np.stack(self.adjacency_coo(self_loops=self_loops)))

@@ -51,22 +51,22 @@ KEYS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def file_sentence(fields: Fields) -> str:
-    """`path/name⏎text`."""
+    """Write `path/name⏎text`."""
     return f"{file_path(fields)}\n{fields('text')}"
 
 
 def file_path(fields: Fields) -> str:
-    """`path/name`: a file's path, and its whole sentence in Java."""
+    """Write `path/name`: a file's path, and its whole sentence in Java."""
     return f"{fields('path')}/{fields('name')}" if fields("path") else fields("name")
 
 
 def class_sentence(fields: Fields) -> str:
-    """`kind name⏎comment⏎text`."""
+    """Write `kind name⏎comment⏎text`."""
     return f"{fields('kind')} {fields('name')}\n{fields('comment')}\n{fields('text')}".strip(" ")
 
 
 def java_class_sentence(fields: Fields) -> str:
-    """`modifiers name⏎comment`."""
+    """Write `modifiers name⏎comment`."""
     return f"{fields('modifiers')} {fields('name')}\n{fields('comment')}".strip(" ")
 
 
@@ -114,7 +114,7 @@ JAVA_SENTENCES: Mapping[str, Callable[[Fields], str]] = {"File": file_path, "Cla
 
 
 def speaks_java(node_type: str, record: Mapping[str, Any]) -> bool:
-    """Whether a record is spelled as in the published Java graphs: files and classes have a plain `name`."""
+    """Tell whether a record is spelled as in the published Java graphs: files and classes have a plain `name`."""
     if node_type not in ("File", "Class"):
         return node_type in ("Module", "Field", "Method")
     other = {"File": "fileName", "Class": "className"}[node_type]
@@ -122,7 +122,7 @@ def speaks_java(node_type: str, record: Mapping[str, Any]) -> bool:
 
 
 def record_sentence(node_type: str, record: Mapping[str, Any], java: bool, repo_name: str | None = None) -> str:
-    """The sentence of a JSON record in any published spelling; a null field counts as absent.
+    """Return the sentence of a JSON record in any published spelling; a null field counts as absent.
 
     Args:
         node_type: one of `SENTENCES`.
@@ -139,7 +139,7 @@ def record_sentence(node_type: str, record: Mapping[str, Any], java: bool, repo_
 
 
 def record_name(node_type: str, record: Mapping[str, Any]) -> str:
-    """The short name of a JSON record's node, a Java method's with its class; "" where it has none.
+    """Return the short name of a JSON record's node, a Java method's with its class; "" where it has none.
 
     Raises:
         ValueError: a field that is no text.

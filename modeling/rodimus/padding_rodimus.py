@@ -39,7 +39,7 @@ class Padding:
 
     @classmethod
     def from_attention_mask(cls, attention_mask: torch.Tensor | None, seq_len: int) -> "Padding | None":
-        """None if there is no padding at all. `attention_mask` is `[batch, past_len + seq_len]`, 1 for real tokens."""
+        """Return None if there is no padding at all. `attention_mask` is `[batch, past_len + seq_len]`, 1 for real tokens."""
         if attention_mask is None:
             return None
         full_mask, traced = attention_mask.bool(), torch.compiler.is_compiling()
@@ -53,20 +53,20 @@ class Padding:
         return cls(mask, packed, full_mask, in_order, all_in_order, past_len)
 
     def position_ids(self) -> torch.Tensor:
-        """Positions of the segment's tokens in their own sequences, `[batch, seq_len]`; 0 for padding before them."""
+        """Return the positions of the segment's tokens in their own sequences, `[batch, seq_len]`; 0 for padding before them."""
         real_before = self.full_mask.sum(1, keepdim=True) - self.mask.sum(1, keepdim=True)
         return (real_before + self.mask.cumsum(1) - 1).clamp(min=0)
 
     def pack(self, x: torch.Tensor) -> torch.Tensor:
-        """`[batch, seq_len, channels]` from the order of the input into packed order."""
+        """Bring `[batch, seq_len, channels]` from the order of the input into packed order."""
         return x if self.in_order else take_steps(x, _order(packed_places(self.mask)))
 
     def unpack(self, x: torch.Tensor) -> torch.Tensor:
-        """The inverse of `pack`."""
+        """Undo `pack`."""
         return x if self.in_order else take_steps(x, packed_places(self.mask))
 
     def pack_with_past(self, past: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cached steps and new steps, both `[batch, steps, channels]`, in packed order, cut again into the same lengths."""
+        """Bring cached steps and new steps, both `[batch, steps, channels]`, into packed order, cut again into the same lengths."""
         if self.in_order:
             return past, x
         steps = past.shape[1]
@@ -76,7 +76,7 @@ class Padding:
         return packed[:, :steps], packed[:, steps:]
 
     def weights_in_input_order(self, weights: torch.Tensor) -> torch.Tensor:
-        """Attention weights `[batch, heads, seq_len, keys]`, whose last `keys` are packed, for the tokens as they were given.
+        """Return attention weights `[batch, heads, seq_len, keys]`, whose last `keys` are packed, for the tokens as they were given.
 
         Returns them for all tokens of cache and segment, `[batch, heads, seq_len, past_len + seq_len]`: those that a sliding
         window has dropped, with weight 0, may lie anywhere among those that it keeps.
@@ -91,7 +91,7 @@ class Padding:
 
 
 def packed_places(mask: torch.Tensor) -> torch.Tensor:
-    """Where each step stands in packed order, `[batch, steps]`: padding first, then the steps of `mask`, both in turn."""
+    """Tell where each step stands in packed order, `[batch, steps]`: padding first, then the steps of `mask`, both in turn."""
     padding = ~mask
     return torch.where(mask, padding.sum(1, keepdim=True) + mask.cumsum(1), padding.cumsum(1)) - 1
 
@@ -103,7 +103,7 @@ def _order(places: torch.Tensor) -> torch.Tensor:
 
 
 def take_steps(x: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """Rows of `x` `[batch, steps, channels]` in the order `[batch, steps]`."""
+    """Take rows of `x` `[batch, steps, channels]` in the order `[batch, steps]`."""
     return x.gather(1, order[..., None].expand(-1, -1, x.shape[-1]))
 
 
@@ -130,7 +130,7 @@ class Packing:
         has_past: bool,
         kwargs: dict[str, Any],
     ) -> "Packing | None":
-        """None for one sequence a row.
+        """Find the sequences in each row; None for one sequence a row.
 
         Read from `numbers` (of a mask), `seq_idx` or `cu_seq_lens_q` where given (`DataCollatorWithFlattening`), else from
         positions that start again, which transformers' own attention masks understand as packing under the same
@@ -170,7 +170,7 @@ class Packing:
         return cls(numbers, packed)
 
     def position_ids(self) -> torch.Tensor:
-        """Positions that start again with every sequence, `[batch, seq_len]`; padding counts."""
+        """Return the positions that start again with every sequence, `[batch, seq_len]`; padding counts."""
         steps = torch.arange(self.numbers.shape[1], device=self.numbers.device).expand_as(self.numbers)
         starts = F.pad(self.numbers[:, 1:] != self.numbers[:, :-1], (1, 0), value=True)
         return steps - torch.where(starts, steps, 0).cummax(1).values

@@ -226,7 +226,7 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
             raise ChatFormatError(f"this conversation cannot be rendered: {error}") from error
 
     def fill_in_the_middle_prompt(self, prefix: str, suffix: str) -> str:
-        """The prompt that asks a Coder model for the text between `prefix` and `suffix`.
+        """Return the prompt that asks a Coder model for the text between `prefix` and `suffix`.
 
         Raises:
             ValueError: this vocabulary has no fill-in-the-middle tokens.

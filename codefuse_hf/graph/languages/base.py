@@ -183,7 +183,7 @@ class Resolution(ABC):
         a place among the paths. In any order, and repeatedly, as in `LanguageFrontEnd.resolve`."""
 
     def problems(self) -> Mapping[str, list[Problem]]:
-        """What was not followed, by file."""
+        """Tells what was not followed, by file."""
         return {}
 
 

@@ -80,7 +80,7 @@ def _check_tokenizer(source: Path) -> None:
 
 
 def load_tokenizer(source: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a folder, from its data alone."""
+    """Load the tokenizer of a folder, from its data alone."""
     # What tokenizer.json says is taken as it is: the classes by model type would rebuild parts of it.
     if (source / "tokenizer.json").is_file():
         return PreTrainedTokenizerFast.from_pretrained(source)

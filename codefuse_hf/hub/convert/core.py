@@ -102,7 +102,7 @@ def convert_folder(
 
 
 def read_config(source: Path) -> dict:
-    """`config.json` of a folder. Raises `OSError` if there is none, `ValueError` if it is no JSON object."""
+    """Read `config.json` of a folder. Raises `OSError` if there is none, `ValueError` if it is no JSON object."""
     if not source.is_dir():
         raise FileNotFoundError(f"there is no folder {source}")
     try:

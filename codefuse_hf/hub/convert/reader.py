@@ -29,27 +29,27 @@ class Reader(ABC):
     @classmethod
     @abstractmethod
     def matches(cls, config: dict[str, Any]) -> bool:
-        """Whether a repository with this `config.json` is in the layout."""
+        """Tell whether a repository with this `config.json` is in the layout."""
 
     @classmethod
     def claims(cls, config: dict[str, Any], source: Path) -> bool:
-        """Whether the folder `source` with this `config.json` is in the layout; by default its `config.json` decides."""
+        """Tell whether the folder `source` with this `config.json` is in the layout; by default its `config.json` decides."""
         return cls.matches(config)
 
     def find_tensors(self, source: Path) -> dict[str, StoredTensor]:
-        """All stored tensors, by the names that `rename` takes; reads headers only."""
+        """Return all stored tensors, by the names that `rename` takes; reads headers only."""
         return find_tensors(source)
 
     @abstractmethod
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
-        """The model of the folder `source`, to be called under the meta device: no weights, no memory.
+        """Make the model of the folder `source`, to be called under the meta device: no weights, no memory.
 
         Raises:
             ValueError: a configuration that no model can have.
         """
 
     def rename(self, name: str) -> str | None:
-        """Our name of a published tensor; None for one that is left out on purpose."""
+        """Return our name of a published tensor; None for one that is left out on purpose."""
         return name
 
     @abstractmethod
@@ -58,7 +58,7 @@ class Reader(ABC):
 
 
 def reader_of(config: dict[str, Any], source: Path) -> Reader:
-    """The reader of a published folder with this `config.json`.
+    """Return the reader of a published folder with this `config.json`.
 
     Raises:
         ValueError: no layout fits.

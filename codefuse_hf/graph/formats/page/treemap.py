@@ -15,7 +15,7 @@ _MARGIN, _MARGIN_SHARE = 5.0, 0.02
 
 
 def nested_treemap(parents: Sequence[int], weights: Sequence[float]) -> np.ndarray:
-    """Rectangles of all nodes.
+    """Returns the rectangles of all nodes.
 
     Args:
         parents: the container of each node, given before the node itself; -1 for the root, which is node 0.

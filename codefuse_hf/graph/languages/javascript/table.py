@@ -56,7 +56,7 @@ ATTRIBUTE = Rule(node_type="Attribute", name=_key)
 
 
 def has_function(node: Any, field: str) -> bool:
-    """Whether the value of a node is a function."""
+    """Tells whether the value of a node is a function."""
     value = node.child_by_field_name(field)
     return value is not None and value.type in FUNCTIONS
 
@@ -66,7 +66,7 @@ def _declarator(node: Any) -> Rule | None:
 
 
 def field_rule(node: Any) -> Rule:
-    """A field that holds a function is one."""
+    """Takes a field that holds a function for a function."""
     return METHOD if has_function(node, "value") else ATTRIBUTE
 
 
@@ -186,7 +186,7 @@ IMPORTS = {
 
 
 def find_imports(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[str, Binding]]:
-    """What is imported from a relative path; all else is outside of the project."""
+    """Tells what is imported from a relative path; all else is outside of the project."""
     if not each.target:
         return
     file = _file(names, path, each.target) if each.target.startswith(".") else None

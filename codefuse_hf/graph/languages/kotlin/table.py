@@ -85,7 +85,7 @@ def _import(node: Any, text: Text) -> Iterator[Import]:
 
 
 def find_imports(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[str, Binding]]:
-    """Definitions by their full names."""
+    """Finds what an import names: definitions by their full names."""
     yield each.name, Binding(dotted=each.target)
 
 

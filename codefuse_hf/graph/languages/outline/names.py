@@ -49,11 +49,11 @@ class ProjectNames:
             self._known.update(name.rpartition(".")[2] for name in (*facts.namespaces, self.modules[path]))
 
     def named(self, name: str) -> list[str]:
-        """The files with this name, in any folder."""
+        """Returns the files with this name, in any folder."""
         return self._named.get(name, [])
 
     def full(self, path: str, name: str) -> str:
-        """The dotted name of a definition for the whole project."""
+        """Returns the dotted name of a definition for the whole project."""
         module = self.modules[path]
         return f"{module}.{name}" if module and name else module or name
 
@@ -62,11 +62,11 @@ class ProjectNames:
         return self.files[ref.path].sizes[ref.index] >= 0
 
     def exact(self, dotted: str) -> list[Ref]:
-        """The definitions with this full name."""
+        """Returns the definitions with this full name."""
         return self._exact.get(dotted, [])
 
     def tail(self, parts: tuple[str, ...]) -> list[Ref]:
-        """The definitions whose full name ends in a qualified name, if they all have the same, and what qualifies it is of the project."""
+        """Returns the definitions whose full name ends in a qualified name, if they all have the same, and what qualifies it is of the project."""
         if len(parts) < 2 or parts[-2] not in self._known:
             return []
         ending = "." + ".".join(parts)
@@ -74,7 +74,7 @@ class ProjectNames:
         return self._exact[found[0]] if len(found) == 1 else []
 
     def one(self, found: Iterable[Ref], path: str, size: int = -1) -> Ref | None:
-        """The one function among definitions that a call in the file `path` with so many arguments can mean; None where it is not clear."""
+        """Returns the one function among definitions that a call in the file `path` with so many arguments can mean; None where it is not clear."""
         found = [ref for ref in found if self.is_function(ref)]
         near = [ref for ref in found if ref.path == path]
         found = near or [ref for ref in found if ref.index not in self.files[ref.path].private]
@@ -85,7 +85,7 @@ class ProjectNames:
         return found[0] if len(found) == 1 else None
 
     def members(self, path: str, name: str) -> list[Ref]:
-        """The definitions that a file offers under a name, where it says so (`export`) those of other files."""
+        """Returns the definitions that a file offers under a name, where it says so (`export`) those of other files."""
         found: list[Ref] = []
         pending, seen = [(path, name)], set()
         while pending and len(seen) < _MOST_STEPS:
@@ -105,12 +105,12 @@ class ProjectNames:
         return found
 
     def targets(self, path: str, each: Import) -> tuple[str, ...]:
-        """The files that an import leads to."""
+        """Returns the files that an import leads to."""
         find = self.outlines[path].find_imports
         return () if find is None else tuple(p for _, binding in find(self, path, each) for p in binding.paths)
 
     def meant(self, binding: Binding, rest: tuple[str, ...]) -> list[Ref]:
-        """The definitions that an imported name, with further parts, stands for."""
+        """Returns the definitions that an imported name, with further parts, stands for."""
         parts = ".".join(filter(None, (binding.member, *rest)))
         if binding.dotted:
             return self.exact(".".join(filter(None, (binding.dotted, parts))))

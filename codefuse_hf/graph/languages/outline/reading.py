@@ -287,7 +287,7 @@ def _without_sign(header: str) -> str:
 
 
 def plain_comment(comments: Any) -> str:
-    """The text of comments without their signs."""
+    """Returns the text of comments without their signs."""
     lines = []
     for comment in comments:
         comment = comment.strip()

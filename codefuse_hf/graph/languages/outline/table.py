@@ -134,7 +134,7 @@ def dotted(text: str, separator: str) -> str:
 
 
 def part_of(node: Any, *fields: str) -> Any:
-    """The first child that is there, by field or type; None for none."""
+    """Returns the first child that is there, by field or type; None for none."""
     for name in fields:
         child = node.child_by_field_name(name)
         if child is not None:

@@ -52,7 +52,7 @@ class PythonResolution(Resolution):
 
 
 def problems_of(log: FileLog) -> list[Problem]:
-    """What a file's run did not follow."""
+    """Tells what a file's run did not follow."""
     found = []
     if log.has_dropped:
         message = f"more than {MAX_VALUES} values, or {MAX_OBJECTS} objects that no annotation describes, meet in one place: calls of the others may be missing"

@@ -54,14 +54,14 @@ class Calls(LibraryCalls):
             self.edges[("calls", caller, target)] = None
 
     def dispatch(self, caller: Ref, receiver: Any, method: JavaMethod) -> tuple[JavaMethod, ...]:
-        """What a call may run (`Methods.dispatch`); remembers calls of which too many methods may be meant."""
+        """Finds what a call may run (`Methods.dispatch`); remembers calls of which too many methods may be meant."""
         targets = self.methods.dispatch(receiver, method)
         if not targets and (count := self.methods.undecided(receiver, method)):
             self._undecided.setdefault((caller.path, f"{method.owner.name}.{method.name}", count), set()).add(caller)
         return targets
 
     def problems(self) -> dict[str, list[Problem]]:
-        """What the edges lack, by path."""
+        """Lists what the edges lack, by path."""
         found: dict[str, list[Problem]] = {}
         for (path, name, count), callers in sorted(self._undecided.items()):
             message = f"{count} methods of the project may be meant where {len(callers)} of this file call {name}; these calls have no edges"

@@ -273,7 +273,7 @@ class Methods:
         return found
 
     def undecided(self, receiver: Any, method: JavaMethod) -> int:
-        """How many methods `dispatch` found for a call when these were too many to tell which is meant; 0 when they were not."""
+        """Tells how many methods `dispatch` found for a call when these were too many to tell which is meant; 0 when they were not."""
         return self._undecided.get(self._call(receiver, method), 0) if self._undecided else 0
 
     @staticmethod

@@ -99,7 +99,7 @@ class Definitions:
         return inspect.cleandoc(value) if isinstance(value, str) else ""
 
     def comment_above(self, node: Any) -> str:
-        """The comment lines that stand directly above a statement, on lines of their own; `self.leading` holds its candidates."""
+        """Returns the comment lines that stand directly above a statement, on lines of their own; `self.leading` holds its candidates."""
         lines: list[str] = []
         line, column = node.start_point
         for comment in reversed(self.leading):
@@ -110,7 +110,7 @@ class Definitions:
         return "\n".join(reversed(lines))
 
     def comment_beside(self, statement: Any) -> str:
-        """The comment at the end of a statement's line, or else the lines above it."""
+        """Returns the comment at the end of a statement's line, or else the lines above it."""
         following = self.following
         if following is not None and following.type == "comment" and following.start_point[0] == statement.end_point[0]:
             return self.text_of(following).lstrip("#").strip()
@@ -241,7 +241,7 @@ class Definitions:
         return variable
 
     def is_own_type(self, result: str, parameters: Any) -> bool:
-        """Whether a method's annotations say that it returns an object of its receiver's class."""
+        """Tells whether a method's annotations say that it returns an object of its receiver's class."""
         result = result.strip("\"'").rsplit(".", 1)[-1]
         if result == "Self":
             return True
@@ -252,7 +252,7 @@ class Definitions:
         return own in (result, f"type[{result}]", f"Type[{result}]")
 
     def note_wrappers(self, scope: Scope) -> None:
-        """The functions of a scope that return what they get from a parameter of it that never is anything else, called as they are called themselves."""
+        """Notes the functions of a scope that return what they get from a parameter of it that never is anything else, called as they are called the"""
         wrappers: dict[Scope, list[tuple]] = {}
         for inner, name, *rest in scope.wrapped:
             wrappers.setdefault(inner, []).append((name, *rest))
@@ -309,7 +309,7 @@ class Definitions:
         return parameters
 
     def parameter_parts(self, node: Any) -> tuple[Any, Any, Any]:
-        """What names a parameter, its annotation and its default; each of the latter two may be None."""
+        """Tells what names a parameter, its annotation and its default; each of the latter two may be None."""
         shape = node.type
         if shape not in ("default_parameter", "typed_default_parameter", "typed_parameter"):
             return node, None, None
@@ -327,7 +327,7 @@ class Definitions:
         return Parameter(name, kind, variable, meaning)
 
     def annotation(self, node: Any, outer: Scope, definition: int) -> Annotation | None:
-        """What an annotation says, as far as it may matter to calls (facts.py: `Annotation`)."""
+        """Tells what an annotation says, as far as it may matter to calls (facts.py: `Annotation`)."""
         names = self.names_of(node)
         if names is None and len(children := node.children) == 1:
             names = self.names_in(children[0])
@@ -346,7 +346,7 @@ class Definitions:
         return tree[1:]
 
     def names_in(self, node: Any) -> tuple[str, ...] | None:
-        """`names_of` for any way of writing `a.b.c`."""
+        """Returns `names_of` for any way of writing `a.b.c`."""
         names: list[str] = []
         while node.type == "attribute":
             children = node.children
@@ -355,7 +355,7 @@ class Definitions:
         return (self.name_of(node), *reversed(names)) if node.type == "identifier" else None
 
     def annotation_path(self, node: Any) -> tuple | None:
-        """The tree of an annotation; None where it says nothing that is known."""
+        """Returns the tree of an annotation; None where it says nothing that is known."""
         kind = node.type
         if kind == "type":
             inner = node.named_children
@@ -384,14 +384,14 @@ class Definitions:
         return None
 
     def annotation_text(self, text: str) -> tuple | None:
-        """The same of an annotation in quotes."""
+        """Returns the tree of an annotation in quotes."""
         try:
             return self._annotation_of(ast.parse(text, mode="eval").body)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
     def type_variable(self, text: str) -> tuple | None:
-        """The tree of a call of `TypeVar`: its name, then what it may be, if that is said."""
+        """Returns the tree of a call of `TypeVar`: its name, then what it may be, if that is said."""
         try:
             call = ast.parse(text, mode="eval").body
             bounds = [*call.args[1:], *(word.value for word in call.keywords if word.arg == "bound")]
@@ -428,7 +428,7 @@ class Definitions:
         return None
 
     def dotted(self, node: Any) -> tuple[int, tuple[str, ...]] | None:
-        """(variable of the first name, following names) of `a.b.c`; subscripts and calls of it are looked through."""
+        """Returns (variable of the first name, following names) of `a.b.c`; subscripts and calls of it are looked through."""
         known = self.names_of(node)
         if known is not None:
             version = self.use(known[0])

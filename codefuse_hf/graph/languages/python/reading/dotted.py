@@ -21,7 +21,7 @@ class DottedNames(dict[str, "tuple[str, ...] | None"]):
         self.trusted = trusted
 
     def read(self, text: str) -> tuple[str, ...] | None:
-        """The names in a new text."""
+        """Reads the names in a new text."""
         names = None
         if self.trusted and text.isascii() and text.replace(".", "_").isidentifier():
             first, *rest = text.split(".")

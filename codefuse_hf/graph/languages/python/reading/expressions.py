@@ -68,7 +68,7 @@ class Expressions:
         return self.use(self.name_of(node))
 
     def use(self, name: str) -> Version:
-        """The version of a name that is read here."""
+        """Returns the version of a name that is read here."""
         scope = self.scope
         version = scope.env.get(name)
         inner = version is not None
@@ -91,7 +91,7 @@ class Expressions:
         return self.load_attribute(base, self.name_of(name_node), is_callee)
 
     def load_path(self, names: tuple[str, ...], is_callee: bool = False) -> Version:
-        """What `a.b.c` is, given its names."""
+        """Tells what `a.b.c` is, given its names."""
         version = self.use(names[0])
         for name in names[1:-1]:
             if type(version) is not int or not version:
@@ -192,7 +192,7 @@ class Expressions:
         return Constant(value) if isinstance(value, str) else 0
 
     def formatted_name(self, children: list[Any], values: list[Version]) -> Version:
-        """f"visit_{kind}" with one short gap."""
+        """Reads f"visit_{kind}" with one short gap."""
         if len(values) != 1 or len(children) > 5:
             return 0
         texts, before = ["", ""], 0
@@ -228,7 +228,7 @@ class Expressions:
         return 0
 
     def site(self, kind: str, fields: dict, rest: int = 0, keys: int = 0, length: int = -1) -> int:
-        """A variable that holds a new container made here."""
+        """Returns a variable that holds a new container made here."""
         variable = self.variable()
         self.seeds.append((variable, "object", len(self.sites)))
         self.sites.append((kind, fields, rest, keys, length))
@@ -266,7 +266,7 @@ class Expressions:
         return self.site(kind, fields, rest, 0, index if exact else -1)
 
     def splat_value(self, node: Any) -> int:
-        """What is spread by `*a`; of `*a.b()` outside of argument lists the grammar makes `(*a).b()`, so the star is looked through."""
+        """Tells what is spread by `*a`; of `*a.b()` outside of argument lists the grammar makes `(*a).b()`, so the star is looked through."""
         values = [self.visit(c) for c in node.named_children]
         return values[-1] if values and type(values[-1]) is int else 0
 
@@ -345,7 +345,7 @@ class Expressions:
         return self.operation_of(left, right, method) if method and (left or right) else 0
 
     def operation_of(self, left: int, right: int, method: str) -> int:
-        """What an operator with at least one operand of interest gives."""
+        """Tells what an operator with at least one operand of interest gives."""
         target = self.variable()
         if left:
             self.emit((left, OPERATOR, len(self.items), right))
@@ -356,7 +356,7 @@ class Expressions:
         return target
 
     def concatenation(self, prefix: str, middle: Version, suffix: str) -> Version:
-        """A string whose parts around `middle` are known: the name of an attribute, perhaps."""
+        """Returns a string whose parts around `middle` are known: the name of an attribute, perhaps."""
         if type(middle) is not int or not middle:
             return 0
         target = self.variable()
@@ -381,7 +381,7 @@ class Expressions:
         return value
 
     def conditions(self, node: Any) -> Version:
-        """`assert a, b` and `if a` inside of comprehensions and cases: the first expression is asked."""
+        """Reads `assert a, b` and `if a` inside of comprehensions and cases: the first expression is asked."""
         parts = [c for c in node.named_children if c.type != "comment"]
         for part in parts[:1]:
             self.condition(part)
@@ -573,7 +573,7 @@ class Expressions:
         return value
 
     def cast(self, arguments: Any, version: Version) -> Version:
-        """`typing.cast(type, value)`: a variable of its own, which is known to be of that type."""
+        """Reads `typing.cast(type, value)`: a variable of its own, which is known to be of that type."""
         given = [c for c in arguments.named_children if c.type != "comment"]
         if len(given) != 2 or type(version) is not int or not version:
             return version
@@ -591,7 +591,7 @@ class Expressions:
         return variable
 
     def callee(self, node: Any) -> tuple[Version, str]:
-        """What is called, and its name if it is a bare one."""
+        """Tells what is called, and its name if it is a bare one."""
         if node.type == "identifier":
             return self.scope.load(name := self.text_of(node)), name
         if node.type == "attribute":
@@ -627,7 +627,7 @@ class Expressions:
         return target
 
     def note_forwarding(self, name: str, target: int, positional: list, keywords: list) -> None:
-        """A function that calls what the function around it was given: maybe a wrapper that a decorator makes."""
+        """Notes a function that calls what the function around it was given: maybe a wrapper that a decorator makes."""
         scope, outer = self.scope, self.scope.parent
         position = outer.parameters.get(outer.env.get(name))
         if position is None or name in scope.declared:
@@ -679,7 +679,7 @@ class Expressions:
         return self.define_lambda(node)
 
     def type_expression(self, node: Any) -> Version:
-        """An annotation: a string in it is a forward reference, whatever it means is only referred to."""
+        """Reads an annotation: a string in it is a forward reference, whatever it means is only referred to."""
         for child in node.children:
             if child.is_named:
                 return self.visit(child)

@@ -84,7 +84,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return self.handlers[node.type](self, node)
 
     def others(self, node: Any) -> Version:
-        """Keywords and punctuation have no parts; broken code may hold anything."""
+        """Reads the parts of anything else: keywords and punctuation have none, broken code may hold anything."""
         handlers = self.handlers
         for child in node.children:
             handlers[child.type](self, child)
@@ -95,12 +95,12 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return text if self._ascii or text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
 
     def name_of(self, node: Any) -> str:
-        """The text of an identifier: names come again and again, in one file and in all."""
+        """Returns the text of an identifier: names come again and again, in one file and in all."""
         text = self._text[node.start_byte : node.end_byte]
         return intern(text if self._ascii or text.isascii() else self.text_of(node))
 
     def names_of(self, node: Any) -> tuple[str, ...] | None:
-        """The names of `a.b.c`; None for an expression that is, or may be, anything else."""
+        """Returns the names of `a.b.c`; None for an expression that is, or may be, anything else."""
         start, end = node.start_byte, node.end_byte
         if end - start > LONGEST:
             return None
@@ -120,7 +120,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return self.names.setdefault(name, len(self.names))
 
     def as_variable(self, version: Version) -> int:
-        """A variable that holds the version."""
+        """Returns a variable that holds the version."""
         if type(version) is int:
             return version
         variable = self.constants.get(version.value)
@@ -130,7 +130,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return variable
 
     def flow(self, version: Version, target: int) -> None:
-        """Everything in `version` reaches `target`."""
+        """Lets everything in `version` reach `target`."""
         source = self.as_variable(version)
         if source and source != target:
             self.emit((source, COPY, target, 0))
@@ -141,7 +141,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
             self.aliases[variable] = other
 
     def phi(self, versions: list[Version]) -> Version:
-        """One version that may be any of `versions`."""
+        """Returns one version that may be any of `versions`."""
         distinct = [v for v in dict.fromkeys(versions) if v != 0 or type(v) is not int]
         if len(distinct) <= 1:
             return distinct[0] if distinct else 0

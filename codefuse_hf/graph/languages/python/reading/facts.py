@@ -149,15 +149,15 @@ class Definitions(list):
     """Functions or classes by their labels; None for one that is gone."""
 
     def has(self, label: int) -> bool:
-        """Whether there is such an item."""
+        """Tells whether there is such an item."""
         return label < len(self) and self[label] is not None
 
     def present(self) -> list[int]:
-        """The labels of the items that are there."""
+        """Returns the labels of the items that are there."""
         return [label for label, item in enumerate(self) if item is not None]
 
     def in_order(self) -> list[int]:
-        """The same in order of their definitions."""
+        """Returns the items in order of their definitions."""
         return sorted(self.present(), key=self.definition)
 
     def definition(self, label: int) -> int:
@@ -180,20 +180,20 @@ class Functions(Definitions):
         return self[label].owner
 
     def parameter(self, label: int, position: int) -> int:
-        """The variable of a parameter."""
+        """Returns the variable of a parameter."""
         return self[label].parameters[position].variable
 
     def parameters(self, label: int) -> list[tuple[str, int, int]]:
-        """The name, kind and variable of each parameter."""
+        """Returns the name, kind and variable of each parameter."""
         return [parameter[:3] for parameter in self[label].parameters]
 
     def arguments(self, label: int) -> tuple[tuple[int, ...], tuple[int, int]]:
-        """`returned_parameters` and `variadic_sites`."""
+        """Returns `returned_parameters` and `variadic_sites`."""
         function = self[label]
         return function.returned_parameters, function.variadic_sites
 
     def annotations(self, label: int) -> list[tuple[int, Annotation]]:
-        """The variables of the result (of a function that is no generator) and of single arguments, with their annotations."""
+        """Returns the variables of the result (of a function that is no generator) and of single arguments, with their annotations."""
         function = self[label]
         found = [(p.variable, p.annotation) for p in function.parameters if p.annotation and p.kind not in VARIADIC]
         if function.result_annotation and not function.yielded:
@@ -201,12 +201,12 @@ class Functions(Definitions):
         return found
 
     def annotation(self, label: int, position: int) -> Annotation | None:
-        """That of a parameter; of the result for position -1."""
+        """Returns the annotation of a parameter; of the result for position -1."""
         function = self[label]
         return function.result_annotation if position < 0 else function.parameters[position].annotation
 
     def all_returned(self) -> list[int]:
-        """What `returned` is of each function."""
+        """Tells what `returned` is of each function."""
         return [function.returned for function in self if function is not None]
 
 
@@ -214,7 +214,7 @@ class Classes(Definitions):
     """The classes of a file, and what is asked of one."""
 
     def is_derived(self, label: int) -> bool:
-        """Whether there are bases or a metaclass."""
+        """Tells whether there are bases or a metaclass."""
         return bool(self[label].bases or self[label].metaclass)
 
     def caller(self, label: int) -> int:
@@ -231,7 +231,7 @@ class Imports(list):
     """The import statements of a file."""
 
     def stars(self) -> list[ImportFacts]:
-        """The star imports."""
+        """Returns the star imports."""
         return [statement for statement in self if statement.name == "*"]
 
 

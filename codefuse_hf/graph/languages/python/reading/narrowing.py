@@ -12,7 +12,7 @@ class Narrowing:
     """Mixin of `Extractor`: conditions on the classes of names."""
 
     def narrowed(self, condition: Any, holds: bool = True) -> dict[str, int]:
-        """New variables for the names whose class a condition tells, where it holds (or else where it does not)."""
+        """Returns new variables for the names whose class a condition tells, where it holds (or else where it does not)."""
         kind = condition.type
         if kind == "parenthesized_expression":
             inner = [c for c in condition.named_children if c.type != "comment"]
@@ -63,12 +63,12 @@ class Narrowing:
         return trees[0] if len(trees) == 1 else ("union", *trees)
 
     def narrow(self, names: dict[str, int]) -> None:
-        """From here on the names stand for these variables."""
+        """Lets the names stand for these variables from here on."""
         for name, variable in names.items():
             self.scope.set(name, variable)
 
     def narrowed_branch(self, node: Any, names: dict[str, int]) -> tuple[dict[str, Version], bool]:
-        """A branch in which names stand for other variables; behind it they stand for what they did before, unless it binds them."""
+        """Reads a branch in which names stand for other variables; behind it they stand for what they did before, unless it binds them."""
         saved = self.scope.begin(names)
         self.visit(node)
         changes, dead = self.scope.end(saved)

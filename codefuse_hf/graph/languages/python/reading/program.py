@@ -26,7 +26,7 @@ class Objects:
         self._numbers: dict[Any, int] = {}
 
     def number(self, item: Any) -> int:
-        """The number of an object."""
+        """Returns the number of an object."""
         key = item if type(item) is str else (type(item), repr(item))
         found = self._numbers.get(key)
         if found is None:
@@ -45,7 +45,7 @@ class Rows(Sequence):
 
     @staticmethod
     def pack(rows: Iterable[tuple], objects: Objects) -> tuple[bytes, bytes]:
-        """What `Rows` is made of, but for the objects."""
+        """Returns what `Rows` is made of, but for the objects."""
         starts, codes = array("i"), array("i")
         for row in rows:
             starts.append(len(codes))

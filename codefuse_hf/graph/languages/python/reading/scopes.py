@@ -44,19 +44,19 @@ class Stores:
         self.items: dict[Constant, Version] = {}
 
     def clear(self) -> None:
-        """A call or a branch: anything may be different now."""
+        """Forgets everything, at a call or a branch: anything may be different now."""
         if self.attributes:
             self.attributes.clear()
         if self.items:
             self.items.clear()
 
     def attribute(self, base: int, name: str) -> Version | None:
-        """What `base.name` is, if that is known."""
+        """Tells what `base.name` is, if that is known."""
         owner, version = self.attributes.get(name, _UNKNOWN)
         return version if owner == base else None
 
     def item(self, base: int, key: Constant) -> Version | None:
-        """What `base[key]` is, if that is known."""
+        """Tells what `base[key]` is, if that is known."""
         return self.items.get(key) if base == self.base else None
 
     def set_item(self, base: int, key: Constant, version: Version) -> None:
@@ -129,7 +129,7 @@ class Scope:
     # -- reading -----------------------------------------------------------------------------------------------------------
 
     def load(self, name: str) -> Version:
-        """The version of `name` at this point of the program."""
+        """Returns the version of `name` at this point of the program."""
         scope = self
         while True:
             version = scope.env.get(name)
@@ -155,14 +155,14 @@ class Scope:
         return version
 
     def cell(self, name: str) -> int:
-        """The variable of everything that is ever bound to `name` here, or further out."""
+        """Returns the variable of everything that is ever bound to `name` here, or further out."""
         variable = self.cells.get(name)
         if variable is None:
             variable = self.cells[name] = self.extractor.variable()
         return variable
 
     def capture(self, name: str) -> int:
-        """The cell that an inner function sees for `name`."""
+        """Returns the cell that an inner function sees for `name`."""
         scope = self
         while scope.kind == "class" or (scope.kind == "comprehension" and name not in scope.env):
             scope = scope.parent

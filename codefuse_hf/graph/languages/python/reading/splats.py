@@ -16,7 +16,7 @@ _BEFORE_TUPLE = frozenset((b"=", b",", b"return", b"yield", b"in"))
 
 
 def blanks_for_stars(data: bytes) -> bytes:
-    """Source without the stars that the grammar does not read; the same object where there are none."""
+    """Returns source without the stars that the grammar does not read; the same object where there are none."""
     made: bytearray | None = None
     brackets: list[bool] = []  # whether each open bracket is that of a subscript
     before = star = b""

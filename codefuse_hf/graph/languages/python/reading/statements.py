@@ -106,7 +106,7 @@ class Statements:
         return version
 
     def note_alias(self, version: int, value: Any) -> None:
-        """A module's name for a type: `Items = list[Item]`, `Number = int | float`."""
+        """Notes a module's name for a type: `Items = list[Item]`, `Number = int | float`."""
         text = self.text_of(value)
         if version and ("|" in text if value.type == "binary_operator" else _GENERIC.match(text)):
             outer = self.scope
@@ -118,7 +118,7 @@ class Statements:
                 self.typed.append((-2, "", version, (0, tree)))
 
     def note_type_variable(self, version: int, text: str) -> None:
-        """A module's type variable: `T = TypeVar("T", bound="Item")`."""
+        """Notes a module's type variable: `T = TypeVar("T", bound="Item")`."""
         outer = self.scope
         self.scope = Scope(self, "comprehension", outer, outer.definition)
         tree = self.type_variable(text)
@@ -128,7 +128,7 @@ class Statements:
             self.typed.append((-2, "", version, (0, tree)))
 
     def note_type(self, target: Any, meaning: Any, version: Version) -> Version:
-        """What an annotated assignment binds: a variable of its own, which is known to be of that type."""
+        """Notes what an annotated assignment binds: a variable of its own, which is known to be of that type."""
         scope = self.scope
         if meaning is None:
             return version
@@ -148,7 +148,7 @@ class Statements:
         return version
 
     def assigned(self, node: Any) -> tuple[list[Any], Any, Any]:
-        """The targets, the annotation and the value of `a = b: c = d`; each of the latter two may be None."""
+        """Returns the targets, the annotation and the value of `a = b: c = d`; each of the latter two may be None."""
         targets, annotation = [], None
         while True:
             children = [c for c in node.children if c.type != "comment"]
@@ -160,7 +160,7 @@ class Statements:
             node = value
 
     def declare(self, target: Any, statement: Any, annotation: Any, meaning: Any) -> None:
-        """`name: type` without a value."""
+        """Reads `name: type` without a value."""
         if target.type == "identifier":
             self.note_attributes(target, statement, annotation, None, 0)
             if self.scope.kind == "class":
@@ -197,7 +197,7 @@ class Statements:
                     self.note_attributes(child, statement, None, None, 0)
 
     def owner_of(self, target: Any) -> str:
-        """The name before `.attribute`; empty where something else stands there."""
+        """Returns the name before `.attribute`; empty where something else stands there."""
         names = self.names_of(target)
         if names is not None:
             return names[0] if len(names) == 2 else ""
@@ -205,7 +205,7 @@ class Statements:
         return self.text_of(base) if base.type == "identifier" else ""
 
     def pairwise(self, target: Any, value: Any) -> bool:
-        """`a, b = x, y`: binds each name to its own value, after all values have been read."""
+        """Reads `a, b = x, y`: binds each name to its own value, after all values have been read."""
         if target.type not in ("pattern_list", "tuple_pattern", "list_pattern") or value.type not in (
             "expression_list",
             "tuple",
@@ -431,12 +431,12 @@ class Statements:
         return self.scope.end(saved)
 
     def is_for_typing(self, node: Any) -> bool:
-        """Whether an `if` is the module's `if TYPE_CHECKING:`."""
+        """Tells whether an `if` is the module's `if TYPE_CHECKING:`."""
         condition = node.child_by_field_name("condition") if self.scope.kind == "module" else None
         return condition is not None and self.text_of(condition).rpartition(".")[2] == "TYPE_CHECKING"
 
     def typing_branch(self, node: Any) -> tuple[dict[str, Version], bool]:
-        """A branch that never runs: what it binds is there for annotations, but no star import takes it."""
+        """Reads a branch that never runs: what it binds is there for annotations, but no star import takes it."""
         before = {name: len(versions) for name, versions in self.scope.bindings.items()}
         result = self.branch(node)
         for name, versions in self.scope.bindings.items():
@@ -660,7 +660,7 @@ class Statements:
     # -- text that is run ------------------------------------------------------------------------------------------------------------
 
     def evaluate_text(self, code: Any) -> None:
-        """`eval("f()")`: a literal is read as code of the present scope; what it defines gets no nodes."""
+        """Reads `eval("f()")`: a literal is read as code of the present scope; what it defines gets no nodes."""
         if not isinstance(code, str) or not code.strip() or any(word in code for word in ("def ", "class ", "lambda")):
             return
         from codefuse_hf.graph.languages.source_text import SourceText

@@ -13,7 +13,7 @@ _TOKEN = re.compile(rb"#[^\n]*|[rbfutRBFUT]{0,2}(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\
 
 
 def bounds_for_defaults(data: bytes) -> bytes:
-    """Source whose type parameters have bounds where they had defaults; the same object where there are none."""
+    """Returns source whose type parameters have bounds where they had defaults; the same object where there are none."""
     made: bytearray | None = None
     for head in _HEAD.finditer(data):
         depth, bound = 1, False

@@ -24,7 +24,7 @@ from codefuse_hf.graph.languages.python.reading.program import Program, pack_pro
 
 
 def relabelled(facts: PythonFacts, before: PythonFacts) -> PythonFacts:
-    """`facts`, fresh from extraction, with the labels of `before` (an earlier, relabelled version) for what is still there."""
+    """Returns `facts`, fresh from extraction, with the labels of `before` (an earlier, relabelled version) for what is still there."""
     classes = _keep_labels(class_keys(facts), class_keys(before), len(before.classes))
     functions = _keep_labels(function_keys(facts), function_keys(before), len(before.functions))
     program = Program(facts.program)
@@ -131,7 +131,7 @@ def class_keys(facts: PythonFacts) -> dict[int, Hashable]:
 
 
 def function_keys(facts: PythonFacts) -> dict[int, Hashable]:
-    """The same of functions: their class, name, and which of these it is."""
+    """Returns the keys of functions: their class, name, and which of these it is."""
     owners, functions = class_keys(facts), facts.functions
     return _numbered(
         (label, (owners.get(functions.owner(label)), functions.name(label))) for label in functions.in_order()
@@ -164,7 +164,7 @@ def definition_keys(facts: PythonFacts) -> dict[int, Hashable]:
 
 
 def moved_definitions(before: Mapping[int, Hashable], now: Mapping[int, Hashable]) -> dict[int, int]:
-    """Where each definition is now, from the keys of two versions of a file; those that are gone are left out."""
+    """Tells where each definition is now, from the keys of two versions of a file; those that are gone are left out."""
     places = {key: number for number, key in now.items()}
     return {number: places[key] for number, key in before.items() if key in places}
 
@@ -202,7 +202,7 @@ class NameDescription(NamedTuple):
 
 
 def describe_names(facts: PythonFacts, keys: Mapping[int, Hashable]) -> NameDescription:
-    """The description of a file whose definitions have `keys`."""
+    """Returns the description of a file whose definitions have `keys`."""
     free = {variable: name for name, variable in facts.cells.items() if name not in facts.exports}
 
     def describe(variable: int) -> tuple:

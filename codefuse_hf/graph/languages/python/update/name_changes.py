@@ -33,7 +33,7 @@ class FileChange:
         self.was, self.is_ = _description(before, self.old_keys), _description(now, self.keys)
 
     def keeps_order(self) -> bool:
-        """Whether the definitions that are still there follow each other as they did."""
+        """Tells whether the definitions that are still there follow each other as they did."""
         places = [self.moved[number] for number in sorted(self.moved)]
         return places == sorted(places)
 
