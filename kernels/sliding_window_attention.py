@@ -1,16 +1,23 @@
 """Causal sliding-window softmax attention at a cost that is linear in the sequence length.
 
-A mask over all pairs of steps costs time and memory with the square of the length. Here blocks of `window − 1` queries meet
-just the two blocks of keys that their windows reach into, by PyTorch's own attention.
+A mask over all pairs of steps costs time and memory with the square of the length. Here blocks of queries meet just
+the keys that their windows reach into, by PyTorch's own attention.
 """
 
 import torch
 from torch.nn import functional as F
 
+# Queries of a block. Fewer would see fewer keys that are not theirs, and make products too small to be quick.
+_BLOCK = 128
+
 
 def worth_blocks(steps: int, window: int | None) -> bool:
-    """Tell whether blocks are cheaper than one masked product over all pairs: from two blocks of queries on."""
-    return window is not None and window > 1 and steps > 2 * (window - 1)
+    """Tell whether blocks are cheaper than one masked product over all pairs: where a block sees fewer keys than that."""
+    return window is not None and window > 1 and steps > window - 1 + _block(window)
+
+
+def _block(window: int) -> int:
+    return min(_BLOCK, window - 1)
 
 
 def sliding_window_attention(
@@ -30,29 +37,32 @@ def sliding_window_attention(
         `[batch, heads, steps, dim_value]`.
     """
     batch, heads, steps, _ = query.shape
-    block, past = window - 1, key.shape[2] - steps
-    rest = -(-steps // block) - 1  # blocks after the first
-    first = min(block, steps)
-    row = torch.arange(block, device=query.device)[:, None]
-    column = torch.arange(2 * block, device=query.device)
-    # Seen from a block's queries, the keys begin one block earlier.
-    band = (row <= column) & (column <= row + block)
-    keys, values = _tile(key[:, :, : past + first], heads), _tile(value[:, :, : past + first], heads)
-    mask = band[:first, block - past : block + first]
-    output = F.scaled_dot_product_attention(query[:, :, :first], keys, values, mask, dropout, scale=scaling)
-    if rest == 0:
-        return output
-    # The last block is filled up; the additional queries are dropped, the additional keys come after all others.
-    fill = (0, 0, 0, (rest + 1) * block - steps)
-    queries = F.pad(query[:, :, block:], fill).unflatten(2, (rest, block))
+    block, past = _block(window), key.shape[2] - steps
+    span, blocks = block + window - 1, -(-steps // block)
+    # A block sees its own keys and `window - 1` before them; the first and the last are filled up to that.
+    front, fill = window - 1 - past, blocks * block - steps
+    queries = F.pad(query, (0, 0, 0, fill)).unflatten(2, (blocks, block))
     keys, values = (
-        _tile(F.pad(x[:, :, past:], fill).unfold(2, 2 * block, block).transpose(3, 4), heads) for x in (key, value)
+        _tile(F.pad(x, (0, 0, front, fill)).unfold(2, span, block).transpose(3, 4), heads) for x in (key, value)
     )
-    # Blocks become rows of the batch.
-    queries, keys, values = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))
-    later = F.scaled_dot_product_attention(queries, keys, values, band, dropout, scale=scaling)
-    later = later.unflatten(0, (batch, rest)).transpose(1, 2).flatten(2, 3)
-    return torch.cat([output, later[:, :, : steps - block]], 2)
+    row = torch.arange(block, device=query.device)[:, None]
+    column = torch.arange(span, device=query.device)
+    band = (row <= column) & (column < row + window)
+    early = min(-(-front // block), blocks)  # blocks that begin with filling
+    start = block * torch.arange(early, device=query.device)[:, None, None, None]
+
+    def attend(part: slice, mask: torch.Tensor) -> torch.Tensor:
+        # Blocks become rows of the batch.
+        rows = (x[:, :, part].transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))
+        return F.scaled_dot_product_attention(*rows, mask, dropout, scale=scaling).unflatten(0, (batch, -1))
+
+    outputs = []
+    if early > 0:
+        outputs.append(attend(slice(early), (band & (column + start >= front)).repeat(batch, 1, 1, 1)))
+    if early < blocks:
+        outputs.append(attend(slice(early, None), band))
+    output = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+    return output.transpose(1, 2).flatten(2, 3)[:, :, :steps]
 
 
 def window_attention_step(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:

@@ -45,6 +45,7 @@ from codefuse_hf.kernels.tempered_selection import tempered_selection
 from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
 from .cache_rodimus import (
+    SlidingLayer,
     WindowLayer,
     WindowView,
     adopt_cache,
@@ -438,7 +439,9 @@ class RodimusMLP(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         up, gate = self.fc(hidden_states).chunk(2, -1)
-        return self.out_proj(F.dropout(F.silu(gate) * up, self.dropout, self.training))
+        in_place = not torch.is_grad_enabled() and not torch.compiler.is_compiling()  # nobody else sees `gate`
+        gated = F.silu(gate, inplace=True).mul_(up) if in_place else F.silu(gate) * up
+        return self.out_proj(F.dropout(gated, self.dropout, self.training))
 
 
 class RodimusBlock(GradientCheckpointingLayer):
@@ -629,8 +632,9 @@ def attention_mask_for(
     seq_len, device = inputs_embeds.shape[1], inputs_embeds.device
     if not config.has_attention:
         return None
-    if padding is None and packing is None and window_alone(config, seq_len, past_key_values):
-        return None
+    if padding is None and packing is None:
+        if window_alone(config, seq_len, past_key_values) or _sees_all(config, seq_len, past_key_values):
+            return None
     mask = None if padding is None else padding.full_mask
     if past_key_values is not None and isinstance(past_key_values.layers[0], WindowLayer):
         layer, past_key_values = past_key_values.layers[0], None
@@ -669,6 +673,13 @@ def window_alone(config: RodimusConfig, seq_len: int, past_key_values: Cache | N
     if isinstance(layer, WindowLayer) and layer.started:
         return False  # not all that lies in the window need be there yet
     return worth_blocks(seq_len, config.sliding_window)
+
+
+def _sees_all(config: RodimusConfig, seq_len: int, past_key_values: Cache | None) -> bool:
+    """Whether it is a single token behind a window, which keeps no more than that token sees. transformers makes a mask of ones
+    where the window is full."""
+    layer = None if past_key_values is None else past_key_values.layers[0]
+    return config._attn_implementation in ("sdpa", "eager") and _is_one(seq_len) and isinstance(layer, SlidingLayer)
 
 
 class RodimusModel(RodimusPreTrainedModel):

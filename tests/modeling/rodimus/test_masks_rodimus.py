@@ -5,6 +5,7 @@ import torch
 from transformers import DynamicCache, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForSequenceClassification
+from codefuse_hf.modeling.rodimus.modeling_rodimus import attention_mask_for
 from helpers.models_rodimus import BLOCKS, ODD, make_ids, make_model
 
 MODELS = {name: make_model(values) for name, values in (BLOCKS | {"no window": ODD["no window"]}).items()}
@@ -208,3 +209,17 @@ def test_a_packed_row_gets_no_class():
     torch.testing.assert_close(found.logits, expected)
     assert found.loss > 0
     assert classifier(ids, return_dict=False)[0].shape == (1, 3)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@torch.no_grad()
+def test_a_token_behind_a_full_window_needs_no_mask(attention):
+    model = make_model(BLOCKS["rodimus_plus"])
+    model.set_attn_implementation(attention)
+    window = model.config.sliding_window
+    ids, cache = make_ids(2, window + 5), DynamicCache(config=model.config)
+    whole, embeds = model(ids).logits, torch.zeros(2, 1, model.config.hidden_size)
+    model(ids[:, : window - 2], past_key_values=cache)
+    for i in range(window - 2, window + 5):
+        assert attention_mask_for(model.config, embeds, None, cache) is None
+        torch.testing.assert_close(model(ids[:, i : i + 1], past_key_values=cache).logits, whole[:, i : i + 1])
