@@ -21,7 +21,8 @@ settings.register_profile("gate", max_examples=40, deadline=None)
 settings.register_profile("check", max_examples=8, deadline=None)
 settings.load_profile("gate")
 
-# What takes long by construction: whole runs, processes of their own, many random examples. `.ci/check` leaves it out.
+# What takes long by construction: whole runs, processes of their own, compilers, many random examples. `.ci/check` leaves it out.
+# Folders, files, or `file::test`; what begins so is meant.
 SLOW = (
     "benchmarks/",
     "cli/",
@@ -30,9 +31,15 @@ SLOW = (
     "docs/test_site.py",
     "examples/",
     "export/test_exported_",
+    "export/test_generating_folders.py::test_the_command_prints_what_generate_gives_and_how_fast[onnx]",
+    "export/test_generating_folders.py::test_the_command_prints_what_generate_gives_and_how_fast[openvino]",
+    "export/test_generating_folders.py::test_weights_in_8_bits_are_small_and_predict_the_same",
     "graph/build/test_incremental.py",
     "graph/formats/test_page.py",
+    "graph/languages/python/test_python_deep.py::test_deep_blocks",
+    "graph/languages/python/test_python_deep.py::test_deep_definitions",
     "graph/languages/python/test_python_fuzz.py",
+    "graph/languages/python/test_python_robust.py::test_generated_file_of_a_megabyte_takes_seconds",
     "graph/languages/python/test_python_states.py",
     "graph/languages/test_tree_sitter.py",
     "graph/languages/test_toy_language.py",
@@ -40,12 +47,17 @@ SLOW = (
     "graph/test_graph_accuracy.py",
     "hub/",
     "kernels/interpreted/",
+    "kernels/test_gated_linear_attention.py::test_exported_operator_serves_every_length",
+    "kernels/test_triton_kernels.py::test_in_the_interpreter",
     "modeling/cge/test_exported_cge.py",
     "modeling/cge/test_sentence_transformers_cge.py",
     "modeling/cge/test_training_cge.py",
+    "modeling/cgm/test_common_cgm.py",
     "modeling/cgm/test_processing_cgm.py",
     "modeling/rodimus/test_common_rodimus.py",
     "modeling/rodimus/test_compiled_rodimus.py",
+    "modeling/rodimus/test_generation_modes_rodimus.py::test_generation_by_a_compiled_forward",
+    "modeling/rodimus/test_generation_rodimus.py::test_state_resumes_in_another_process",
     "notebooks/",
     "repair/test_fix_command.py",
     "repair/test_transformers_serve.py",
@@ -64,8 +76,9 @@ SLOW = (
 def pytest_collection_modifyitems(items):
     """Marks what is `slow`; tests marked `gpu` are skipped where there is none."""
     for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+        if item.path.is_relative_to(TESTS):
+            if f"{item.path.relative_to(TESTS).as_posix()}::{item.name}".startswith(SLOW):
+                item.add_marker(pytest.mark.slow)
     if not any("gpu" in item.keywords for item in items):
         return
     import torch
