@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent / "interpreted"
 ROOT = Path(__file__).parents[2]
 
 
-# What `.ci/check` runs: one test of each kernel. The others take minutes.
+# What `.ci/check` runs: a test of each operator, forward and backward. The others take minutes.
 SOME = [
     "interpreted_gated_linear_attention.py::test_decays[typical]",
     "interpreted_passes.py::test_gates[16-dtype0]",
