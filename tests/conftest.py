@@ -31,6 +31,7 @@ SLOW = (
     "docs/test_site.py",
     "examples/",
     "export/test_exported_",
+    "export/test_generating_folders.py::test_a_chat_in_a_terminal_says_what_pytorch_says",
     "export/test_generating_folders.py::test_the_command_prints_what_generate_gives_and_how_fast[onnx]",
     "export/test_generating_folders.py::test_the_command_prints_what_generate_gives_and_how_fast[openvino]",
     "export/test_generating_folders.py::test_weights_in_8_bits_are_small_and_predict_the_same",
@@ -70,6 +71,7 @@ SLOW = (
     "training/test_distributed_rodimus.py",
     "training/test_peft_rodimus.py",
     "training/test_trainer_rodimus.py",
+    "training/test_training_cgm.py::test_two_processes_train_as_one",
 )
 
 
