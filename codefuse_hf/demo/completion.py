@@ -32,7 +32,7 @@ class _Stop(StoppingCriteria):
 
 
 def llama_cache_bytes(model: PreTrainedModel, tokens: int) -> int:
-    """Bytes of keys and values of a Llama of the same depth and width, with a quarter of the heads for them, at `tokens`."""
+    """Return the bytes of keys and values of a Llama of the same depth and width, with a quarter of the heads for them, at `tokens`."""
     config = model.config
     return 2 * config.num_hidden_layers * (config.hidden_size // 4) * tokens * model.dtype.itemsize
 

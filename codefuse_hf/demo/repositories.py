@@ -21,7 +21,7 @@ INCLUDED = ("json", "email", "asyncio", "logging", "unittest", "http")
 
 
 def included(name: str) -> Path:
-    """The folder of one of the `INCLUDED` repositories."""
+    """Return the folder of one of the `INCLUDED` repositories."""
     if name not in INCLUDED:
         raise ValueError(f"no repository {name!r} is included; there are {', '.join(INCLUDED)}")
     return Path(importlib.util.find_spec(name).submodule_search_locations[0])

@@ -27,7 +27,9 @@ def test_quick_run_writes_every_figure(benchmark, tmp_path):
         assert set(report[task]) == NAMES
         assert all(figures["median"] > 0 for figures in report[task].values())
         assert set(report["peak_memory_bytes"][task]) == NAMES
-    assert report["operator"]["forward"]["speedup"] > 0
+    forward = report["operator"]["forward"]
+    ratio = forward["reference_seconds"]["median"] / forward["chunk_seconds"]["median"]
+    assert forward["speedup"] == pytest.approx(ratio, rel=1e-3)
     assert report["read_bandwidth_bytes_per_second"] > 0
     for row in report["targets"]:
         sign, limit = row["limit"].split()
