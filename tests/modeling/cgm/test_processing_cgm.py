@@ -74,6 +74,18 @@ def test_records_are_read_as_the_graph_package_reads_them(parts):
         assert np.array_equal(found.adjacency_coo(), expected.adjacency_coo())
 
 
+def test_the_file_that_contains_a_class_says_how_it_is_read():
+    """Not one that refers to it, wherever that edge stands in the list."""
+    nodes = [
+        {"nodeType": "File", "id": 0, "fileName": "a.py", "text": "p"},
+        {"nodeType": "File", "id": 1, "fileName": "B.java", "text": "j"},
+        {"nodeType": "Class", "id": 2, "name": "B", "comment": "c", "text": "t"},
+    ]
+    for other in sorted(set(EDGE_TYPES) - {"contains"}):
+        edges = [(other, 0, 2), ("contains", 1, 2)]
+        assert list(read_graph({"nodes": nodes, "edges": edges}).sentences(None))[2] == "B\nc"
+
+
 def test_keys_are_those_of_the_schema():
     schema = {str(kind): {field.column: field.keys for field in fields} for kind, fields in FIELDS.items()}
     assert set(KEYS) == set(SENTENCES) == set(schema)
