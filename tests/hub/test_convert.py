@@ -172,6 +172,14 @@ def test_index_that_disagrees_with_its_files(tmp_path, edit, error, message):
         convert_folder(tmp_path / "source", tmp_path / "result")
 
 
+@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": [1]}}', "\xff"])
+def test_what_is_no_index(tmp_path, text):
+    write_published(tmp_path / "source", shards=2)
+    (tmp_path / "source" / "model.safetensors.index.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="is no index of weights"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+
+
 def test_tensor_in_two_shards(tmp_path):
     weights = write_published(tmp_path / "source", shards=2)
     name = "model.norm_f.weight"
@@ -225,6 +233,12 @@ def test_no_room_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(OSError, match="not enough room"):
         convert_folder(tmp_path / "source", tmp_path / "result")
+    # 256 MiB beyond the weights are wanted: for code and tokenizer, with room to spare.
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=256 * 2**20))
+    with pytest.raises(OSError, match="not enough room"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=300 * 2**20))
+    convert_folder(tmp_path / "source", tmp_path / "result")
 
 
 def test_destination_that_is_not_empty(tmp_path):

@@ -53,6 +53,13 @@ def test_every_word_of_a_long_file_is_in_a_unit():
         assert each.text == "\n".join(lines[each.line - 1 : each.end_line])
 
 
+def test_a_text_is_one_section_until_it_is_half_as_long_again_as_a_section():
+    line = "one two three\n"
+    for lines, pieces in ((2900 // len(line), 1), (3100 // len(line), 2)):
+        found = [each for each in units("a.md", "# Long\n" + line * lines) if each.kind == "section"]
+        assert len(found) == pieces and sum(each.text.count("one two three") for each in found) == lines
+
+
 def test_code_between_and_behind_functions_is_in_sections():
     body = "".join(f"    value_{i} = compute(value_{i - 1}, {i})\n" for i in range(1, 300))
     table = "".join(f"TABLE_{i} = {{'key of {i}': 'value'}}\n" for i in range(50))

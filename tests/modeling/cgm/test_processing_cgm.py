@@ -198,6 +198,19 @@ def test_chat_messages():
     assert processor(text=[messages, messages], graph=GRAPH)["input_ids"].tolist() == [ids.tolist()] * 2
 
 
+def test_special_tokens_are_added_to_a_prompt_and_not_to_what_a_template_wrote():
+    from tokenizers.processors import TemplateProcessing
+
+    processor = make()
+    tokenizer = processor.tokenizer
+    begin = tokenizer.bos_token_id
+    template = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", begin)])
+    tokenizer._tokenizer.post_processor = template
+    assert processor(text="ab", graph=GRAPH)["input_ids"][0].tolist()[0] == begin
+    ids = processor(text=[{"role": "user", "content": "ab"}], graph=GRAPH)["input_ids"][0].tolist()
+    assert ids == tokenizer("[user]ab[assistant]", add_special_tokens=False)["input_ids"]
+
+
 def test_vectors_ahead_of_time_give_the_same_answer():
     model, processor = tiny_with_encoder(), make()
     texts = processor(text="is it?", graph=GRAPH)
