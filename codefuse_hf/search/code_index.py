@@ -20,7 +20,7 @@ from codefuse_hf.search.freshness import Freshness
 from codefuse_hf.search.kinds import KINDS, MODES
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.places import default_folder, is_own
-from codefuse_hf.search.ranking import add_named, combine, named_in, priors, spread
+from codefuse_hf.search.ranking import add_named, combine, is_data, named_in, priors, spread
 from codefuse_hf.search.words import count_words
 
 
@@ -180,7 +180,8 @@ class CodeIndex:
         of_tests = np.zeros(len(self), bool) if tests else self._of_paths(is_test)
         kinds_of_units = np.array([unit["kind"] for unit in self.units], dtype=object)
         sizes = np.array([unit["end_line"] - unit["line"] + 1 for unit in self.units], int)
-        scores = self._scores(query, mode) * priors(kinds_of_units, sizes, of_tests)
+        factors = priors(kinds_of_units, sizes, of_tests, self._of_paths(is_data))
+        scores = self._scores(query, mode) * factors
         if mode != "vectors":
             definitions = [unit["name"] if unit["kind"] in ("function", "class") else "" for unit in self.units]
             scores = add_named(scores, named_in(query, definitions, [unit["path"] for unit in self.units]))

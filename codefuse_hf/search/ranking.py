@@ -18,6 +18,9 @@ NAME_WEIGHT = 0.5
 KIND_FACTORS = {"function": 1.0, "class": 0.6, "section": 0.6, "file": 0.5}
 """A class or file holds the words of all of its functions and tells less well where something is."""
 TEST_FACTOR = 0.7
+DATA_FACTOR = 0.5
+"""What programs write or read holds many words and answers few questions: a tokenizer's vocabulary has them all."""
+_DATA = (".json", ".jsonl", ".csv", ".tsv", ".lock", ".sum", ".svg", ".map", ".min.js", ".min.css")
 _SEPARATOR = re.compile(r"\.|::|#|->")
 _BARE = re.compile(r"\W*([A-Za-z_$]\w*)(?:\(\))?\W*")
 _QUALIFIED = re.compile(r"[A-Za-z_$]\w*(?:(?:\.|::|#|->)[A-Za-z_$]\w*)+")
@@ -75,20 +78,26 @@ def spread(cosines: np.ndarray) -> np.ndarray:
     return np.clip((cosines - low) / max(high - low, 1e-9), 0, 1)
 
 
-def priors(kinds: np.ndarray, sizes: np.ndarray, tests: np.ndarray) -> np.ndarray:
+def is_data(path: str) -> bool:
+    """Tell by its name a file that programs write or read: a table, a list of versions, a bundle."""
+    return path.lower().endswith(_DATA)
+
+
+def priors(kinds: np.ndarray, sizes: np.ndarray, tests: np.ndarray, data: np.ndarray) -> np.ndarray:
     """By what the score of each unit is multiplied whatever is asked.
 
     Args:
         kinds: `[units]`, see `KINDS`.
         sizes: lines of each.
         tests: whether each is of a test and tests are to count less.
+        data: whether each is of a file of data, see `is_data`.
     """
     factors = np.ones(len(kinds))
     for kind, factor in KIND_FACTORS.items():
         factors[kinds == kind] = factor
     for lines, factor in enumerate(_SMALL_FACTORS, start=1):
         factors[((kinds == "function") | (kinds == "class")) & (sizes == lines)] *= factor
-    return np.where(tests, factors * TEST_FACTOR, factors)
+    return factors * np.where(tests, TEST_FACTOR, 1) * np.where(data, DATA_FACTOR, 1)
 
 
 def _to_one(scores: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codefuse_hf.search.ranking import add_named, combine, named_in, priors, spread
+from codefuse_hf.search.ranking import add_named, combine, is_data, named_in, priors, spread
 
 
 def test_scores_are_between_0_and_1_and_of_any_scale():
@@ -35,8 +35,17 @@ def test_nothing_found_is_zero():
 
 def test_functions_before_what_holds_them_and_tests_behind():
     kinds = np.array(["function", "function", "class", "file", "function"], dtype=object)
-    factors = priors(kinds, np.array([10, 1, 50, 100, 10]), np.array([False, False, False, False, True]))
+    no = np.zeros(5, bool)
+    factors = priors(kinds, np.array([10, 1, 50, 100, 10]), np.array([False, False, False, False, True]), no)
     assert factors[0] == 1 and all(factors[0] > each for each in factors[1:])
+
+
+def test_data_stands_behind_what_people_wrote():
+    paths = ["guide.md", "tokenizer.json", "web/package-lock.JSON", "poetry.lock", "lib/app.min.js", "lib/app.js"]
+    data = np.array([is_data(path) for path in paths])
+    assert data.tolist() == [False, True, True, True, True, False]
+    factors = priors(np.array(["section"] * 6, dtype=object), np.full(6, 9), np.zeros(6, bool), data)
+    assert (factors[data] < factors[~data].min()).all() and (factors > 0).all()
 
 
 def test_a_question_names_units_by_their_class_or_file():
