@@ -31,6 +31,44 @@ def calls(graph):
     }
 
 
+def test_functions_that_are_given_to_each_other_come_to_an_end(tmp_path):
+    source = """
+import functools
+
+def deco(f):
+    def wrapper(*a, **k):
+        return f(*a, **k)
+    return wrapper
+
+class A:
+    def __init__(self, f=None, *a):
+        self.f = f
+    def __call__(self, *a, **k):
+        return self.f(*a, **k)
+    def m(self, *a, **k):
+        return self.f(*a, **k)
+    def __get__(self, o, t=None):
+        return functools.partial(self.f, o)
+    def __getattr__(self, name):
+        return self.f
+
+class B(A):
+    x = A(deco)
+    @A
+    def q(self):
+        return self.x
+    def m(self, *a, **k):
+        return super().m(self.q, *a, **k)
+
+v = u = A(B)
+for _ in range(9):
+    v = A.m()(*u.p(functools.reduce, v), B.x)(functools.reduce(deco(*list, iter, deco)), lambda z: z(z), v.m(*B.q)())
+    u = functools.partial(v, u, functools.reduce)
+    B.q = functools.partial(u, B.q)(A.m, functools.reduce(u, [v, B.q]))
+"""
+    assert {("a", "a.A.m"), ("a.A.m", "a.A.__init__"), ("a.B.m", "a.A.m")} <= calls(build(tmp_path, {"a.py": source}))
+
+
 SOUND = "def sound():\n    pass\n\nsound()\n"
 
 

@@ -16,6 +16,10 @@ from codefuse_hf.graph.languages.python.reading.facts import BY_NAME, BY_POSITIO
 UNSEEN = -1
 """In place of a caller, for a call that is another one's doing: it makes no edge."""
 _MAX_WRAPPERS = 4
+_MAX_PARTIALS = 3
+"""Partials of partials are followed so deep."""
+_MAX_NESTED = 8
+"""Calls by what is called (a callback's callback …) are followed so deep: library functions that are given to each other would go on for ever."""
 
 
 class Calls(Attributes):
@@ -29,7 +33,7 @@ class Calls(Attributes):
         elif kind == Kind.WRAPPED:
             wrapper, wrapped = self.first[value], self.second[value]
             self.call_function(key, caller, wrapper, arguments, target, False)
-            self.invoke((*key, "wrapped", value), UNSEEN, wrapped, arguments, target)
+            self.invoke(_deeper(key, "wrapped"), UNSEEN, wrapped, arguments, target)
         elif kind == Kind.BOUND:
             self.invoke(key, caller, self.first[value], arguments.after(self.second[value]), target)
         elif kind == Kind.CLASS:
@@ -49,7 +53,10 @@ class Calls(Attributes):
 
     def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
         """The step of `call_back`."""
-        self.invoke(key, caller, value, Arguments.of_plain(plain), target)
+        if len(key) > _MAX_NESTED or key.count(key[-1]) > 2:
+            self.state.has_dropped = True
+        elif self.first_time((key, caller, value, plain, target)):
+            self.invoke(key, caller, value, Arguments.of_plain(plain), target)
 
     # -- functions -----------------------------------------------------------------------------------------------------------------
 
@@ -64,7 +71,7 @@ class Calls(Attributes):
         if forwards and signature.forwards is not None and self.first_time((key, value, "forward", arguments.prefix)):
             # Whatever it may have been made for: which it is called with here is not known.
             wrapped = self.parameter(owner, *signature.forwards)
-            self.on(wrapped, call_back((*key, "forward"), UNSEEN, arguments, target))
+            self.on(wrapped, call_back(_deeper(key, "forward"), UNSEEN, arguments, target))
         mark = (key, value, len(arguments.prefix))
         if not self.first_time(mark):
             self._bind_prefix(owner, index, signature, arguments, target)
@@ -342,6 +349,9 @@ class Calls(Attributes):
         mark = self.first[value], number
         if mark in key:
             return  # a partial of itself
+        if sum(piece.__class__ is tuple for piece in key) >= _MAX_PARTIALS:
+            self.state.has_dropped = True
+            return
         early: list[tuple[Any, Any]] = []
         for position, (word, known) in enumerate(shape, 1):
             if known is None:
@@ -353,6 +363,12 @@ class Calls(Attributes):
             (*early[:count], *arguments.positional), (*early[count:], *arguments.keywords), arguments.prefix
         )
         self.on(self.partial_variable(value, 0), call_back((*key, mark), caller, merged, target))
+
+
+def _deeper(key: tuple, mark: str) -> tuple:
+    """The place of a call inside the call at `key` that has the same arguments and the same target, so that once is enough: functions that
+    forward to each other, or to themselves, come to an end."""
+    return key if mark in key else (*key, mark)
 
 
 def _described(argument: Any) -> tuple | None:
