@@ -47,6 +47,12 @@ _RODIMUS = "tests/modeling/rodimus/test_"
 _CGE = "tests/modeling/cge/test_"
 _CGM = "tests/modeling/cgm/test_"
 _HUB = "tests/hub/test_"
+_KERNELS = "tests/kernels/test_"
+# Without those of the Triton kernels, which run for minutes in an interpreter.
+_OPERATORS = [
+    f"{_KERNELS}{name}.py"
+    for name in ("gates_and_norms", "short_convolution", "sliding_window_attention", "gated_linear_attention")
+]
 # The tests of a file: those of the first pattern that fits, the quickest and nearest first. A mutant that these do not notice
 # counts as unnoticed, whatever other tests would say.
 TESTS_OF = {
@@ -89,11 +95,13 @@ TESTS_OF = {
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
     "kernels/*_triton.py": ["tests/kernels/test_triton_kernels.py"],
-    "kernels/kernel_dispatch.py": [f"{_RODIMUS}modeling_rodimus.py", "tests/kernels"],
-    "kernels/gated_linear_attention.py": ["tests/kernels/test_gated_linear_attention.py", "tests/kernels"],
-    "kernels/short_convolution.py": ["tests/kernels/test_short_convolution.py", "tests/kernels"],
-    "kernels/sliding_window_attention.py": ["tests/kernels/test_sliding_window_attention.py"],
-    "kernels/*": [f"{_RODIMUS}modeling_rodimus.py", f"{_RODIMUS}golden_rodimus.py", "tests/kernels"],
+    "kernels/kernel_dispatch.py": [f"{_RODIMUS}modeling_rodimus.py", *_OPERATORS],
+    "kernels/gated_linear_attention.py": [f"{_KERNELS}gated_linear_attention.py", f"{_RODIMUS}golden_rodimus.py"],
+    "kernels/gated_norm.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
+    "kernels/tempered_selection.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
+    "kernels/short_convolution.py": [f"{_KERNELS}short_convolution.py", f"{_RODIMUS}golden_rodimus.py"],
+    "kernels/sliding_window_attention.py": [f"{_KERNELS}sliding_window_attention.py"],
+    "kernels/*": [f"{_RODIMUS}golden_rodimus.py", *_OPERATORS, f"{_RODIMUS}modeling_rodimus.py"],
     "codefuse_hf/hub/convert/cge.py": [f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/convert/cgm.py": [f"{_HUB}convert_cgm.py"],
     "codefuse_hf/hub/convert/*": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
@@ -105,7 +113,14 @@ TESTS_OF = {
     "codefuse_hf/hub/weights.py": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/*": [f"{_HUB}push.py", f"{_HUB}convert.py", f"{_HUB}convert_cge.py", f"{_HUB}remote_code.py"],
     "codefuse_hf/search/small_cge.py": ["tests/search/test_default_model.py"],
-    "codefuse_hf/search/*": ["tests/search/test_code_index.py", "tests/search"],
+    "codefuse_hf/search/*": [
+        "tests/search/test_ranking.py",
+        "tests/search/test_word_index.py",
+        "tests/search/test_paths.py",
+        "tests/search/test_units.py",
+        "tests/search/test_code_index.py",
+        "tests/search",
+    ],
 }
 # (file, what stands there, what takes its place): went unnoticed in November 2026.
 NAMED = [
