@@ -89,9 +89,20 @@ def test_a_container_of_anything_excludes_nothing(tmp_path):
 PROTOCOL = "from typing import Protocol\nclass Maker(Protocol):\n    def __call__(self) -> Item: ...\n    def make(self) -> Item: ...\n    @property\n    def made(self) -> Item: ...\n"
 
 
-@pytest.mark.parametrize("body", ["x().price()", "x.make().price()", "x.made.price()"])
-def test_a_protocol_is_not_what_runs(tmp_path, body):
-    assert called(tmp_path, f"{PROTOCOL}def use(x: Maker):\n    {body}\n") == {"Item.price"}
+@pytest.mark.parametrize(
+    ("body", "method"), [("x().price()", "__call__"), ("x.make().price()", "make"), ("x.made.price()", "made")]
+)
+def test_a_protocol_is_called_where_nothing_else_is_known(tmp_path, body, method):
+    text = f"{PROTOCOL}def use(x: Maker):\n    {body}\n"
+    assert called(tmp_path, text) == {"Item.price", f"Maker.{method}"}
+
+
+@pytest.mark.parametrize(("body", "real"), [("x().price()", "given"), ("x.make().price()", "Own.make")])
+def test_a_protocol_is_not_called_where_it_is_known_what_runs(tmp_path, body, real):
+    own = "class Own:\n    def make(self): return Item()\ndef given(): return Item()\n"
+    fixture = f"import pytest\n@pytest.fixture\ndef x():\n    return {'given' if real == 'given' else 'Own()'}\n"
+    text = f"{PROTOCOL}{own}{fixture}def test_use(x: Maker):\n    {body}\n"
+    assert called(tmp_path, text, "test_use") == {"Item.price", real}
 
 
 def test_a_class_of_that_name_is_no_protocol(tmp_path):

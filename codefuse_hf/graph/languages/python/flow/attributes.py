@@ -368,6 +368,9 @@ class Attributes(Flows):
         if not self.held(target):
             arguments = Arguments(((0, Constant(name)),))
             self.call_method(("getattr", name, target), caller, value, "__getattr__", arguments, target)
+            found = self.find_member(self.first[value], self.second[value], "__getattr__")
+            if found is not None and found[2] >= 0:
+                self.on(self.shared(found[0], "asked", found[2]), ("load_step", caller, name, target))
 
     def view(self, receiver: int, name: str) -> tuple[int, Place | None, bool]:
         """The variable of what `receiver.name` yields (properties uncalled), the class whose Attribute node it means, and whether no class defines it."""

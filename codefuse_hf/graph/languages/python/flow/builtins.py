@@ -847,6 +847,11 @@ class Builtins(Calls):
             self.give(given[2], target)
         if len(given) < 2 or type(given[0]) is not int:
             return
+        getter = self.structure.getters(self.slot).get(given[1]) if type(given[1]) is int else None
+        if getter is not None and self.facts.functions.returned(getter) in self.program.copied(target):
+            # Each caller of `__getattr__` gets the attribute of the name that it asks for: see ask_getattr.
+            self.flow(given[0], self.shared(self.slot, "asked", getter))
+            return
         self._each_constant(given[1], "load_named", given[0], caller, target)
         prefix = self._prefixes().get(given[1]) if type(given[1]) is int else None
         if prefix:

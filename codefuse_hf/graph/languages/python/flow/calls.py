@@ -7,6 +7,7 @@ from typing import Any
 from codefuse_hf.graph.languages.python.flow.attributes import Attributes
 from codefuse_hf.graph.languages.python.flow.declarations import Signature, Structure
 from codefuse_hf.graph.languages.python.flow.values import (
+    NO_ARGUMENTS,
     Arguments,
     Kind,
     call_back,
@@ -65,8 +66,12 @@ class Calls(Attributes):
     ) -> None:
         """A function is called; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
         owner, index = self.first[value], self.second[value]
-        if caller != UNSEEN and not self._is_promised(arguments):
-            self.calls.add((caller, owner, self.structure.facts[owner].functions.definition(index)))
+        if caller != UNSEEN:
+            edge = caller, owner, self.structure.facts[owner].functions.definition(index)
+            if not self._is_promised(arguments):
+                self.calls.add(edge)
+            elif self.first_time(("promised", key, edge)):
+                self.later.append(("key", "call_promised", (key, edge)))
         signature: Signature = self.ask(Structure.signature, owner, index)
         if forwards and signature.forwards is not None and self.first_time((key, value, "forward", arguments.prefix)):
             # Whatever it may have been made for: which it is called with here is not known.
@@ -84,18 +89,43 @@ class Calls(Attributes):
             return
         elif signature.wrappers:
             self._take_wrappers(owner, index, signature, arguments, target)
-        elif not signature.is_typed or not self._give_back(owner, index, signature, arguments, target):
-            self.flow(self.returned(owner, index), target)
+        elif not self._give_made(key, signature, arguments, target):
+            if not signature.is_typed or not self._give_back(owner, index, signature, arguments, target):
+                self.flow(self.returned(owner, index), target)
         for position in signature.returned_parameters:
             if position != OWN_TYPE:
                 self._return_argument(owner, index, signature, position, arguments, target)
 
+    def call_promised(self, key: tuple, edge: tuple[int, int, int]) -> None:
+        """A method of a protocol is called, unless it is known here what stands behind the protocol."""
+        callee = self.program.calls[key[0]][1] if type(key[0]) is int else 0
+        for value in self.points[callee]:
+            if not self._is_of_protocol(self.second[value] if self.kinds[value] == Kind.BOUND else value):
+                return
+        self.calls.add(edge)
+
+    def _is_of_protocol(self, value: int) -> bool:
+        if self.kinds[value] != Kind.INSTANCE:
+            return False
+        return self.ask(Structure.is_protocol, self.first[value], self.second[value])
+
     def _is_promised(self, arguments: Arguments) -> bool:
         """Whether the receiver is known by a protocol only: what runs is the method of some class that is not known."""
-        receiver = arguments.prefix[0] if arguments.prefix else -1
-        if receiver < 0 or self.kinds[receiver] != Kind.INSTANCE:
+        return bool(arguments.prefix) and self._is_of_protocol(arguments.prefix[0])
+
+    def _give_made(self, key: tuple, signature: Signature, arguments: Arguments, target: int) -> bool:
+        """The result of a function that calls one of its arguments: what calling that of this call yields; False where it cannot be told."""
+        if signature.makes < 0 or any(word is None for word, _ in arguments.keywords):
             return False
-        return self.ask(Structure.is_protocol, self.first[receiver], self.second[receiver])
+        given = self._argument_at(signature, signature.makes, arguments)
+        step = call_back((*key, "made"), UNSEEN, NO_ARGUMENTS, target)
+        if given.__class__ is tuple:
+            self.queued.append((step, given[0]))
+        elif type(given) is int and given:
+            self.on(given, step)
+        else:
+            return False
+        return True
 
     def _give_back(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> bool:
         """A result that is one of the call's own arguments, as type variables say, reaches `target`; False where they do not say it."""

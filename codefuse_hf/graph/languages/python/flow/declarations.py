@@ -50,6 +50,7 @@ class Signature(NamedTuple):
         count: how many of them take positional arguments.
         forwards: for a wrapper, the function that makes it and the parameter of that which it calls.
         wrappers: the wrappers that it makes, each with the parameter that it calls.
+        makes: the parameter of which it returns what calling it yields; -1 for none.
         is_typed: whether result and arguments are annotated, so that it may say of which argument the result is.
     """
 
@@ -60,6 +61,7 @@ class Signature(NamedTuple):
     variadic_sites: tuple[int, int]
     forwards: tuple[int, int] | None
     wrappers: tuple[tuple[int, int], ...]
+    makes: int
     is_typed: bool
 
 
@@ -98,7 +100,7 @@ class Structure:
         self._wanted: dict[int, set[int]] = {}
         self._sites: dict[int, list] = {}
         self._spill: Spill | None = None
-        self._decorated: dict[int, set[int]] = {}
+        self._getters: dict[int, dict[int, int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
         self._methods: dict[int, dict[int, tuple[str, int]]] = {}
@@ -194,24 +196,18 @@ class Structure:
             known.update(facts.functions.parameter(outer, position) for _, outer, position, _ in facts.wrappers)
         return known
 
-    def decorated(self, slot: int) -> set[int]:
-        """The decorated functions of modules and classes (not the wrappers inside decorators, which may be decorated too)."""
-        known = self._decorated.get(slot)
-        if known is not None:
-            return known
-        facts = self.facts[slot]
-        known = self._decorated[slot] = set()
-        if not facts.decorated:
-            return known
-        outer = set(facts.exports.values()).union(*(c.namespace.values() for c in facts.classes if c is not None))
-        inner = {result: variable for result, _, variable in facts.decorated}
-        for result in inner:
-            if result in outer:
-                while result in inner:
-                    result = inner[result]
-                origin = facts.origins.get(result, ("",))
-                if origin[0] == "function":
-                    known.add(origin[1])
+    def getters(self, slot: int) -> dict[int, int]:
+        """The functions of a file that are the `__getattr__` of a class, by the variable of the name that they are given."""
+        known = self._getters.get(slot)
+        if known is None:
+            functions = self.facts[slot].functions
+            known = self._getters[slot] = {
+                functions.parameters(label)[1][2]: label
+                for label in functions.present()
+                if functions.name(label) == "__getattr__"
+                and functions.owner(label) >= 0
+                and len(functions.parameters(label)) > 1
+            }
         return known
 
     def class_(self, slot: int, label: int) -> ClassFacts | None:
@@ -242,7 +238,8 @@ class Structure:
             returned = (OWN_TYPE, *returned)
         is_typed = self.annotation(slot, label, -1) is not None and not is_generator
         is_typed = is_typed and any(self.annotation(slot, label, place) for place in range(len(parameters)))
-        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), is_typed)
+        makes = next((position for maker, position in facts.makers if maker == label), -1)
+        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), makes, is_typed)
 
     def given_back(self, slot: int, label: int) -> tuple[tuple[int, bool], ...]:
         """The arguments of which a function returns one, by its type variable (`x: T -> T`): positions, and whether the result is an instance of that
@@ -296,8 +293,9 @@ class Structure:
             }
         return known.get(definition)
 
-    def is_decorated(self, slot: int, label: int) -> bool:
-        return self.facts[slot] is not None and label in self.decorated(slot)
+    def is_handed_out(self, slot: int, kind: str, label: int) -> bool:
+        """Whether some function of the file may return one of its functions or classes, as decorators do with their wrappers."""
+        return self.facts[slot] is not None and (kind, label) in self.facts[slot].handed_out
 
     def site(self, slot: int, label: int) -> tuple | None:
         """A display as the solver sees it, with 1 for each variable that is there."""
@@ -549,7 +547,7 @@ QUESTIONS: dict[str, Callable] = {
     for question in (
         Structure.signature,
         Structure.given_back,
-        Structure.is_decorated,
+        Structure.is_handed_out,
         Structure.site,
         Structure.has_cell,
         Structure.mro,

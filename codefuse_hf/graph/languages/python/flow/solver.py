@@ -18,7 +18,14 @@ from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState
 from codefuse_hf.graph.languages.python.flow.taken import taken_out
 from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
-from codefuse_hf.graph.languages.python.reading.facts import BY_POSITION, DECORATES, FORWARDS, ORDINARY, VARIADIC, Op
+from codefuse_hf.graph.languages.python.reading.facts import (
+    BY_POSITION,
+    DECORATES_AS_MADE,
+    FORWARDS,
+    ORDINARY,
+    VARIADIC,
+    Op,
+)
 
 
 class Solver(Builtins):
@@ -178,7 +185,9 @@ class Solver(Builtins):
         caller, _, target, positional, keywords, mode = self.program.calls[a]
         if mode == FORWARDS:
             positional = keywords = ()  # whoever calls the wrapper sees to what it passes on
-        elif mode == DECORATES:
+        elif mode:
+            if mode == DECORATES_AS_MADE and not self._may_be_made(value):
+                return
             raw = self.new(("decorated", target))
             if raw not in self.steps:
                 self.steps[raw] = ("take_decorated", target, positional[0][1])
@@ -231,17 +240,22 @@ class Solver(Builtins):
         self.implicit(b, value, "__await__")
 
     def take_decorated(self, value: int, target: int, given: int) -> None:
-        """What a decorator returns, less the functions that it was given elsewhere: those come from mixing its calls."""
-        function = value
-        while self.kinds[function] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
-            function = self.first[function]
-        if self.kinds[function] == Kind.FUNCTION and self.ask(
-            Structure.is_decorated, self.first[function], self.second[function]
-        ):
-            own = self.points[given]
-            if function not in own and value not in own:
-                return
-        self.add(target, value)
+        """What a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls."""
+        own = self.points[given]
+        if value in own or self._defined(value) in own or self._may_be_made(value):
+            self.add(target, value)
+
+    def _defined(self, value: int) -> int:
+        """The function of a method."""
+        while self.kinds[value] in (Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
+            value = self.first[value]
+        return value
+
+    def _may_be_made(self, value: int) -> bool:
+        """Whether a value may be what some function returns of its own accord: not a function or class that merely passed through."""
+        value = self._defined(value)
+        kind = _DEFINED.get(self.kinds[value])
+        return kind is None or self.ask(Structure.is_handed_out, self.first[value], kind, self.second[value])
 
     # -- phases ----------------------------------------------------------------------------------------------------------------------
 
@@ -292,7 +306,7 @@ class Solver(Builtins):
                 annotation = self.structure.annotation(slot, function, position)
                 if annotation is not None:
                     self.give_type(variable, self.ask(Structure.typed, slot, annotation))
-                elif kind == ORDINARY and (name.startswith("test") or self.is_fixture(function)):
+                if kind == ORDINARY and (name.startswith("test") or self.is_fixture(function)):
                     self._take_fixture(word, variable, function)
 
     def _holds_containers(self, variable: int) -> bool:
@@ -346,6 +360,10 @@ class Solver(Builtins):
                     self.give_type(self.rest(made), inner[-1])
                     if kind == "dict":
                         self.give_type(self.keys(made), inner[0])
+
+
+_DEFINED = {Kind.FUNCTION: "function", Kind.CLASS: "class"}
+"""Values that are definitions, as `origins` calls them."""
 
 
 def _is_telling(name: str) -> bool:

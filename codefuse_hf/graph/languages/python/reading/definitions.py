@@ -12,6 +12,7 @@ from codefuse_hf.graph.languages.python.reading.facts import (
     ARGS,
     BY_POSITION,
     DECORATES,
+    DECORATES_AS_MADE,
     FORWARDS,
     KEYWORD_ONLY,
     KWARGS,
@@ -158,7 +159,8 @@ class Definitions:
             if expression is not None and expression.type == "identifier":
                 self.references.setdefault((self.scope.definition, version), None)
             self.scope.epoch += 1
-            result = self.call_site(version, ((0, variable),), (), DECORATES)
+            is_made = expression is not None and expression.type == "call"
+            result = self.call_site(version, ((0, variable),), (), DECORATES_AS_MADE if is_made else DECORATES)
             self.decorated.append((result, version, variable))
             self.decorated_results.add(result)
             if variable in self.origins:

@@ -57,8 +57,8 @@ class Op(IntEnum):
 OWN_TYPE = -1
 """In place of a parameter that is returned: an object of the class of the method's receiver (`-> Self`)."""
 
-DECORATES, FORWARDS = 1, 2
-"""Modes of calls."""
+DECORATES, FORWARDS, DECORATES_AS_MADE = 1, 2, 3
+"""Modes of calls; the last is that of a decorator which a call has made."""
 
 
 class Constant(NamedTuple):
@@ -244,7 +244,8 @@ class PythonFacts:
     ("attribute", definition), ("phi", variables). `typed` lists what annotations say of other variables than parameters and results:
     (-1, "", variable, annotation), or (class, attribute, 0, annotation); (-2, "", variable, annotation) is a module's name for a type. `wrappers` lists
     (function, function around it, parameter of that, variable called): functions that return what the parameter returns, called as they are themselves.
-    The last item of each of `calls` is its mode: 0, DECORATES or FORWARDS (the call of a wrapper). Once the file is read,
+    `makers` lists (function, parameter): functions that return what they get by calling the parameter. `handed_out` are the definitions, as in `origins`, that functions of the file may return.
+    The last item of each of `calls` is its mode: 0, DECORATES, DECORATES_AS_MADE or FORWARDS (the call of a wrapper). Once the file is read,
     `program` takes the place of the fields that only running it needs (program.py): names, operations, starts, seeds, loads, items, calls, sites.
     `references` holds two numbers each, the caller and the variable.
     """
@@ -269,6 +270,8 @@ class PythonFacts:
     decorated: list[tuple] = field(default_factory=list)
     typed: list[tuple] = field(default_factory=list)
     wrappers: list[tuple] = field(default_factory=list)
+    makers: list[tuple[int, int]] = field(default_factory=list)
+    handed_out: Collection[tuple[str, int]] = frozenset()
     wanted: Collection[int] = frozenset()
     program: bytes = b""
 

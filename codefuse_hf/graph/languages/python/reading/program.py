@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Any
 
-from codefuse_hf.graph.languages.python.reading.facts import Constant, PythonFacts
+from codefuse_hf.graph.languages.python.reading.facts import Constant, Op, PythonFacts
 
 _NUMBER, _TUPLE, _OBJECT = 0, 1, 2
 """What a code stands for, in its last two bits; before them: the number, the size of a tuple whose parts follow, the place of an object."""
@@ -110,6 +110,16 @@ class Program:
         objects = [_object(item) for item in objects]
         self.loads, self.items, self.calls, self.seeds = (Rows(*each, objects) for each in rows)
         self.operations, self.starts = _numbers(operations), _numbers(starts)
+
+    def copied(self, variable: int) -> set[int]:
+        """Finds the variables that have what is in `variable` as it is, itself among them."""
+        found, pending = {variable}, [variable]
+        for each in pending:
+            for i in range(3 * self.starts[each], 3 * self.starts[each + 1], 3):
+                if self.operations[i] == Op.COPY and self.operations[i + 1] not in found:
+                    found.add(self.operations[i + 1])
+                    pending.append(self.operations[i + 1])
+        return found
 
     @property
     def sites(self) -> list[tuple]:

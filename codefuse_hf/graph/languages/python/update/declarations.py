@@ -88,7 +88,7 @@ class KeptStructure(Structure):
             self._limits.pop(slot, None)
             self._open_ended.pop(slot, None)
             self._sites.pop(slot, None)
-            self._decorated.pop(slot, None)
+            self._getters.pop(slot, None)
             self._methods.pop(slot, None)
         bases = self._renew_orders(self._places(renamed.orders), below)
         self._order_bodies.clear()

@@ -62,6 +62,8 @@ def _renumbered(
         functions=Functions(_placed(facts.functions, functions, function)),
         classes=Classes(_placed(facts.classes, classes, class_)),
         wrappers=[(functions[inner], functions[outer], *rest) for inner, outer, *rest in facts.wrappers],
+        makers=[(functions[label], position) for label, position in facts.makers],
+        handed_out=frozenset((kind, renumber(kind, label)) for kind, label in facts.handed_out),
         typed=[(classes[owner] if owner >= 0 else owner, *rest) for owner, *rest in facts.typed],
     )
 

@@ -1,0 +1,58 @@
+"""What functions return, as far as their file tells: which of its definitions, and what calling a parameter yields."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codefuse_hf.graph.languages.python.reading.facts import ATTRIBUTE, AWAIT, COPY, VARIADIC, PythonFacts
+
+
+def handed_out(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
+    """Finds the definitions that may be returned, be it through calls that they are given to."""
+    copies = operations[operations[:, 1] == COPY]
+    given = [(v, target) for _, _, target, positional, _, _ in facts.calls for _, v in positional if type(v) is int]
+    moves = np.concatenate([copies[:, (0, 2)], np.array(given, np.int32).reshape(-1, 2)])
+    reached = np.zeros(facts.variables, bool)
+    reached[facts.functions.all_returned()] = True
+    reached[0], before = False, 0
+    while (count := np.count_nonzero(reached)) != before:
+        before = count
+        reached[moves[reached[moves[:, 1]], 0]] = True
+    return frozenset((kind, label) for v, kind, label in facts.seeds if kind in ("function", "class") and reached[v])
+
+
+def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
+    """Finds the functions that return nothing but what a call of one parameter, and of its methods, yields: (function, parameter)."""
+    parameters = {
+        variable: (label, position)
+        for label in facts.functions.present()
+        if not facts.functions.yielded(label)
+        for position, (_, kind, variable) in enumerate(facts.functions.parameters(label))
+        if kind not in VARIADIC
+    }
+    called: dict[int, list[int]] = {}
+    for _, callee, target, _, _, mode in facts.calls:
+        if not mode and callee in parameters:
+            called.setdefault(callee, []).append(target)
+    if not called:
+        return []
+    sources: dict[int, list[int]] = {}
+    moves = operations[np.isin(operations[:, 1], (COPY, AWAIT))]
+    for source, target in zip(moves[:, 0].tolist(), moves[:, 2].tolist(), strict=True):
+        sources.setdefault(target, []).append(source)
+    loads = operations[operations[:, 1] == ATTRIBUTE]
+    loaded = [(v, facts.loads[load][1]) for v, load in zip(loads[:, 0].tolist(), loads[:, 2].tolist(), strict=True)]
+    literals = {seed[0] for seed in facts.seeds if seed[1] not in ("function", "class", "object")}
+    found = []
+    for variable, made in called.items():
+        label, position = parameters[variable]
+        methods = {target for source, target in loaded if source == variable}
+        known = literals.union(made, (call[2] for call in facts.calls if call[1] in methods))
+        pending, has_made = [facts.functions.returned(label)], False
+        for each in pending:
+            has_made = has_made or each in made
+            pending += [source for source in sources.get(each, ()) if source not in pending]
+        ends = [each for each in pending if each in made or each not in sources]
+        if has_made and known.issuperset(ends):
+            found.append((label, position))
+    return found
