@@ -6,7 +6,8 @@ the callee (an override counts when the receiver's type is one of its bases); it
 callee's name and all of them are known to mean something else; every other edge is *not judged* (a receiver without a type,
 a callback, a special method), which the hand-read samples are for: `--sample` prints edges with the lines that they stand on.
 A method that a subclass of the receiver's class inherits from elsewhere counts as the override it is. A function in a stub stands for the one of that name
-in the source beside it; where there is none, the site is not judged. Recall is over the sites that the type checker resolves to functions of the repository.
+in the source beside it; where there is none, the site is not judged. Nor is one whose receiver is known by a `Protocol` only, unless the edge is to the
+protocol's own method: what runs there is a class's that need not name it. Recall is over the sites that the type checker resolves to functions of the repository.
 
     python benchmarks/graph_oracle.py REPOSITORY ... [--pyrefly PATH] [--sample 30] [--wrong 20] [--missed 20]
 """
@@ -82,6 +83,7 @@ class Report:
         self.heirs: dict[tuple[int, int], list[tuple[int, int]]] = collections.defaultdict(list)
         self.members: dict[tuple[tuple[int, int], str], tuple[int, str]] = {}
         self.unclear: set[tuple[int, str]] = set()
+        self.protocols: set[tuple[int, int]] = set()
         for file in sorted((folder / "definitions").glob("*.json")):
             self._read_definitions(json.loads(file.read_text()))
 
@@ -116,6 +118,9 @@ class Report:
             order = facts["mro"]
             resolved = order.get("Resolved", []) if isinstance(order, dict) else []
             place = number, facts["class_id"]
+            line = int(facts.get("name_location", "0").split(":")[0])
+            if path is not None and line in places_of(self.root / path).protocols:
+                self.protocols.add(place)
             self.orders[place] = [(base["module_id"], base["class_id"]) for base in resolved]
             for base in self.orders[place]:
                 self.heirs[base].append(place)
@@ -158,6 +163,7 @@ class Report:
                 keys = self.below(key, place) if kind in ("Overrides", "AllOverrides") else [key]
                 keys = list(keys)
                 is_clear = is_clear and self.unclear.isdisjoint(keys)
+                is_clear = is_clear and (place or self.classes.get(key)) not in self.protocols
                 names.add(function["function_name"])
                 found.update(place for each in keys if (place := self.functions.get(each)) is not None)
         return found, names, is_clear
@@ -232,6 +238,7 @@ class Places:
         self.lines: dict[tuple[int, str], int] = {}
         self.bodies: list[tuple[tuple, tuple, tuple[int, str]]] = []
         self.dotted: list[tuple[int, str]] = []
+        self.protocols: set[int] = set()
         try:
             tree = ast.parse(file.read_bytes())
         except SyntaxError:
@@ -242,6 +249,9 @@ class Places:
                 first, last = node.body[0], node.body[-1]
                 decorators = getattr(first, "decorator_list", None) or [first]
                 self.bodies.append((_start(decorators[0]), _end(last), (node.lineno, node.name)))
+                bases = [each.value if isinstance(each, ast.Subscript) else each for each in getattr(node, "bases", ())]
+                if "Protocol" in map(_last_name, bases):
+                    self.protocols.add(node.lineno)
                 if node.decorator_list:
                     self.lines[min(item.lineno for item in node.decorator_list), node.name] = node.lineno
             elif isinstance(node, ast.Lambda):

@@ -51,3 +51,17 @@ def test_a_function_of_a_stub_is_that_of_the_source(tmp_path):
     found = report(tmp_path, "mod.pyi", {"F0": function("step", "2:9", 1), "F1": function("made", "3:5")})
     assert found.targets([call("F0", "Function")]) == ({("mod.py", 5, "step")}, {"step"}, True)
     assert found.targets([call("F1", "Function")]) == (set(), {"step"}, False)
+
+
+def test_what_runs_behind_a_protocol_is_not_known(tmp_path):
+    (tmp_path / "mod.py").write_text("class Step(Protocol[T]):\n    def step(self): ...\n")
+    (tmp_path / "definitions").mkdir()
+    module = {
+        "module_id": 1,
+        "source_path": {"FileSystem": str(tmp_path / "mod.py")},
+        "function_definitions": {"F0": function("step", "2:9", 0)},
+        "class_definitions": {"0": {"class_id": 0, "name_location": "1:7-1:11", "mro": {"Resolved": []}}},
+    }
+    (tmp_path / "definitions" / "mod.json").write_text(json.dumps(module))
+    found = Report(tmp_path, tmp_path)
+    assert found.targets([call("F0", "Function", 0)]) == ({("mod.py", 2, "step")}, {"step"}, False)

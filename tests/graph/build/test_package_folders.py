@@ -51,3 +51,19 @@ def test_what_is_no_metadata_says_nothing(tmp_path, text):
     (tmp_path / "setup.cfg").write_text(text)
     (tmp_path / "use.py").write_text(FILES["use.py"])
     assert called(GraphBuilder(tmp_path, progress=False, workers=0).build()) == []
+
+
+def test_a_module_named_like_its_package_does_not_hide_it(tmp_path):
+    files = {
+        "src/shop/cart.py": "from shop.price import total\ndef fill():\n    total()\n",
+        "src/shop/price.py": "def total(): pass\n",
+        "src/shop/shop.py": "",
+        "use.py": "from shop.cart import fill\nfill()\n",
+    }
+    for path, source in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(source)
+    graph = GraphBuilder(tmp_path, progress=False, workers=0).build()
+    assert called(graph) == ["src/shop/cart.py"]
+    fill = next(node.id for node in graph.nodes() if node.name == "fill")
+    assert [graph[target].name for target in graph.neighbors(fill, "calls", "out")] == ["total"]

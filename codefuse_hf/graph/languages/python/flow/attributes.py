@@ -491,6 +491,8 @@ class Attributes(Flows):
             self.flow(source, self.class_variable(self.first[value], self.second[value], name))
         elif kind == Kind.MODULE and self.first[value] >= 0:
             owner = self.first[value]
+            if self.ask(Structure.is_definition, owner, name):
+                return  # a patch: what the module defines is what is meant, nearly always
             self.flow(source, self.shared(owner, "global", name))
             if self.ask(Structure.has_cell, owner, name):
                 self.flow(source, self.shared(owner, "cell", name))

@@ -118,7 +118,7 @@ class Calls(Attributes):
         if signature.makes < 0 or any(word is None for word, _ in arguments.keywords):
             return False
         given = self._argument_at(signature, signature.makes, arguments)
-        step = call_back((*key, "made"), UNSEEN, NO_ARGUMENTS, target)
+        step = call_back(_deeper(key, "made"), UNSEEN, NO_ARGUMENTS, target)
         if given.__class__ is tuple:
             self.queued.append((step, given[0]))
         elif type(given) is int and given:

@@ -489,6 +489,11 @@ class Structure:
         found = self.names.export(self.paths[slot], name)
         return -1 if found is None else self.slots[found[0]]
 
+    def is_definition(self, slot: int, name: str) -> bool:
+        """Whether a module's name is that of a function or class that it defines."""
+        facts = self.facts[slot]
+        return facts is not None and facts.origins.get(facts.exports.get(name), ("",))[0] in ("function", "class")
+
     def child(self, kind: str, place: Any, name: str) -> tuple | None:
         """The submodule `name` of a package."""
         if kind == "module" and self.facts[place] is None:
@@ -566,6 +571,7 @@ QUESTIONS: dict[str, Callable] = {
         Structure.methods,
         Structure.import_,
         Structure.exported,
+        Structure.is_definition,
         Structure.child,
         Structure.has_getattr,
         Structure.used,

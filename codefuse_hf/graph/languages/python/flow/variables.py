@@ -199,7 +199,7 @@ class Flows:
         if type_ is None:
             return True
         if kind != Kind.INSTANCE:
-            return callable_fits(type_) or any(self._is_called_by(part) for part in parts(type_))
+            return callable_fits(type_)
         owner, index = self.first[value], self.second[value]
         for part in parts(type_):
             if part is None:
@@ -218,12 +218,6 @@ class Flows:
                 if is_structural(head) or names_fit(head, self.ask(Structure.external_bases, owner, index)):
                     return True
         return False
-
-    def _is_called_by(self, type_: Type) -> bool:
-        """Whether a type is a protocol of something to call."""
-        if type_ is None or type_[0] != "instance" or self.ask(Structure.member, *type_[1:], "__call__") is None:
-            return False
-        return self.ask(Structure.is_protocol, *type_[1:])
 
     def type_of(self, annotation: tuple) -> Type:
         """What an annotation of this file says, or one of what is taken out of a container (taken.py)."""

@@ -123,7 +123,11 @@ class Modules:
                     return found
         home = self.root(folder, parts[0])
         if home is not None:
-            return self.at(_join(home, "/".join(parts)))
+            found = self.at(_join(home, "/".join(parts)))
+            if found is None and len(parts) > 1 and home.rpartition("/")[2] == parts[0]:
+                # A package without `__init__` that has a module of its own name: `poetry/poetry.py`.
+                found = self.at(_join(home.rpartition("/")[0], "/".join(parts)))
+            return found
         if parts[0] == self.root_name and self.is_package(""):
             return self.at("/".join(parts[1:]))
         return None

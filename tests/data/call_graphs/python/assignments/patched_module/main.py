@@ -1,0 +1,12 @@
+import tools
+
+
+def quiet():
+    return None
+
+
+def patch():
+    tools.loud = quiet
+
+
+tools.run()

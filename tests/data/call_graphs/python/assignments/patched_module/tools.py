@@ -1,0 +1,6 @@
+def loud():
+    return "!"
+
+
+def run():
+    return loud()
