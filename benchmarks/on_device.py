@@ -6,7 +6,7 @@
 In one call: exports the models, starts a process for each model in each engine, and lets them take turns at a prompt and at
 single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
 read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
-`benchmarks/results/on_device.{json,md,png}`.
+`benchmarks/results/on_device.{json,md,png}`; with `--append` to those of earlier runs, which may have measured other engines.
 
 On one thread the figures are CPU seconds, which other programs on the machine disturb least; on several, seconds.
 """
@@ -144,8 +144,12 @@ def prepare(args: argparse.Namespace, name: str, model: str, engine: str, root: 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements; the report as it goes to JSON."""
     torch.set_num_threads(args.threads)
-    report: dict[str, Any] = {"environment": environment(args), "contexts": list(args.contexts), "records": []}
-    report["read_bandwidth_bytes_per_second"] = bandwidth = read_bandwidth(args.threads)
+    facts = environment(args)
+    bandwidth = facts["read_bandwidth_bytes_per_second"] = read_bandwidth(args.threads)
+    report: dict[str, Any] = {"runs": [facts], "contexts": list(args.contexts), "records": []}
+    if args.append and (args.output / "on_device.json").is_file():
+        earlier = json.loads((args.output / "on_device.json").read_text(encoding="utf-8"))
+        report = earlier | {"runs": [*earlier["runs"], facts]}
     with contextlib.ExitStack() as stack:
         root = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="on-device-")))
         root.mkdir(parents=True, exist_ok=True)
@@ -158,10 +162,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 for record in records:
                     with torch.device("meta"):
                         record["weight_bytes"] = weight_bytes(build(record["model"], size), record["engine"])
+                        record["parameters"] = measure.count_parameters(build(record["model"], size))
                     record["floor_seconds"] = record["weight_bytes"] / bandwidth
-                report["records"] += records
+                    record["date"] = facts["date"]
+                keys = [(r["size"], r["model"], r["engine"]) for r in records]
+                others = [r for r in report["records"] if (r["size"], r["model"], r["engine"]) not in keys]
+                report["records"] = others + records
                 write(report, args.output)
-    report["environment"]["load_average_after"] = os.getloadavg()
+    facts["load_average_after"] = os.getloadavg()
     write(report, args.output)
     return report
 
@@ -189,6 +197,9 @@ def _measure_group(args: argparse.Namespace, name: str, group: list[tuple[str, s
         workers.append(Worker(args, name, model, engine, folder))
         if seconds:
             workers[-1].record["export_seconds"] = seconds
+        if folder.exists():
+            files = [file for file in folder.iterdir() if file.suffix in (".onnx", ".data", ".xml", ".bin")]
+            workers[-1].record["file_bytes"] = sum(file.stat().st_size for file in files)
     try:
         measure_together(args, workers, SIZES[name])
     finally:
@@ -237,15 +248,20 @@ def write(report: dict[str, Any], folder: Path) -> None:
 
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
-    facts, contexts = report["environment"], report["contexts"]
-    load = ", ".join(f"{x:.1f}" for x in facts["load_average_before"])
+    runs, contexts = report["runs"], report["contexts"]
+    facts = runs[-1]
+    loads = "; ".join(
+        f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start, memory is read at "
+        f"{run['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s"
+        for run in runs
+    )
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
     lines = [
         "# Tokens on a device without a GPU",
         "",
-        f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores, load {load} at the start; {packages}; {facts['date']}. Times are",
-        f"medians in {facts['time']}; memory is read at {report['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s. *of the floor*: the",
-        "time in which the weights can be read, over the time of a token. `python benchmarks/on_device.py` repeats it.",
+        f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores; {packages}. Times are",
+        f"medians in {facts['time']} (least to most). *of the floor*: the time in which the weights can be read, over the time of a token.",
+        f"{loads}. `python benchmarks/on_device.py` repeats it.",
     ]
     for size in dict.fromkeys(record["size"] for record in report["records"]):
         heads = [f"ms a token at {context}" for context in contexts]
@@ -258,6 +274,7 @@ def table(report: dict[str, Any]) -> str:
             "load s",
             "peak / weights",
             "weights",
+            "file of float32",
             "cache",
         ]
         lines += ["", f"## {size}", "", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
@@ -278,13 +295,15 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
             else "–"
         )
     if not decode:
-        return [*cells, record.get("error", ""), *["–"] * 5]
+        return [*cells, record.get("error", ""), *["–"] * 6]
     first, last = decode[min(decode)], decode[max(decode)]
     cells.append(f"{record['floor_seconds'] / statistics.median(first['seconds']):.0%}")
     cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
     cells.append(f"{record['load_seconds']:.1f}")
     cells.append(f"{last['running_peak_bytes'] / record['weight_bytes']:.2f}")
     cells.append(readable_size(record["weight_bytes"]))
+    file = record.get("file_bytes")
+    cells.append(f"1/{4 * record['parameters'] / file:.2f}" if file else "–")
     cells.append(readable_size(last["cache_bytes"]) + (f"; then {record['error']}" if "error" in record else ""))
     return cells
 
@@ -307,7 +326,7 @@ def plot(report: dict[str, Any], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="tokens of context", title=f"{model}, {size}")
         axes.set_xscale("log", base=2)
         axes.grid(alpha=0.3, which="both")
-    figure.axes[0].set_ylabel(f"tokens per {'CPU second' if report['environment']['threads'] == 1 else 'second'}")
+    figure.axes[0].set_ylabel(f"tokens per {'CPU second' if report['runs'][-1]['threads'] == 1 else 'second'}")
     labels = {
         label: line for axes in figure.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
@@ -326,6 +345,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5, help="turns at each context")
     parser.add_argument("--prompts", type=int, default=2, help="prompts that are timed, after one that is not")
     parser.add_argument("--folder", type=Path, help="where exported models are kept for the next run")
+    parser.add_argument("--append", action="store_true", help="keep what earlier runs with as many threads have left")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the results")
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--export", nargs=4, help=argparse.SUPPRESS)

@@ -24,6 +24,7 @@ from codefuse_hf.export.exported_model import ExportedCausalLM, ExportedMemory
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.quantizing import kept_in_float32, make_quantizer, quantize_torch
 from codefuse_hf.export.step_state import StepState, window_capacity
+from codefuse_hf.export.torch_layers import Int4Linear
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ BITS = {
     "torch-fp32": 32,
     "torch-bf16": 16,
     "torch-int8": 8,
-    "torch-int4": 8 + 40 / 32,  # 4 bits in a byte each
+    "torch-int4": 4 + 32 / 128,
     "onnx-fp32": 32,
-    "onnx-int8": 8 + 32 / 32,
-    "onnx-int4": 4 + 36 / 32,
+    "onnx-int8": 8 + 32 / 128,
+    "onnx-int4": 4 + 32 / 128,
     "openvino-fp32": 32,
     "openvino-int8": 8,
-    "openvino-int4": 4 + 20 / 64,
+    "openvino-int4": 4 + 20 / 128,
 }
 ENGINES = tuple(BITS)
 
@@ -88,10 +89,11 @@ def weight_bytes(model: nn.Module, engine: str) -> int:
     wide = 16 if engine == "torch-bf16" else 32
     quantised: dict[int, float] = {}
     if BITS[engine] < 16:
-        linear = {name: m.weight for name, m in model.named_modules() if isinstance(m, nn.Linear)}
-        quantised = {id(weight): BITS[engine] for name, weight in linear.items() if not kept_in_float32(name)}
-        if engine in ("onnx-int4", "openvino-int4"):  # whose heads have 8 bits
-            quantised[id(model.get_output_embeddings().weight)] = BITS[engine.replace("int4", "int8")]
+        linear = {name: m for name, m in model.named_modules() if isinstance(m, nn.Linear)}
+        quantised = {id(m.weight): BITS[engine] for name, m in linear.items() if not kept_in_float32(name)}
+        if engine == "torch-int4":
+            spared = [m for m in linear.values() if id(m.weight) in quantised and not Int4Linear.fits(m)]
+            quantised |= {id(m.weight): BITS["torch-int8"] for m in (*spared, model.get_output_embeddings())}
     return int(sum(p.numel() * quantised.get(id(p), wide) / 8 for p in model.parameters()))
 
 
@@ -117,7 +119,7 @@ def export(name: str, size: Size, engine: str, folder: Path) -> None:
 
 
 class TorchRunner:
-    """PyTorch, with weights in float32 or bfloat16, or quantised by torchao."""
+    """PyTorch, with weights in float32 or bfloat16, or in few bits."""
 
     def __init__(self, name: str, size: Size, engine: str, folder: Path, threads: int):
         torch.set_num_threads(threads)

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from on_device_engines import SIZES, build, weight_bytes
 from tqdm.auto import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
@@ -32,6 +31,7 @@ from codefuse_hf import measure
 from codefuse_hf.export.exported_model import ExportedCausalLM
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.quantizing import make_quantizer, quantize_torch
+from codefuse_hf.export.torch_layers import Int4Linear, Int8Embedding, Int8Linear
 from codefuse_hf.files import readable_size
 from codefuse_hf.quickstart.corpus import read_corpus
 
@@ -42,7 +42,14 @@ ENGINES = ("onnx-int8", "onnx-int4", "openvino-int8", "openvino-int4", "torch-in
 LIMITS = {"int8": 0.005, "int4": 0.03}
 SEGMENT = 256
 # What bytes of a quantised model are.
-FOUR, EIGHT, SCALES, FLOAT, GRAPH = "in 4 bits", "in 8 bits", "scales, offsets", "float32", "graph"
+KINDS = FOUR, EIGHT, SCALES, HALF, FLOAT, GRAPH = (
+    "in 4 bits",
+    "in 8 bits",
+    "scales, offsets",
+    "float16",
+    "float32",
+    "graph",
+)
 
 
 def read_text(tokenizer, paths: list[str] | None, tokens: int, texts: int) -> list[torch.Tensor]:
@@ -87,12 +94,15 @@ def quantised(model, engine: str, folder: Path) -> tuple[Any, dict[str, int]]:
 
 def _parts_torch(model) -> Counter:
     parts: Counter = Counter()
-    for weight in model.parameters():
-        inner = {name: x for name, x in vars(weight).items() if isinstance(x, torch.Tensor)}
-        for name, tensor in inner.items():
-            parts[EIGHT if name == "qdata" else SCALES] += tensor.nbytes
-        if not inner:
-            parts[FLOAT] += weight.nbytes
+    seen: set[int] = set()  # an embedding and a head may share their weights
+    for module in model.modules():
+        kind = {Int4Linear: FOUR, Int8Linear: EIGHT, Int8Embedding: EIGHT}.get(type(module))
+        for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if tensor.data_ptr() not in seen:
+                seen.add(tensor.data_ptr())
+                parts[FLOAT if kind is None or name == "bias" else kind if name == "weight" else SCALES] += (
+                    tensor.nbytes
+                )
     return parts
 
 
@@ -102,7 +112,7 @@ def _parts_onnx(folder: Path) -> Counter:
     parts: Counter = Counter()
     for tensor in onnx.load(next(folder.glob("*.onnx")), load_external_data=False).graph.initializer:
         size = math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        ends = {"_Q4": FOUR, "_Q8": EIGHT, ".q8": EIGHT, "_scales": SCALES, "_zero_points": SCALES, ".scale": SCALES}
+        ends = {"_Q4": FOUR, "_Q8": EIGHT, "_scales": SCALES, "_half": HALF}
         kinds = [kind for end, kind in ends.items() if tensor.name.endswith(end)]
         parts[kinds[0] if kinds else FLOAT] += size
     return parts
@@ -115,18 +125,11 @@ def _parts_openvino(folder: Path) -> Counter:
     kinds = {"u4": FOUR, "i4": FOUR, "u8": EIGHT, "i8": EIGHT}
     for op in openvino.Core().read_model(next(folder.glob("*.xml"))).get_ordered_ops():
         if op.get_type_name() == "Constant":
-            kind = op.get_element_type().get_type_name()
-            parts[kinds.get(kind, FLOAT if kind == "f32" else SCALES)] += op.get_byte_size()
+            kind, shape = op.get_element_type().get_type_name(), op.get_output_shape(0)
+            half = kind == "f16" and len(shape) == 2 and shape[1] > 1  # scales have a last dimension of 1
+            other = HALF if half else FLOAT if kind == "f32" else SCALES
+            parts[kinds.get(kind, other)] += op.get_byte_size()
     return parts
-
-
-def published_sizes(engines: list[str]) -> dict[str, float]:
-    """How much smaller than in float32 the weights of Rodimus-Plus-Coder-1.6B would be: by arithmetic on its shapes."""
-    with torch.device("meta"):
-        model = build("Rodimus+", SIZES["1.6B"])
-    table = model.get_input_embeddings().weight.numel() * 4
-    sizes = {name: weight_bytes(model, name) + table * name.startswith("torch") for name in engines}
-    return {name: 4 * measure.count_parameters(model) / size for name, size in sizes.items()}
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -151,7 +154,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "text": [str(Path(*Path(path).parts[-2:])) for path in args.corpus or ["Python's standard library"]],
         "training": training(args.model),
         "positions": edges[1:],
-        "published_sizes": published_sizes(args.engines),
         "packages": {name: version(name) for name in PACKAGES if importlib.util.find_spec(name)},
         "load_average_before": os.getloadavg(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -246,21 +248,18 @@ def table(report: dict[str, Any]) -> str:
 
 
 def _sizes(report: dict[str, Any]) -> list[str]:
-    kinds = (FOUR, EIGHT, SCALES, FLOAT, GRAPH)
     lines = [
         "",
         "## What the bytes are",
         "",
-        "On the disk, for PyTorch in memory; in kB. The last column is arithmetic, not a measurement: the weights of Rodimus-Plus-Coder-1.6B by",
-        "its shapes, without the graph.",
+        "On the disk, for PyTorch in memory; in kB. `on_device.md` has the sizes of larger models.",
         "",
-        f"| engine | of float32 | {' | '.join(kinds)} | 1.6B of float32 |",
-        f"|{' --- |' * (3 + len(kinds))}",
+        f"| engine | of float32 | {' | '.join(KINDS)} |",
+        f"|{' --- |' * (2 + len(KINDS))}",
     ]
     for record in report["records"]:
         cells = [record["engine"], f"1/{report['float32_bytes'] / record['bytes']:.2f}"]
-        cells += [f"{record['bytes_of'].get(kind, 0) / 1e3:.0f}" for kind in kinds]
-        cells.append(f"1/{report['published_sizes'][record['engine']]:.2f}")
+        cells += [f"{record['bytes_of'].get(kind, 0) / 1e3:.0f}" for kind in KINDS]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from .torch_layers import Int4Linear, Int8Embedding, Int8Linear
+
 # Projections that gates come from, by their names in a Rodimus.
 _KEPT = ("mem_gate_proj", "ch_gate_proj")
 BITS = {"int8": 8, "int4": 4}
-_ONNX_BLOCK, _NNCF_GROUP = 32, 64
+_NNCF_GROUP = 128
 
 
 def make_quantizer(model: nn.Module, format_name: str, scheme: str):
@@ -24,8 +26,7 @@ def make_quantizer(model: nn.Module, format_name: str, scheme: str):
         raise ValueError(f"unknown quantisation {scheme!r}: choose one of {', '.join(BITS)}")
     kept = _Weights(p for name, p in model.named_parameters() if kept_in_float32(name))
     if format_name == "onnx":
-        head = model.get_output_embeddings()
-        return _onnx_quantizer(kept, _Weights([] if head is None else [head.weight]), BITS[scheme])
+        return _onnx_quantizer(kept, BITS[scheme])
     if format_name == "openvino":
         return _openvino_quantizer(kept, BITS[scheme])
     raise ValueError(f"the format {format_name!r} has no weights in {scheme} here: use onnx or openvino")
@@ -50,120 +51,21 @@ class _Weights:
         return array.shape, np.ascontiguousarray(array, dtype=np.float32).tobytes()[:4096]
 
 
-def _onnx_quantizer(kept: _Weights, heads: _Weights, bits: int):
-    import onnx_ir
-    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+def _onnx_quantizer(kept: _Weights, bits: int):
     from transformers.exporters import ExportFormat, ExportQuantizer
 
-    def quantized(model, bits: int, excluded: list[str]):
-        # Symmetric in 8 bits: the levels of a block lie around 0, as weights do.
-        config = DefaultWeightOnlyQuantConfig(
-            block_size=_ONNX_BLOCK, is_symmetric=bits == 8, accuracy_level=4, bits=bits
-        )
-        quantizer = MatMulNBitsQuantizer(onnx_ir.to_proto(model), algo_config=config, nodes_to_exclude=excluded)
-        quantizer.process()
-        return onnx_ir.from_proto(quantizer.model.model)
-
     class MatMulNBits(ExportQuantizer):
-        """Matrix products by ONNX Runtime's `MatMulNBits`, in blocks of 32 inputs; the head and the embedding in 8 bits, as one
-        table where they are one."""
+        """Matrix products by ONNX Runtime's `MatMulNBits`: see `quantize_onnx`."""
 
         supported_formats = (ExportFormat.ONNX,)
         required_packages = ("onnx", "onnx_ir", "onnxruntime")
 
         def quantize(self, model, sample_inputs, export_format):
-            _fold_transposed(model)
-            spared, last = [], []
-            for node in model.graph:
-                weight = node.inputs[1].const_value if node.op_type == "MatMul" else None
-                if weight is not None and len(weight.shape) == 2:
-                    array = weight.numpy()
-                    spared += [node.name] if array in kept else []
-                    last += [node.name] if array in heads else []
-            if bits == 4:
-                model = quantized(model, 4, spared + last)
-            model = quantized(model, 8, spared)
-            _quantize_embedding(model)
-            return model
+            from .quantizing_onnx import quantize_onnx
+
+            return quantize_onnx(model, bits, kept)
 
     return MatMulNBits()
-
-
-def _fold_transposed(model) -> None:
-    """Make matrices of transposed ones, of `onnx_ir.Model`, in place: a head that shares its weights with the embedding is
-    written as the table, transposed, and only a product with a matrix itself is quantised."""
-    import onnx_ir
-
-    for node in list(model.graph):
-        table = node.inputs[0].const_value if node.op_type == "Transpose" else None
-        if table is None or len(table.shape) != 2 or not node.inputs[0].is_initializer():
-            continue
-        name = f"{node.inputs[0].name}.transposed"
-        value = _constant(model, name, np.ascontiguousarray(table.numpy().T))
-        onnx_ir.convenience.replace_all_uses_with(node.outputs[0], value)
-        model.graph.remove(node, safe=True)
-
-
-def _quantize_embedding(model) -> None:
-    """Replace look-ups in float32 tables by ones in 8 bits, of `onnx_ir.Model`, in place: in the head's table if it is the same,
-    else in one whose rows have a scale each."""
-    constants = model.graph.initializers
-    for node in list(model.graph):
-        table = node.inputs[0].const_value if node.op_type == "Gather" else None
-        if table is None or len(table.shape) != 2 or table.dtype.name != "FLOAT" or not node.inputs[0].is_initializer():
-            continue
-        head = f"{node.inputs[0].name}.transposed"
-        if f"{head}_Q8" in constants and table.shape[1] % _ONNX_BLOCK == 0:
-            _look_up(model, node, constants[f"{head}_Q8"], constants[f"{head}_scales"])
-            continue
-        rows = table.numpy()
-        scale = np.maximum(np.abs(rows).max(1, keepdims=True) / 127, np.finfo(np.float32).tiny)
-        quantized = (np.rint(rows / scale) + 128).astype(np.uint8)[:, None]
-        parts = [
-            _constant(model, f"{node.inputs[0].name}.{suffix}", x)
-            for suffix, x in (("q8", quantized), ("scale", scale))
-        ]
-        _look_up(model, node, *parts)
-    for name, value in list(constants.items()):
-        if not value.uses() and not value.is_graph_output():
-            del constants[name]
-
-
-def _constant(model, name: str, array: np.ndarray):
-    import onnx_ir
-
-    tensor = onnx_ir.tensor(array, name=name)
-    value = onnx_ir.Value(name=name, const_value=tensor, shape=tensor.shape, type=onnx_ir.TensorType(tensor.dtype))
-    model.graph.register_initializer(value)
-    return value
-
-
-def _look_up(model, node, numbers, scales) -> None:
-    """Put a look-up in blocks of numbers from 0 to 255, `[rows, blocks, block]`, and their scales in the place of a `Gather`."""
-    import onnx_ir
-
-    count, blocks = numbers.const_value.shape[:2]
-    name, places, width = node.inputs[0].name, node.inputs[1], node.inputs[0].const_value.shape[1]
-    dims = len(places.shape)
-    constants = {
-        "zero": np.float32(128),
-        "last": np.array([-1]),
-        "of_scales": np.array([count, blocks]),
-        "of_rows": np.array([0] * dims + [width]),
-    }
-    zero, last, of_scales, of_rows = (_constant(model, f"{name}.{key}", np.asarray(x)) for key, x in constants.items())
-    steps = []
-
-    def add(kind: str, *inputs, **attributes):
-        steps.append(onnx_ir.node(kind, inputs, attributes))
-        return steps[-1].outputs[0]
-
-    wide = add("Cast", add("Gather", numbers, places, axis=0), to=int(onnx_ir.DataType.FLOAT))
-    scale = add("Unsqueeze", add("Gather", add("Reshape", scales, of_scales), places, axis=0), last)
-    rows = add("Reshape", add("Mul", add("Sub", wide, zero), scale), of_rows)
-    model.graph.insert_before(node, steps)
-    onnx_ir.convenience.replace_all_uses_with(node.outputs[0], rows)
-    model.graph.remove(node, safe=True)
 
 
 def _openvino_quantizer(kept: _Weights, bits: int):
@@ -183,35 +85,70 @@ def _openvino_quantizer(kept: _Weights, bits: int):
                         spared.append(op.get_friendly_name())
             settings = {"mode": nncf.CompressWeightsMode.INT8_ASYM}
             if bits == 4:
-                # Data-free: no text has to be at hand. The first and the last layer stay in 8 bits.
+                # Data-free: no text has to be at hand.
                 settings = {
                     "mode": nncf.CompressWeightsMode.INT4_ASYM,
                     "group_size": _NNCF_GROUP,
+                    "all_layers": True,  # the embedding and the head too
                     "backup_mode": BackupMode.INT8_ASYM,
                     "advanced_parameters": nncf.AdvancedCompressionParameters(
                         group_size_fallback_mode=GroupSizeFallbackMode.ADJUST
                     ),
                 }
             scope = nncf.IgnoredScope(names=spared)
-            return nncf.compress_weights(model, ignored_scope=scope, **settings)
+            compressed = nncf.compress_weights(model, ignored_scope=scope, **settings)
+            _store_in_half(compressed, kept)
+            return compressed
 
     return WeightCompression(NNCFWeightCompressionConfig())
 
 
-def quantize_torch(model: nn.Module, scheme: str) -> nn.Module:
-    """Quantise a model's linear layers by torchao, in place: weights in 8 bits for each row, or in 4 bits for groups of 32.
+def _store_in_half(model, kept: _Weights) -> None:
+    """Store matrices of an OpenVINO model in float16, in place; it computes in float32 with them.
 
-    Gates stay as they are, and so does a layer whose width no group divides; adapters (LoRA) train on top. A head that shares its
-    weights with the embedding gets quantised ones of its own. On a CPU torchao makes wide weights again at every call: this saves
-    memory, and no time; for speed, export to ONNX Runtime or OpenVINO.
+    (`compress_to_fp16` leaves out what exponentials depend on, and so all of these.)
+    """
+    import openvino.opset14 as operators
+
+    for op in model.get_ordered_ops():
+        if op.get_type_name() == "Constant" and op.get_element_type().get_type_name() == "f32" and op.data in kept:
+            wide = operators.convert(operators.constant(op.data.astype(np.float16)), "f32")
+            for reader in op.output(0).get_target_inputs():
+                reader.replace_source_output(wide.output(0))
+
+
+def quantize_torch(model: nn.Module, scheme: str, for_training: bool = False) -> nn.Module:
+    """Quantise a model's linear layers, in place; gates stay as they are.
+
+    Args:
+        model: the model, on a CPU.
+        scheme: "int8" for weights in 8 bits, with a scale for each output, or "int4": in 4 bits, with one for each group of inputs.
+        for_training: make weights of torchao, on which adapters (LoRA) train, but which are made wide again at every call. Otherwise
+            the model can only be run, fast: its products are computed in bfloat16, and a head and an embedding that share their
+            weights share a table in 8 bits.
 
     Raises:
-        ValueError: an unknown scheme; ImportError: torchao is missing.
+        ValueError: an unknown scheme; ImportError: torchao is missing, where it is needed.
     """
-    from torchao.quantization import IntxWeightOnlyConfig, PerAxis, PerGroup, quantize_
-
     if scheme not in BITS:
         raise ValueError(f"unknown quantisation {scheme!r}: choose one of {', '.join(BITS)}")
+    if for_training:
+        return _quantize_torchao(model, scheme)
+    head, table = model.get_output_embeddings(), model.get_input_embeddings()
+    tied = head is not None and head.weight is table.weight
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear) and not kept_in_float32(name):
+            four = scheme == "int4" and Int4Linear.fits(module) and not (tied and module is head)
+            model.set_submodule(name, Int4Linear(module) if four else Int8Linear(module))
+    if tied:
+        model.set_input_embeddings(Int8Embedding(model.get_output_embeddings(), table.weight.dtype))
+    return model
+
+
+def _quantize_torchao(model: nn.Module, scheme: str) -> nn.Module:
+    """Weights in 8 bits for each row, or in 4 for groups of 32, but where no group divides the width."""
+    from torchao.quantization import IntxWeightOnlyConfig, PerAxis, PerGroup, quantize_
+
     dtype = torch.int8 if scheme == "int8" else torch.int4
     granularity = PerAxis(0) if scheme == "int8" else PerGroup(32)
 

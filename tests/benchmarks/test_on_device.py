@@ -29,6 +29,14 @@ def test_a_run_writes_figures_and_reasons(tmp_path):
     assert plus["16"]["cache_bytes"] == plus["40"]["cache_bytes"]
     llama = records["Llama", "torch-fp32"]["decode"]
     assert llama["40"]["cache_bytes"] > llama["16"]["cache_bytes"]
+    arguments[arguments.index("torch-fp32") : arguments.index("--contexts")] = ["torch-int8"]
+    assert on_device.main([*arguments, "--append", "--output", str(tmp_path / "out")]) == 0
+    both = json.loads((tmp_path / "out" / "on_device.json").read_text())
+    assert len(both["runs"]) == 2 and both["records"][: len(report["records"])] == report["records"]
+    assert [(r["model"], r["engine"], r.get("error")) for r in both["records"][len(report["records"]) :]] == [
+        ("Rodimus+", "torch-int8", None),
+        ("Llama", "torch-int8", None),
+    ]
 
 
 @pytest.mark.parametrize("size", ["30M", "1.6B"])
