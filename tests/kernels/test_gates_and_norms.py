@@ -34,3 +34,23 @@ def test_norms_without_gradients(weight_dtype):
     assert gated.dtype == plain.dtype == weight_dtype and torch.equal(out, before)
     torch.testing.assert_close(gated, gated_norm_reference(out, residual, residual_weight, gate, weight, 1e-5))
     torch.testing.assert_close(plain, F.rms_norm(out, (12,), weight.to(wide), 1e-5).to(weight_dtype))
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("norm", [gated_norm, gated_norm_reference])
+def test_norms_are_computed_in_float64_or_else_in_float32(norm, gradients):
+    torch.manual_seed(0)
+    out, residual, gate = (torch.randn(2, 5, 12, dtype=torch.float64) for _ in range(3))
+    residual_weight, weight = torch.randn(12, dtype=torch.float64), torch.randn(12, dtype=torch.float64)
+    gated = (out + residual_weight * residual) * gate / (1 + torch.exp(-gate))
+    with torch.set_grad_enabled(gradients):
+        for got, x in (
+            (norm(out, residual, residual_weight, gate, weight, 1e-5), gated),
+            (rms_norm(out, weight, 1e-5), out),
+        ):
+            exact = x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5) * weight
+            torch.testing.assert_close(got, exact, rtol=1e-12, atol=1e-12)
+        half = [x.bfloat16() for x in (out, residual, residual_weight, gate)]
+        wide, weight = [x.float() for x in half], weight.float()
+        assert torch.equal(norm(*half, weight, 1e-5), norm(*wide, weight, 1e-5))
+        assert torch.equal(rms_norm(half[0], weight, 1e-5), rms_norm(wide[0], weight, 1e-5))
