@@ -68,6 +68,8 @@ SLOW = (
     "test_package.py",
     "test_quickstart.py",
     "test_registration.py",
+    "training/test_cgm_corpus.py::test_datatrove_goes_on_after_a_death",
+    "training/test_cgm_corpus.py::test_datatrove_reports_a_failing_repository",
     "training/test_distributed_rodimus.py",
     "training/test_peft_rodimus.py",
     "training/test_trainer_rodimus.py",
