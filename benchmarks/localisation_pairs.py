@@ -21,7 +21,7 @@ from codefuse_hf.graph.build.test_paths import is_test
 PAIRS = Path(__file__).parent / "data" / "localisation_pairs.json"
 REPOSITORIES = (
     "celery/celery", "aio-libs/aiohttp", "networkx/networkx", "python-poetry/poetry", "tornadoweb/tornado", "pallets/werkzeug", "pypa/pip",
-    "python/mypy",
+    "python/mypy", "dask/dask", "sqlalchemy/sqlalchemy", "scrapy/scrapy", "ipython/ipython", "nedbat/coveragepy",
 )  # fmt: skip
 WINDOW_DAYS = 500
 PER_BASE = 22
