@@ -67,10 +67,11 @@ class Calls(Attributes):
         """A function is called; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
         owner, index = self.first[value], self.second[value]
         if caller != UNSEEN:
-            edge = caller, owner, self.structure.facts[owner].functions.definition(index)
+            functions = self.structure.facts[owner].functions
+            edge = caller, owner, functions.definition(index)
             if not self._is_promised(arguments):
                 self.calls.add(edge)
-            elif self.first_time(("promised", key, edge)):
+            elif functions.name(index) != "__call__" and self.first_time(("promised", key, edge)):
                 self.later.append(("key", "call_promised", (key, edge)))
         signature: Signature = self.ask(Structure.signature, owner, index)
         if forwards and signature.forwards is not None and self.first_time((key, value, "forward", arguments.prefix)):
@@ -97,7 +98,7 @@ class Calls(Attributes):
                 self._return_argument(owner, index, signature, position, arguments, target)
 
     def call_promised(self, key: tuple, edge: tuple[int, int, int]) -> None:
-        """A method of a protocol is called, unless it is known here what stands behind the protocol."""
+        """A method of a protocol is called, unless it is known here what stands behind the protocol. (Not `__call__`: behind that is a function.)"""
         callee = self.program.calls[key[0]][1] if type(key[0]) is int else 0
         for value in self.points[callee]:
             if not self._is_of_protocol(self.second[value] if self.kinds[value] == Kind.BOUND else value):
