@@ -73,7 +73,10 @@ def operators(smoke: bool) -> Iterator[Check]:
                 torch.manual_seed(0)
                 x = {"q": torch.randn(batch, steps, m), "k": torch.randn(batch, steps, m) * m**-0.5}
                 x |= {"v": torch.randn(batch, steps, values).to(dtype), "g": decay((batch, steps, m)).clone()}
-                x["initial_state"] = torch.randn(batch, m, values)
+                x |= {
+                    "initial_state": torch.randn(batch, m, values),
+                    "value_gate": torch.randn(batch, steps, values).to(dtype),
+                }
                 numbers = (torch.arange(steps) // 37).expand(batch, -1).contiguous() if packed else None
 
                 def kernel(**inputs):
@@ -89,7 +92,7 @@ def operators(smoke: bool) -> Iterator[Check]:
 
         def convolution(dtype=dtype, channels=channels):
             x = {"x": torch.randn(2, 301, channels).to(dtype), "weight": torch.randn(channels, 1, 4)}
-            x |= {"bias": torch.randn(channels), "channel_gate": torch.randn(2, 301, channels).to(dtype)}
+            x["bias"] = torch.randn(channels)
             return largest_error(short_convolution_triton, short_convolution_reference, x)
 
         def norm(dtype=dtype, channels=channels):

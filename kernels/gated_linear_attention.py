@@ -52,6 +52,7 @@ def gated_linear_attention(
     g: torch.Tensor,
     *,
     scale: float | None = None,
+    value_gate: torch.Tensor | None = None,
     initial_state: torch.Tensor | None = None,
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
@@ -64,6 +65,7 @@ def gated_linear_attention(
         v: values, `[batch, seq_len, d_value]`.
         g: natural logarithm of the decay of each key channel, ≤ 0, `[batch, seq_len, d_key]`.
         scale: factor of the queries; `d_key ** -0.5` if None.
+        value_gate: c, of the shape of `v`, for values sigmoid(c) ⊙ v: the channel gate of Rodimus (§3.1). None for `v` as it is.
         initial_state: state before the first step, `[batch, d_key, d_value]`; zero if None.
         output_final_state: also return the state after the last step.
         seq_idx: number of the sequence that each step belongs to, `[batch, seq_len]`, non-decreasing along a row. The
@@ -77,14 +79,16 @@ def gated_linear_attention(
     Raises:
         ValueError: shapes that do not fit together.
     """
-    _check_shapes(q, k, v, g, initial_state, seq_idx)
+    _check_shapes(q, k, v, g, value_gate, initial_state, seq_idx)
     arguments = {"scale": scale, "initial_state": initial_state, "seq_idx": seq_idx}
-    if use_kernels(q, k, v, g, initial_state):
+    if use_kernels(q, k, v, g, value_gate, initial_state):
         from .gated_linear_attention_triton import gated_linear_attention_triton, supported
 
         if supported(q, v):
             arguments |= {"scale": _scale(q, scale), "output_dtype": output_dtype or torch.float32}
+            arguments |= {"value_gate": value_gate}
             return gated_linear_attention_triton(q, k, v, g, output_final_state=output_final_state, **arguments)
+    v = _gated(v, value_gate)
     if isinstance(q.shape[1], int) and q.shape[1] == 1:
         output, state = gated_linear_attention_reference(q, k, v, g, output_final_state=True, **arguments)
     elif torch.compiler.is_compiling() and not torch.compiler.is_exporting():
@@ -102,12 +106,13 @@ def gated_linear_attention_reference(
     g: torch.Tensor,
     *,
     scale: float | None = None,
+    value_gate: torch.Tensor | None = None,
     initial_state: torch.Tensor | None = None,
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Compute the recurrence, one step after another. Arguments and results as in `gated_linear_attention`."""
-    dtype, scale = _compute_dtype(q, k, v, g), _scale(q, scale)
+    dtype, scale, v = _compute_dtype(q, k, v, g), _scale(q, scale), _gated(v, value_gate)
     q, k, v, g = (x.to(dtype) for x in (q, k, v, g))
     state = _initial_state(k, v, initial_state)
     decay, outputs = g.exp(), []
@@ -452,6 +457,12 @@ def _chunks(x: torch.Tensor, padding: int, chunks: int, chunk_size: int) -> torc
     return x.unflatten(1, (chunks, chunk_size))
 
 
+def _gated(v: torch.Tensor, value_gate: torch.Tensor | None) -> torch.Tensor:
+    if value_gate is None:
+        return v
+    return torch.sigmoid(value_gate if value_gate.dtype == torch.float64 else value_gate.float()) * v
+
+
 def _initial_state(k: torch.Tensor, v: torch.Tensor, initial_state: torch.Tensor | None) -> torch.Tensor:
     if initial_state is None:
         return v.new_zeros(v.shape[0], k.shape[-1], v.shape[-1])
@@ -466,12 +477,14 @@ def _scale(q: torch.Tensor, scale: float | None) -> float:
     return q.shape[-1] ** -0.5 if scale is None else scale
 
 
-def _check_shapes(q, k, v, g, initial_state, seq_idx) -> None:
+def _check_shapes(q, k, v, g, value_gate, initial_state, seq_idx) -> None:
     if q.ndim != 3 or k.shape != q.shape or g.shape != q.shape or v.ndim != 3 or v.shape[:2] != q.shape[:2]:
         raise ValueError(
             "gated_linear_attention takes q, k, g of shape [batch, seq_len, d_key] and v of shape [batch, seq_len, d_value], "
             f"got q {tuple(q.shape)}, k {tuple(k.shape)}, g {tuple(g.shape)}, v {tuple(v.shape)}"
         )
+    if value_gate is not None and value_gate.shape != v.shape:
+        raise ValueError(f"value_gate must have the shape of v, {tuple(v.shape)}, got {tuple(value_gate.shape)}")
     expected = (q.shape[0], q.shape[2], v.shape[2])
     if initial_state is not None and tuple(initial_state.shape) != expected:
         raise ValueError(f"initial_state must have shape {expected}, got {tuple(initial_state.shape)}")

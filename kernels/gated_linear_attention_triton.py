@@ -8,8 +8,8 @@ then shared by all blocks of value channels:
     k_out_j = k_j exp(Σ_{l>j} g_l)                           decay = exp(Σ_l g_l)
 
 Forward (`_outputs`): one program for a block of value channels walks along the chunks with its part of the state in
-registers, reads `v` once and writes `o` once. If rows and blocks are too few to fill the device, the sequence is cut into
-segments; what the earlier ones add to the state comes from a pass over `v` alone (`_states`).
+registers, reads `v` (and its gate, where there is one) once and writes `o` once. If rows and blocks are too few to fill the
+device, the sequence is cut into segments; what the earlier ones add to the state comes from a pass over `v` alone (`_states`).
 
 Backward: the gradient of the state comes from a pass over `d_o` from the end (`_states` again), then one program per
 chunk (`_chunk_gradients`) sums over all value channels what `_intra_chunk` returned, and writes `d_v`. One state in
@@ -23,7 +23,7 @@ step, which is exact for any mixture of them. State and sums are float32; see `_
 
 import torch
 
-from .kernel_dispatch import dot_precision, on_device_of, operator_name, processors
+from .kernel_dispatch import dot_precision, generation, on_device_of, operator_name, processors
 
 try:
     import triton
@@ -48,6 +48,16 @@ def _product(a, b, addend, PRECISION: tl.constexpr):
     if _INTERPRETED:
         a, b = a.to(tl.float32), b.to(tl.float32)
     return tl.dot(a, b, addend, input_precision=PRECISION)
+
+
+@triton.jit
+def _values(v, gate, at, at_gate, inside, HAS_GATE: tl.constexpr):
+    """Values at `at`, times the sigmoid of their gate."""
+    values = tl.load(v + at, mask=inside, other=0.0)
+    if HAS_GATE:
+        c = tl.load(gate + at_gate, mask=inside, other=0.0).to(tl.float32)
+        values = (values.to(tl.float32) * tl.sigmoid(c)).to(values.dtype)
+    return values
 
 
 @triton.jit
@@ -126,10 +136,11 @@ def _intra_chunk(
 
 @triton.jit
 def _outputs(
-    scores, q_in, k_out, decay, v, initial, local, fade, o, states, final,
-    T, V, NC, per_segment, v_batch, v_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_INITIAL: tl.constexpr, CUT: tl.constexpr,
-    KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
+    scores, q_in, k_out, decay, v, gate, initial, local, fade, o, states, final,
+    T, V, NC, per_segment, v_batch, v_step, gate_batch, gate_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_GATE: tl.constexpr, HAS_INITIAL: tl.constexpr,
+    CUT: tl.constexpr, KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr, STATE: tl.constexpr,
+    PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
     segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
     cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
@@ -137,6 +148,8 @@ def _outputs(
     at_state = chans[:, None] * V + cols[None, :]
     v += b * v_batch
     o += b * T * V
+    if HAS_GATE:
+        gate += b * gate_batch
     if HAS_INITIAL:
         state = tl.load(initial + b * M * V + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
     else:
@@ -156,7 +169,8 @@ def _outputs(
         chunk = b * NC + n
         t = (n * C + rows).to(tl.int64)
         inside = (t < T)[:, None] & in_cols[None, :]
-        values = tl.load(v + t[:, None] * v_step + cols[None, :], mask=inside, other=0.0)
+        at, at_gate = t[:, None] * v_step + cols[None, :], t[:, None] * gate_step + cols[None, :]
+        values = _values(v, gate, at, at_gate, inside, HAS_GATE)
         weights = tl.load(scores + chunk * C * C + rows[:, None] * C + rows[None, :])
         queries = tl.load(q_in + chunk * C * M + rows[:, None] * M + chans[None, :])
         keys = tl.load(k_out + chunk * C * M + rows[None, :] * M + chans[:, None])
@@ -172,10 +186,10 @@ def _outputs(
 
 @triton.jit
 def _states(
-    keys, decay, x, states, final,
-    T, V, NC, per_segment, x_batch, x_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr,
-    REVERSE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
+    keys, decay, x, gate, states, final,
+    T, V, NC, per_segment, x_batch, x_step, gate_batch, gate_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_GATE: tl.constexpr, KEEP_STATES: tl.constexpr,
+    STORE_FINAL: tl.constexpr, REVERSE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
     """state ← decay ∘ state + keysᵀ x, chunk after chunk, from zero in each segment; REVERSE: from its last chunk.
 
@@ -187,6 +201,8 @@ def _states(
     at_state = chans[:, None] * V + cols[None, :]
     at_segment = (b * tl.num_programs(1) + segment) * M * V
     x += b * x_batch
+    if HAS_GATE:
+        gate += b * gate_batch
     state = tl.zeros([M, BV], tl.float32)
     begin = segment * per_segment
     end = tl.minimum(begin + per_segment, NC)
@@ -202,7 +218,8 @@ def _states(
         chunk = b * NC + n
         t = (n * C + rows).to(tl.int64)
         inside = (t < T)[:, None] & in_cols[None, :]
-        values = tl.load(x + t[:, None] * x_step + cols[None, :], mask=inside, other=0.0)
+        at, at_gate = t[:, None] * x_step + cols[None, :], t[:, None] * gate_step + cols[None, :]
+        values = _values(x, gate, at, at_gate, inside, HAS_GATE)
         key = tl.load(keys + chunk * C * M + rows[None, :] * M + chans[:, None])
         lasting = tl.load(decay + chunk * M + chans)
         state = _product(key, values.to(key.dtype), state * lasting[:, None], PRECISION)
@@ -212,10 +229,11 @@ def _states(
 
 @triton.jit
 def _chunk_gradients(
-    scores, q_in, k_out, decay, v, d_o, states, d_states, entrances, reach, d_v, d_scores, d_q_in, d_k_out, d_decay,
-    T, V, NC, per_split, per_segment, v_batch, v_step,
-    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_ENTRANCE: tl.constexpr, STATE: tl.constexpr,
-    PRECISION: tl.constexpr, BV: tl.constexpr,
+    scores, q_in, k_out, decay, v, gate, d_o, states, d_states, entrances, reach, d_v, d_gate,
+    d_scores, d_q_in, d_k_out, d_decay,
+    T, V, NC, per_split, per_segment, v_batch, v_step, gate_batch, gate_step,
+    M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_GATE: tl.constexpr, HAS_ENTRANCE: tl.constexpr,
+    WANT_VALUES: tl.constexpr, WANT_SUMS: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
     n, split, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     rows, chans, block_cols = tl.arange(0, C), tl.arange(0, M), tl.arange(0, BV)
@@ -226,23 +244,26 @@ def _chunk_gradients(
     v += b * v_batch
     d_o += b * T * V
     d_v += b * T * V
+    if HAS_GATE:
+        gate += b * gate_batch
+        d_gate += b * T * V
     at_group = (b * tl.cdiv(NC, GROUP) + group) * M * V
     by_step, by_channel = rows[:, None] * M + chans[None, :], rows[None, :] * M + chans[:, None]
-    weights = tl.load(scores + chunk * C * C + rows[None, :] * C + rows[:, None])  # transposed
-    keys = tl.load(k_out + chunk * C * M + by_step)
     sum_scores, sum_q = tl.zeros([C, C], tl.float32), tl.zeros([C, M], tl.float32)
     sum_k, sum_decay = tl.zeros([C, M], tl.float32), tl.zeros([M], tl.float32)
     for first_col in range(split * per_split, tl.minimum((split + 1) * per_split, V), BV):
         cols = first_col + block_cols
         in_cols = cols < V
         at_state = at_group + chans[:, None] * V + cols[None, :]
-        state = tl.load(states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
-        for e in range(group_begin, n):
-            t_e = (e * C + rows).to(tl.int64)
-            values_e = tl.load(v + t_e[:, None] * v_step + cols[None, :], mask=in_cols[None, :], other=0.0)
-            key_e = tl.load(k_out + (b * NC + e) * C * M + by_channel)
-            fade_e = tl.load(decay + (b * NC + e) * M + chans)
-            state = _product(key_e, values_e, state * fade_e[:, None], PRECISION)
+        if WANT_SUMS:
+            state = tl.load(states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
+            for e in range(group_begin, n):
+                t_e = (e * C + rows).to(tl.int64)
+                at_e, at_gate_e = t_e[:, None] * v_step + cols[None, :], t_e[:, None] * gate_step + cols[None, :]
+                values_e = _values(v, gate, at_e, at_gate_e, (t_e < T)[:, None] & in_cols[None, :], HAS_GATE)
+                key_e = tl.load(k_out + (b * NC + e) * C * M + by_channel)
+                fade_e = tl.load(decay + (b * NC + e) * M + chans)
+                state = _product(key_e, values_e, state * fade_e[:, None], PRECISION)
         d_state = tl.load(d_states + at_state, mask=in_cols[None, :], other=0.0).to(tl.float32)
         if HAS_ENTRANCE:
             # What the segment's gradient was at its end, as far as it reaches to the group's last chunk.
@@ -260,21 +281,32 @@ def _chunk_gradients(
             d_state = _product(query_e, d_out_e.to(query_e.dtype), d_state * fade_e[:, None], PRECISION)
         t = (n * C + rows).to(tl.int64)
         inside = (t < T)[:, None] & in_cols[None, :]
-        values = tl.load(v + t[:, None] * v_step + cols[None, :], mask=inside, other=0.0)
+        at, at_gate = t[:, None] * v_step + cols[None, :], t[:, None] * gate_step + cols[None, :]
+        values = _values(v, gate, at, at_gate, inside, HAS_GATE)
         d_out = tl.load(d_o + t[:, None] * V + cols[None, :], mask=inside, other=0.0).to(values.dtype)
-        sum_decay += tl.sum(state * d_state, 1)
-        d_state = d_state.to(STATE)
-        sum_scores = _product(d_out, tl.trans(values), sum_scores, PRECISION)
-        sum_q = _product(d_out.to(STATE), tl.trans(state.to(STATE)), sum_q, PRECISION)
-        sum_k = _product(values.to(STATE), tl.trans(d_state), sum_k, PRECISION)
-        d_values = _product(keys.to(STATE), d_state, None, PRECISION)
-        d_values = _product(weights, d_out, d_values, PRECISION)
-        tl.store(d_v + t[:, None] * V + cols[None, :], d_values.to(d_v.dtype.element_ty), mask=inside)
-    part = split * tl.num_programs(2) * NC + chunk
-    tl.store(d_scores + part * C * C + rows[:, None] * C + rows[None, :], sum_scores)
-    tl.store(d_q_in + part * C * M + by_step, sum_q)
-    tl.store(d_k_out + part * C * M + by_step, sum_k)
-    tl.store(d_decay + part * M + chans, sum_decay)
+        if WANT_SUMS:
+            sum_decay += tl.sum(state * d_state, 1)
+            sum_scores = _product(d_out, tl.trans(values), sum_scores, PRECISION)
+            sum_q = _product(d_out.to(STATE), tl.trans(state.to(STATE)), sum_q, PRECISION)
+            sum_k = _product(values.to(STATE), tl.trans(d_state.to(STATE)), sum_k, PRECISION)
+        if WANT_VALUES:
+            weights = tl.load(scores + chunk * C * C + rows[None, :] * C + rows[:, None])  # transposed
+            keys = tl.load(k_out + chunk * C * M + by_step)
+            d_values = _product(keys.to(STATE), d_state.to(STATE), None, PRECISION)
+            d_values = _product(weights, d_out, d_values, PRECISION)
+            at_result = t[:, None] * V + cols[None, :]
+            if HAS_GATE:
+                sigmoid = tl.sigmoid(tl.load(gate + at_gate, mask=inside, other=0.0).to(tl.float32))
+                d_c = d_values * values.to(tl.float32) * (1 - sigmoid)
+                tl.store(d_gate + at_result, d_c.to(d_gate.dtype.element_ty), mask=inside)
+                d_values *= sigmoid
+            tl.store(d_v + at_result, d_values.to(d_v.dtype.element_ty), mask=inside)
+    if WANT_SUMS:
+        part = split * tl.num_programs(2) * NC + chunk
+        tl.store(d_scores + part * C * C + rows[:, None] * C + rows[None, :], sum_scores)
+        tl.store(d_q_in + part * C * M + by_step, sum_q)
+        tl.store(d_k_out + part * C * M + by_step, sum_k)
+        tl.store(d_decay + part * M + chans, sum_decay)
 
 
 @triton.jit
@@ -377,22 +409,45 @@ def _configs(*options: tuple[int, int, int]) -> list[triton.Config]:
     return configs[:1] if triton.knobs.runtime.interpret else configs
 
 
-def _fitting(configs, named_args, **kwargs):
-    """Configurations whose state fits into registers. Products of float32 numbers take three times as many: the narrowest."""
-    m, narrowest = kwargs["M"], min(config.kwargs["BV"] for config in configs)
-    if kwargs["PRECISION"] == "tf32x3" and m >= 64:
-        return [config for config in configs if config.kwargs["BV"] == narrowest]
-    return [x for x in configs if x.kwargs["BV"] >= 32 and x.kwargs["BV"] * m <= 64 * 128] or configs[:1]
+def walk_configs(configs: list[triton.Config], m: int, precision: str) -> list[triton.Config]:
+    """Those in which the state fits into registers. Products of float32 numbers take three times as many."""
+    most = 16 if precision == "tf32x3" and m >= 64 else min(64 * 128 // m, 128)
+    return [x for x in configs if (x.kwargs["BV"] == 16) == (most == 16) and x.kwargs["BV"] <= most] or configs[:1]
 
 
-WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2))
-# (32, 8, 1) is for sm_80, (16, 4, 1) for float32.
-GRADIENT_CONFIGS = _configs((32, 8, 2), (64, 8, 2), (64, 8, 1), (32, 4, 2), (32, 8, 1), (16, 4, 1))
+def gradient_configs(configs: list[triton.Config], together: bool, generation: int) -> list[triton.Config]:
+    """Those that keep everything in registers, on a `generation` of GPUs (`kernel_dispatch.generation`)."""
+    if together:
+        fitting = {(32, 8, 2), (32, 8, 1)} if generation >= 9 else {(16, 4, 1), (16, 8, 1)}
+    else:
+        fitting = {(16, 8, 1)} if generation else {(16, 4, 1)}
+    return [x for x in configs if (x.kwargs["BV"], x.num_warps, x.num_stages) in fitting] or configs[:1]
+
+
+def in_parts(dtype: torch.dtype, d_key: int) -> bool:
+    """Whether the gradients of values and of all else come from two launches, because registers do not hold both at once."""
+    return d_key > 64 or dtype == torch.float32
+
+
+def _prune_walk(configs, named_args, **kwargs):
+    return walk_configs(configs, kwargs["M"], kwargs["PRECISION"])
+
+
+def _prune_gradients(configs, named_args, **kwargs):
+    together = kwargs["WANT_VALUES"] and kwargs["WANT_SUMS"]
+    return gradient_configs(configs, together, generation(named_args["v"].device))
+
+
+WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2), (16, 4, 2), (16, 8, 2))
+GRADIENT_CONFIGS = _configs((32, 8, 2), (32, 8, 1), (16, 4, 1), (16, 8, 1))
 INTRA_BACKWARD_WARPS = {"cuda": 8, "hip": 4}  # AMD's warps are twice as wide; with these nothing spills
-_prune = {"early_config_prune": _fitting}
-_tuned_outputs = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_outputs)
-_tuned_states = triton.autotune(WALK_CONFIGS, key=["M", "V", "KEEP_STATES"], prune_configs_by=_prune)(_states)
-_tuned_gradients = triton.autotune(GRADIENT_CONFIGS, key=["M", "V"], prune_configs_by=_prune)(_chunk_gradients)
+_walk = {"key": ["M", "V", "KEEP_STATES"], "prune_configs_by": {"early_config_prune": _prune_walk}}
+_tuned_outputs, _tuned_states = (triton.autotune(WALK_CONFIGS, **_walk)(x) for x in (_outputs, _states))
+_tuned_gradients = triton.autotune(
+    GRADIENT_CONFIGS,
+    key=["M", "V", "WANT_VALUES", "WANT_SUMS"],
+    prune_configs_by={"early_config_prune": _prune_gradients},
+)(_chunk_gradients)
 
 
 def supported(q: torch.Tensor, v: torch.Tensor) -> bool:
@@ -431,17 +486,26 @@ def _cut(batch: int, chunks: int, d_value: int, device: torch.device) -> tuple[i
     return triton.cdiv(chunks, length), length
 
 
-def _segment_states(keys, decay, x, segments, length, precision, kept=None, **options):
+def _segment_states(keys, decay, x, gate, segments, length, precision, kept=None, **options):
     """What each of the first `segments` segments adds to the state by itself `[batch, segments, d_key, d_value]`."""
     batch, chunks, steps, d_key = keys.shape
     seq_len, d_value = x.shape[1:]
     options = {"STORE_FINAL": True, "REVERSE": False} | options
     local = x.new_empty((batch, segments, d_key, d_value) if options["STORE_FINAL"] else (0,), dtype=torch.float32)
     _tuned_states[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
-        keys, decay, x, kept, local, seq_len, d_value, chunks, length, x.stride(0), x.stride(1),
-        M=d_key, C=steps, GROUP=KEPT_EVERY // steps, KEEP_STATES=kept is not None, PRECISION=precision, **options,
+        keys, decay, x, gate, kept, local, seq_len, d_value, chunks, length, *_strides(x), *_strides(gate),
+        M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_GATE=gate is not None, KEEP_STATES=kept is not None, PRECISION=precision, **options,
     )  # fmt: skip
     return local
+
+
+def _strides(x: torch.Tensor | None) -> tuple[int, ...]:
+    """Of rows and steps; the kernels want channels side by side."""
+    return (0, 0) if x is None else x.stride()[:2]
+
+
+def _dense(x: torch.Tensor | None) -> torch.Tensor | None:
+    return x if x is None or x.stride(2) == 1 else x.contiguous()
 
 
 def _joined(local, decay, boundary, length):
@@ -476,12 +540,13 @@ def _reach(decay, length):
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention_triton"), mutates_args=())
 def _forward_op(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, initial_state: torch.Tensor | None,
-    seq_idx: torch.Tensor | None, scale: float, output_final_state: bool, keep_states: bool, output_dtype: torch.dtype,
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, value_gate: torch.Tensor | None,
+    initial_state: torch.Tensor | None, seq_idx: torch.Tensor | None, scale: float, output_final_state: bool,
+    keep_states: bool, output_dtype: torch.dtype,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
     """Outputs, final state and states kept for backward; empty tensors for what is not wanted."""
     batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
-    v = v if v.stride(2) == 1 else v.contiguous()
+    v, value_gate = _dense(v), _dense(value_gate)
     _, state = _state_dtype(v)
     precision, steps = dot_precision(v), chunk_size(v, d_key)
     output, final, states = _empty_results(q, v, output_final_state, keep_states, output_dtype)
@@ -494,18 +559,19 @@ def _forward_op(
         initial = None if initial_state is None else initial_state.float().contiguous()
         local, fade, cut = None, None, segments > 1
         if cut:
-            local = _segment_states(intra[2], intra[3], v, segments - 1, length, precision)
+            local = _segment_states(intra[2], intra[3], v, value_gate, segments - 1, length, precision)
             fade = _fade(intra[3], length)
         _tuned_outputs[lambda meta: (triton.cdiv(d_value, meta["BV"]), segments, batch)](
-            *intra, v, initial, local, fade, output, states, final, seq_len, d_value, chunks, length, v.stride(0), v.stride(1),
-            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_INITIAL=initial is not None, CUT=cut,
-            KEEP_STATES=keep_states, STORE_FINAL=output_final_state, STATE=state, PRECISION=precision,
+            *intra, v, value_gate, initial, local, fade, output, states, final,
+            seq_len, d_value, chunks, length, *_strides(v), *_strides(value_gate),
+            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_GATE=value_gate is not None,
+            HAS_INITIAL=initial is not None, CUT=cut, KEEP_STATES=keep_states, STORE_FINAL=output_final_state, STATE=state, PRECISION=precision,
         )  # fmt: skip
     return output, final, states
 
 
 @_forward_op.register_fake
-def _(q, k, v, g, initial_state, seq_idx, scale, output_final_state, keep_states, output_dtype):
+def _(q, k, v, g, value_gate, initial_state, seq_idx, scale, output_final_state, keep_states, output_dtype):
     return _empty_results(q, v, output_final_state, keep_states, output_dtype)
 
 
@@ -523,15 +589,16 @@ def _empty_results(q, v, output_final_state, keep_states, output_dtype):
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward_triton"), mutates_args=())
 def _backward_op(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, seq_idx: torch.Tensor | None,
-    states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None, scale: float, has_initial: bool,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of q, k, v, g and of the initial state, empty if there is none."""
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, g: torch.Tensor, value_gate: torch.Tensor | None,
+    seq_idx: torch.Tensor | None, states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None,
+    scale: float, has_initial: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Gradients of q, k, v, g, of the values' gate and of the initial state, empty where there is none."""
     batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
     q, k, g, d_output = (x.contiguous() for x in (q, k, g, d_output))
-    v = v if v.stride(2) == 1 else v.contiguous()
+    v, value_gate = _dense(v), _dense(value_gate)
     precision, steps = dot_precision(v), chunk_size(v, d_key)
-    d_v = v.new_empty(v.shape)
+    d_v, d_gate = v.new_empty(v.shape), _empty_gate(v, value_gate)
     d_q, d_k, d_g = (torch.empty_like(x) for x in (q, k, g))
     with on_device_of(v):
         scores, q_in, k_out, decay = _run_intra_chunk(q, k, g, seq_idx, steps, v.dtype, scale, precision)
@@ -540,7 +607,7 @@ def _backward_op(
         d_states, d_initial, entrances, reach = torch.empty_like(states), None, None, None
         joined = segments > 1 or d_final is not None
         local = _segment_states(
-            q_in, decay, d_output, segments, length, precision, d_states,
+            q_in, decay, d_output, None, segments, length, precision, d_states,
             REVERSE=True, STORE_FINAL=joined or has_initial,
         )  # fmt: skip
         if joined:
@@ -552,12 +619,14 @@ def _backward_op(
             q.new_empty((splits, batch, chunks, *shape), dtype=torch.float32)
             for shape in ((steps, steps), (steps, d_key), (steps, d_key), (d_key,))
         ]
-        _tuned_gradients[(chunks, splits, batch)](
-            scores, q_in, k_out, decay, v, d_output, states, d_states, entrances, reach, d_v, *parts,
-            seq_len, d_value, chunks, triton.cdiv(blocks, splits) * 64, length, v.stride(0), v.stride(1),
-            M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_ENTRANCE=joined, STATE=_state_dtype(v)[1],
-            PRECISION=precision,
-        )  # fmt: skip
+        together = not in_parts(v.dtype, d_key)
+        for sums in (True,) if together else (True, False):
+            _tuned_gradients[(chunks, splits, batch)](
+                scores, q_in, k_out, decay, v, value_gate, d_output, states, d_states, entrances, reach, d_v, d_gate, *parts,
+                seq_len, d_value, chunks, triton.cdiv(blocks, splits) * 64, length, *_strides(v), *_strides(value_gate),
+                M=d_key, C=steps, GROUP=KEPT_EVERY // steps, HAS_GATE=value_gate is not None, HAS_ENTRANCE=joined,
+                WANT_VALUES=together or not sums, WANT_SUMS=sums, STATE=_state_dtype(v)[1], PRECISION=precision,
+            )  # fmt: skip
         parts = [part[0] if splits == 1 else part.sum(0) for part in parts]
         _intra_chunk_backward[(chunks, batch)](
             q, k, g, seq_idx, *parts, d_q, d_k, d_g, scale, seq_len, chunks,
@@ -568,32 +637,39 @@ def _backward_op(
         d_initial = v.new_empty(0, dtype=torch.float32)
     elif not joined:
         d_initial = local[:, 0].clone()
-    return d_q, d_k, d_v, d_g, d_initial
+    return d_q, d_k, d_v, d_g, d_gate, d_initial
+
+
+def _empty_gate(v, value_gate):
+    return v.new_empty(0) if value_gate is None else value_gate.new_empty(value_gate.shape)
 
 
 @_backward_op.register_fake
-def _(q, k, v, g, seq_idx, states, d_output, d_final, scale, has_initial):
+def _(q, k, v, g, value_gate, seq_idx, states, d_output, d_final, scale, has_initial):
     shape = (v.shape[0], q.shape[2], v.shape[2]) if has_initial else (0,)
     d_initial = v.new_empty(shape, dtype=torch.float32)
-    return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), g.new_empty(g.shape), d_initial
+    d_q, d_k, d_v, d_g = (x.new_empty(x.shape) for x in (q, k, v, g))
+    return d_q, d_k, d_v, d_g, _empty_gate(v, value_gate), d_initial
 
 
 def _keep_for_backward(ctx, inputs, output):
-    q, k, v, g, initial_state, seq_idx, ctx.scale, ctx.output_final_state = inputs[:8]
+    q, k, v, g, value_gate, initial_state, seq_idx, ctx.scale, ctx.output_final_state = inputs[:9]
     ctx.initial_dtype = None if initial_state is None else initial_state.dtype
-    ctx.save_for_backward(q, k, v, g, seq_idx, output[2])
+    ctx.save_for_backward(q, k, v, g, value_gate, seq_idx, output[2])
     ctx.set_materialize_grads(False)
 
 
 def _gradients(ctx, d_output, d_final, _):
-    q, k, v, g, seq_idx, states = ctx.saved_tensors
+    *inputs, states = ctx.saved_tensors
+    v, value_gate = inputs[2], inputs[4]
     if d_output is None:
         d_output = v.new_zeros(v.shape)
     d_final = d_final if ctx.output_final_state else None
     has_initial = ctx.initial_dtype is not None
-    *gradients, d_initial = _backward_op(q, k, v, g, seq_idx, states, d_output, d_final, ctx.scale, has_initial)
+    *gradients, d_gate, d_initial = _backward_op(*inputs, states, d_output, d_final, ctx.scale, has_initial)
+    d_gate = None if value_gate is None else d_gate
     d_initial = d_initial.to(ctx.initial_dtype) if has_initial else None
-    return *gradients, d_initial, None, None, None, None, None
+    return *gradients, d_gate, d_initial, None, None, None, None, None
 
 
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
@@ -606,12 +682,14 @@ def gated_linear_attention_triton(
     g: torch.Tensor,
     *,
     scale: float,
+    value_gate: torch.Tensor | None = None,
     initial_state: torch.Tensor | None = None,
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
     output_dtype: torch.dtype = torch.float32,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Arguments and results as in `gated_linear_attention`, for sizes that are `supported`."""
-    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in (q, k, v, g, initial_state))
-    output, final, _ = _forward_op(q, k, v, g, initial_state, seq_idx, scale, output_final_state, keep, output_dtype)
+    tensors = (q, k, v, g, value_gate, initial_state)
+    keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
+    output, final, _ = _forward_op(*tensors, seq_idx, scale, output_final_state, keep, output_dtype)
     return output, final if output_final_state else None

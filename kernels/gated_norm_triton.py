@@ -2,6 +2,7 @@
 
 import torch
 
+from .halves import empty_gradient, is_half
 from .kernel_dispatch import on_device_of, operator_name, processors
 
 try:
@@ -10,7 +11,7 @@ try:
 except ImportError as error:
     raise ImportError("the kernels in this file need Triton (pip install triton)") from error
 
-MAX_CHANNELS = 16384  # a row is held in registers
+MAX_CHANNELS, MAX_CHANNELS_BACKWARD = 16384, 6144  # a row, and sums over rows, are held in registers
 MAX_CHANNELS_AT_ONCE, PIECE = 4096, 2048  # in the backward pass
 
 
@@ -47,7 +48,7 @@ def _load_piece(out, residual, residual_weight, gate, weight, d_y, chan, inside)
 @triton.jit
 def _backward(
     out, residual, residual_weight, gate, weight, d_y, d_out, d_residual, d_gate, d_weights,
-    rows, channels, eps, out_row, residual_row, gate_row,
+    rows, channels, eps, out_row, residual_row, gate_row, d_gate_row,
     BLOCK: tl.constexpr, PIECES: tl.constexpr,
 ):  # fmt: skip
     """A row is in `PIECES` blocks: with more than one, they are read again from the cache, since registers do not hold them all."""
@@ -84,7 +85,7 @@ def _backward(
             tl.store(d_out + at, d_summed.to(d_out.dtype.element_ty), mask=inside)
             tl.store(d_residual + at, (d_summed * w_res).to(d_residual.dtype.element_ty), mask=inside)
             d_g = d_z * summed * sigmoid * (1 + g * (1 - sigmoid))
-            tl.store(d_gate + at, d_g.to(d_gate.dtype.element_ty), mask=inside)
+            tl.store(d_gate + row * d_gate_row + chan, d_g.to(d_gate.dtype.element_ty), mask=inside)
         sums = grown
     for piece in tl.static_range(PIECES):
         chan = piece * BLOCK + tl.arange(0, BLOCK)
@@ -95,7 +96,7 @@ def _backward(
 
 def supported(out: torch.Tensor) -> bool:
     """Whether the kernels take this size."""
-    return out.shape[-1] <= MAX_CHANNELS and out.numel() > 0
+    return out.shape[-1] <= (MAX_CHANNELS_BACKWARD if torch.is_grad_enabled() else MAX_CHANNELS) and out.numel() > 0
 
 
 def options(channels: int) -> dict[str, int]:
@@ -116,12 +117,11 @@ def _forward_op(
     out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor,
     weight: torch.Tensor, eps: float,
 ) -> torch.Tensor:  # fmt: skip
-    """Rows `[steps, d_inner]`."""
-    y = weight.new_empty(out.shape)
+    y, (o, s, g) = weight.new_empty(out.shape), _rows(out, residual, gate)
     with on_device_of(out):
-        _forward[(out.shape[0],)](
-            out, residual, residual_weight, gate, weight, y,
-            out.shape[1], eps, out.stride(0), residual.stride(0), gate.stride(0), **options(out.shape[1]),
+        _forward[(o.shape[0],)](
+            o, s, residual_weight.contiguous(), g, weight.contiguous(), y,
+            o.shape[1], eps, o.stride(0), s.stride(0), g.stride(0), **options(o.shape[1]),
         )  # fmt: skip
     return y
 
@@ -131,23 +131,39 @@ def _(out, residual, residual_weight, gate, weight, eps):
     return weight.new_empty(out.shape)
 
 
+def _rows(*tensors):
+    """Each as `[steps, d_inner]`, with channels side by side."""
+    rows = (x.reshape(-1, x.shape[-1]) for x in tensors)
+    return [x if x.stride(1) == 1 else x.contiguous() for x in rows]
+
+
+def _run_backward(out, residual, residual_weight, gate, weight, d_y, eps, d_gate):
+    """Fills `d_gate`, whose rows lie at equal distances, and returns it with the other gradients."""
+    o, s, g = _rows(out, residual, gate)
+    rows, channels = o.shape
+    d_out, d_residual, d_gate_rows = (
+        out.new_empty(out.shape),
+        residual.new_empty(residual.shape),
+        d_gate.view(-1, channels),
+    )
+    programs = min(rows, 4 * processors(out.device))
+    d_weights = out.new_empty((programs, 2, channels), dtype=torch.float32)
+    with on_device_of(out):
+        _backward[(programs,)](
+            o, s, residual_weight.contiguous(), g, weight.contiguous(), d_y.contiguous(),
+            d_out, d_residual, d_gate_rows, d_weights,
+            rows, channels, eps, o.stride(0), s.stride(0), g.stride(0), d_gate_rows.stride(0), **backward_options(channels),
+        )  # fmt: skip
+    d_residual_weight, d_weight = d_weights[:, 0].sum(0), d_weights[:, 1].sum(0)
+    return d_out, d_residual, d_residual_weight.to(residual_weight.dtype), d_gate, d_weight.to(weight.dtype)
+
+
 @torch.library.custom_op(operator_name(__name__, "gated_norm_backward_triton"), mutates_args=())
 def _backward_op(
     out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor,
     weight: torch.Tensor, d_y: torch.Tensor, eps: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    rows, channels = out.shape
-    d_y = d_y.contiguous()
-    d_out, d_residual, d_gate = (x.new_empty(x.shape) for x in (out, residual, gate))
-    programs = min(rows, 4 * processors(out.device))
-    d_weights = out.new_empty((programs, 2, channels), dtype=torch.float32)
-    with on_device_of(out):
-        _backward[(programs,)](
-            out, residual, residual_weight, gate, weight, d_y, d_out, d_residual, d_gate, d_weights,
-            rows, channels, eps, out.stride(0), residual.stride(0), gate.stride(0), **backward_options(channels),
-        )  # fmt: skip
-    d_residual_weight, d_weight = d_weights[:, 0].sum(0), d_weights[:, 1].sum(0)
-    return d_out, d_residual, d_residual_weight.to(residual_weight.dtype), d_gate, d_weight.to(weight.dtype)
+    return _run_backward(out, residual, residual_weight, gate, weight, d_y, eps, gate.new_empty(gate.shape))
 
 
 @_backward_op.register_fake
@@ -161,7 +177,11 @@ def _keep_for_backward(ctx, inputs, output):
 
 
 def _gradients(ctx, d_y):
-    return *_backward_op(*ctx.saved_tensors, d_y, ctx.eps), None
+    tensors = ctx.saved_tensors
+    gate = tensors[3]
+    if is_half(gate):
+        return *_run_backward(*tensors, d_y, ctx.eps, empty_gradient(gate)), None
+    return *_backward_op(*tensors, d_y, ctx.eps), None
 
 
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
@@ -176,6 +196,4 @@ def gated_norm_triton(
     eps: float,
 ) -> torch.Tensor:
     """Arguments and result as in `gated_norm`, for a size that is `supported`."""
-    rows = (x.reshape(-1, x.shape[-1]) for x in (out, residual, gate))
-    o, s, g = (x if x.stride(1) == 1 else x.contiguous() for x in rows)
-    return _forward_op(o, s, residual_weight.contiguous(), g, weight.contiguous(), eps).view(out.shape)
+    return _forward_op(out, residual, residual_weight, gate, weight, eps)

@@ -58,6 +58,14 @@ def processors(device: torch.device) -> int:
     return getattr(properties, "multi_processor_count", None) or getattr(properties, "gpu_subslice_count", 64)
 
 
+@functools.cache
+def generation(device: torch.device) -> int:
+    """Give the first number of a CUDA device's compute capability; 0 for AMD's and Intel's."""
+    if device.type != "cuda" or torch.version.hip:
+        return 0
+    return torch.cuda.get_device_capability(device)[0]
+
+
 def dot_precision(x: torch.Tensor) -> str:
     """Tell how products of float32 numbers are computed for inputs like `x`: to float32's digits for float32, else TF32.
 

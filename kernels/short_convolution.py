@@ -1,9 +1,9 @@
 r"""The short causal depthwise convolution in front of the recurrence (d_conv taps, each channel by itself).
 
-    s_t = silu(bias + Σ_k weight_k x_{t − d_conv + 1 + k})        u_t = sigmoid(c_t) ⊙ x_t
+    s_t = silu(bias + Σ_k weight_k x_{t − d_conv + 1 + k})
 
-(arXiv 2410.06577, §3.1: "ShortConv", and the channel gate, which reads the same x.) `CausalConv1d` is the PyTorch version of the
-convolution, `short_convolution_triton` holds the kernels that compute all of it in one pass.
+(arXiv 2410.06577, §3.1: "ShortConv".) `CausalConv1d` is the PyTorch version of the convolution, `short_convolution_triton` holds
+the kernels that compute it with SiLU in one pass.
 """
 
 import torch
@@ -19,8 +19,7 @@ def short_convolution_reference(
     bias: torch.Tensor,
     history: torch.Tensor | None = None,
     seq_idx: torch.Tensor | None = None,
-    channel_gate: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+) -> torch.Tensor:
     """Compute the formula, one step and one tap after another.
 
     Args:
@@ -29,10 +28,9 @@ def short_convolution_reference(
         history: the inputs before the first step, at least `taps − 1` of them, `[batch, steps, channels]`; zeros if None.
         seq_idx: number of the sequence of each step, `[batch, seq_len]`; a tap does not reach into another sequence, and the
             history belongs to a row's first one.
-        channel_gate: c, of the shape of `x`.
 
     Returns:
-        s and u, each of the shape of `x`; None for u if there is no channel gate.
+        s, of the shape of `x`.
     """
     taps, rows = weight.shape[2], []
     before = x.new_zeros(x.shape[0], taps, x.shape[2]) if history is None else history.to(x.dtype)
@@ -47,8 +45,7 @@ def short_convolution_reference(
                 term = term * (of_row == seq_idx[:, t])[:, None]
             total = total + term
         rows.append(total * torch.sigmoid(total))
-    gated = None if channel_gate is None else torch.sigmoid(channel_gate) * x
-    return torch.stack(rows, 1), gated
+    return torch.stack(rows, 1)
 
 
 class CausalConv1d(nn.Conv1d):
@@ -69,22 +66,22 @@ class CausalConv1d(nn.Conv1d):
             )
         super().__init__(channels, channels, kernel_size, groups=channels)
 
-    def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | tuple[torch.Tensor | None, ...]:
+    def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | list[torch.Tensor]:
         if fused:
             return self._fused(x, **fused)
         # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
         return F.conv2d(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=self.groups).squeeze(2)
 
-    def _fused(self, x: torch.Tensor, state: torch.Tensor | None = None, **fused):
-        """Convolution and SiLU, of `x` `[batch, seq_len, channels]`: see `short_convolution_triton`, and with a `state`
-        `short_convolution_step` and its kernel."""
+    def _fused(self, x, state=None, history=None, seq_idx=None):
+        """Convolution and SiLU, of `x` `[batch, seq_len, channels]`: `short_convolution_branched_triton`; with a `state`
+        `short_convolution_step` or its kernel."""
         if state is not None and not use_kernels(x):
-            return short_convolution_step(x, state, self.weight, self.bias), None
-        from .short_convolution_triton import short_convolution_step_triton, short_convolution_triton
+            return short_convolution_step(x, state, self.weight, self.bias)
+        from .short_convolution_triton import short_convolution_branched_triton, short_convolution_step_triton
 
         if state is not None:
-            return short_convolution_step_triton(x, state, self.weight, self.bias), None
-        return short_convolution_triton(x, self.weight, self.bias, **fused)
+            return short_convolution_step_triton(x, state, self.weight, self.bias)
+        return short_convolution_branched_triton(x, self.weight, self.bias, history, seq_idx)
 
 
 def short_convolution_step(

@@ -1,13 +1,14 @@
-"""Triton kernels of short convolution, SiLU and channel gate in one pass; the formula is `short_convolution_reference`.
+"""Triton kernels of short convolution and SiLU in one pass; the formula is `short_convolution_reference`.
 
 Taps are read as shifted blocks, which lie in the cache of the multiprocessor after the first. Backward computes the
-convolution again instead of keeping it. `s` is read in several places (`branches`): their gradients are added up where the
-backward pass reads them, and not in passes of their own.
+convolution again instead of keeping it. `s` is read in several places (`branches`), and so is `x` (`input_branches`): their
+gradients are added up where the backward pass reads them, and not in passes of their own.
 """
 
 import torch
 from torch.autograd.function import once_differentiable
 
+from .halves import empty_gradient
 from .kernel_dispatch import on_device_of, operator_name
 
 try:
@@ -19,7 +20,7 @@ except ImportError as error:
 CHANNELS = 128  # a program
 STEPS, STEPS_BACKWARD = 16, 8  # at a time
 SPAN = 128  # steps a program
-MAX_BRANCHES = 3
+MAX_BRANCHES, MAX_INPUT_BRANCHES = 3, 2
 
 
 @triton.jit
@@ -44,9 +45,9 @@ def _input(
 
 @triton.jit
 def _forward(
-    x, history, weight, bias, seq_idx, channel_gate, s, u,
-    T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan, gate_batch, gate_step,
-    TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr, HAS_GATE: tl.constexpr,
+    x, history, weight, bias, seq_idx, s,
+    T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan,
+    TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr,
     BC: tl.constexpr, BT: tl.constexpr, SPAN: tl.constexpr,
 ):  # fmt: skip
     b, chan = tl.program_id(2).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC)
@@ -57,9 +58,6 @@ def _forward(
         history += b * history_batch
     if HAS_SEQ:
         seq_idx += b * T
-    if HAS_GATE:
-        channel_gate += b * gate_batch
-        u += b * T * channels
     offset = tl.load(bias + chan, mask=in_chan, other=0.0).to(tl.float32)
     first = tl.program_id(1) * SPAN
     for block in range(first, tl.minimum(first + SPAN, T), BT):
@@ -67,8 +65,7 @@ def _forward(
         seq_now = t
         if HAS_SEQ:
             seq_now = tl.load(seq_idx + tl.minimum(t, T - 1))
-        now = tl.zeros([BT, BC], tl.float32)
-        total = now + offset[None, :]
+        total = tl.zeros([BT, BC], tl.float32) + offset[None, :]
         for lag in tl.static_range(TAPS):
             tap = tl.load(weight + chan * TAPS + TAPS - 1 - lag, mask=in_chan, other=0.0).to(tl.float32)
             values = _input(
@@ -76,27 +73,22 @@ def _forward(
                 HAS_HISTORY, HAS_SEQ,
             )  # fmt: skip
             total += tap[None, :] * values
-            if lag == 0:
-                now = values
         inside, at = (t < T)[:, None] & in_chan[None, :], t[:, None] * channels + chan[None, :]
         tl.store(s + at, (total * tl.sigmoid(total)).to(s.dtype.element_ty), mask=inside)
-        if HAS_GATE:
-            c = tl.load(channel_gate + t[:, None] * gate_step + chan[None, :], mask=inside, other=0.0).to(tl.float32)
-            tl.store(u + at, (now * tl.sigmoid(c)).to(u.dtype.element_ty), mask=inside)
 
 
 @triton.jit
 def _backward(
-    x, history, weight, bias, seq_idx, channel_gate, d_s, d_s1, d_s2, d_u, d_x, d_gate, d_weights,
-    T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan, gate_batch, gate_step,
-    TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr, HAS_GATE: tl.constexpr,
-    BC: tl.constexpr, BT: tl.constexpr, SPAN: tl.constexpr, SUMS: tl.constexpr, BRANCHES: tl.constexpr,
+    x, history, weight, bias, seq_idx, d_s, d_s1, d_s2, d_x1, d_x2, d_x, d_weights,
+    T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan, d_x_batch, d_x_step,
+    TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr, BC: tl.constexpr, BT: tl.constexpr,
+    SPAN: tl.constexpr, SUMS: tl.constexpr, BRANCHES: tl.constexpr, INPUT_BRANCHES: tl.constexpr,
 ):  # fmt: skip
     """`d_weights` `[batch · spans, TAPS + 1, channels]`: parts of the gradients of the taps, newest first, and of the bias."""
     b, chan = tl.program_id(2).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC)
     in_chan, which = chan < channels, tl.arange(0, SUMS)
     row_offset = b * T * channels
-    x, d_s, d_x = x + b * x_batch, d_s + row_offset, d_x + row_offset
+    x, d_s, d_x = x + b * x_batch, d_s + row_offset, d_x + b * d_x_batch
     if BRANCHES > 1:
         d_s1 += row_offset
     if BRANCHES > 2:
@@ -105,9 +97,10 @@ def _backward(
         history += b * history_batch
     if HAS_SEQ:
         seq_idx += b * T
-    if HAS_GATE:
-        channel_gate += b * gate_batch
-        d_u, d_gate = d_u + row_offset, d_gate + row_offset
+    if INPUT_BRANCHES > 0:
+        d_x1 += row_offset
+    if INPUT_BRANCHES > 1:
+        d_x2 += row_offset
     offset = tl.load(bias + chan, mask=in_chan, other=0.0).to(tl.float32)
     sums = tl.zeros([SUMS, BC], tl.float32)
     first = tl.program_id(1) * SPAN
@@ -117,7 +110,6 @@ def _backward(
         if HAS_SEQ:
             seq_own = tl.load(seq_idx + tl.minimum(t, T - 1))
         grad = tl.zeros([BT, BC], tl.float32)
-        now = grad
         for ahead in tl.static_range(TAPS):
             then = t + ahead
             seq_then, reached = then, then < T
@@ -149,17 +141,13 @@ def _backward(
                         history_chan, HAS_HISTORY, HAS_SEQ,
                     )  # fmt: skip
                     sums += tl.where((which == lag)[:, None], tl.sum(d * values, 0)[None, :], 0.0)
-                    if lag == 0:
-                        now = values
                 sums += tl.where((which == TAPS)[:, None], tl.sum(d, 0)[None, :], 0.0)
         inside, at = (t < T)[:, None] & in_chan[None, :], t[:, None] * channels + chan[None, :]
-        if HAS_GATE:
-            c = tl.load(channel_gate + t[:, None] * gate_step + chan[None, :], mask=inside, other=0.0).to(tl.float32)
-            d = tl.load(d_u + at, mask=inside, other=0.0).to(tl.float32)
-            sigmoid = tl.sigmoid(c)
-            grad += d * sigmoid
-            tl.store(d_gate + at, (d * now * sigmoid * (1 - sigmoid)).to(d_gate.dtype.element_ty), mask=inside)
-        tl.store(d_x + at, grad.to(d_x.dtype.element_ty), mask=inside)
+        if INPUT_BRANCHES > 0:
+            grad += tl.load(d_x1 + at, mask=inside, other=0.0).to(tl.float32)
+        if INPUT_BRANCHES > 1:
+            grad += tl.load(d_x2 + at, mask=inside, other=0.0).to(tl.float32)
+        tl.store(d_x + t[:, None] * d_x_step + chan[None, :], grad.to(d_x.dtype.element_ty), mask=inside)
     part = d_weights + (b * tl.num_programs(1) + tl.program_id(1)) * (TAPS + 1) * channels
     tl.store(part + which[:, None] * channels + chan[None, :], sums, mask=(which <= TAPS)[:, None] & in_chan[None, :])
 
@@ -190,106 +178,94 @@ def _step(
     tl.store(at_state + k[None, :], window.to(state.dtype.element_ty), mask=is_tap)
 
 
-def _launch(kernel, x, weight, bias, history, seq_idx, channel_gate, results, **options):
-    batch, seq_len, channels = x.shape
-    steps, strides = (0, (0, 0, 0)) if history is None else (history.shape[1], history.stride())
-    gate_strides = (0, 0) if channel_gate is None else channel_gate.stride()[:2]
+def _launch(kernel, x, weight, bias, history, seq_idx, results, strides=(), **options):
+    (batch, seq_len, channels), x = x.shape, _dense(x)
+    steps, history_strides = (0, (0, 0, 0)) if history is None else (history.shape[1], history.stride())
     with on_device_of(x):
         kernel[(triton.cdiv(channels, CHANNELS), triton.cdiv(seq_len, SPAN), batch)](
-            x, history, weight, bias, seq_idx, channel_gate, *results,
-            seq_len, channels, steps, x.stride(0), x.stride(1), *strides, *gate_strides,
+            x, history, weight.contiguous(), bias.contiguous(), seq_idx, *results,
+            seq_len, channels, steps, x.stride(0), x.stride(1), *history_strides, *strides,
             TAPS=weight.shape[2], HAS_HISTORY=history is not None, HAS_SEQ=seq_idx is not None,
-            HAS_GATE=channel_gate is not None, BC=CHANNELS, SPAN=SPAN, **options,
+            BC=CHANNELS, SPAN=SPAN, **options,
         )  # fmt: skip
 
 
 @torch.library.custom_op(operator_name(__name__, "short_convolution_triton"), mutates_args=())
 def _forward_op(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
-    seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
-    results = _empty_results(x, weight, bias, history, seq_idx, channel_gate)
-    weight, bias = weight.contiguous(), bias.contiguous()
-    _launch(_forward, _dense(x), weight, bias, history, seq_idx, _dense(channel_gate), results, BT=STEPS)
-    return results
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None, seq_idx: torch.Tensor | None
+) -> torch.Tensor:  # fmt: skip
+    s = x.new_empty(x.shape)
+    _launch(_forward, x, weight, bias, history, seq_idx, (s,), BT=STEPS)
+    return s
 
 
 @_forward_op.register_fake
-def _empty_results(x, weight, bias, history, seq_idx, channel_gate):
-    return x.new_empty(x.shape), x.new_empty(x.shape if channel_gate is not None else (0,))
+def _(x, weight, bias, history, seq_idx):
+    return x.new_empty(x.shape)
+
+
+def _run_backward(x, weight, bias, history, seq_idx, d_s: list[torch.Tensor], others: list[torch.Tensor], d_x):
+    """Fills `d_x` and returns it with the gradients of weight and bias.
+
+    `d_s`: gradients of s, one to three; `others`: what x gets from elsewhere, up to two gradients. They are added up.
+    """
+    taps, channels = weight.shape[2], x.shape[2]
+    parts = x.new_empty((x.shape[0] * triton.cdiv(x.shape[1], SPAN), taps + 1, channels), dtype=torch.float32)
+    given = [y.contiguous() for y in d_s] + [None] * (MAX_BRANCHES - len(d_s))
+    given += [y.contiguous() for y in others] + [None] * (MAX_INPUT_BRANCHES - len(others))
+    sums = triton.next_power_of_2(taps + 1)
+    _launch(
+        _backward, x, weight, bias, history, seq_idx, (*given, d_x, parts), d_x.stride()[:2], BT=STEPS_BACKWARD,
+        num_warps=8, SUMS=sums, BRANCHES=len(d_s), INPUT_BRANCHES=len(others),
+    )  # fmt: skip
+    total = parts.sum(0)
+    d_weight = total[:taps].flip(0).T.reshape(weight.shape).to(weight.dtype).contiguous()
+    return d_x, d_weight, total[taps].to(bias.dtype, copy=True)
 
 
 @torch.library.custom_op(operator_name(__name__, "short_convolution_backward_triton"), mutates_args=())
 def _backward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
-    seq_idx: torch.Tensor | None, channel_gate: torch.Tensor | None, d_s: list[torch.Tensor], d_u: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of x, weight, bias and channel gate (empty if there is none). `d_s`: one to three, to be added up."""
-    taps, channels = weight.shape[2], x.shape[2]
-    d_x, d_gate = _empty_results(x, weight, bias, history, seq_idx, channel_gate)
-    parts = x.new_empty((x.shape[0] * triton.cdiv(x.shape[1], SPAN), taps + 1, channels), dtype=torch.float32)
-    branches = [x.contiguous() for x in d_s] + [None] * (MAX_BRANCHES - len(d_s))
-    results = (*branches, d_u.contiguous(), d_x, d_gate, parts)
-    weight, bias = weight.contiguous(), bias.contiguous()
-    sums = triton.next_power_of_2(taps + 1)
-    _launch(
-        _backward,
-        _dense(x),
-        weight,
-        bias,
-        history,
-        seq_idx,
-        _dense(channel_gate),
-        results,
-        BT=STEPS_BACKWARD,
-        num_warps=8,
-        SUMS=sums,
-        BRANCHES=len(d_s),
-    )
-    total = parts.sum(0)
-    d_weight = total[:taps].flip(0).T.reshape(weight.shape).to(weight.dtype).contiguous()
-    return d_x, d_weight, total[taps].to(bias.dtype, copy=True), d_gate
+    seq_idx: torch.Tensor | None, d_s: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Gradients of x, weight and bias."""
+    return _run_backward(x, weight, bias, history, seq_idx, [d_s], [], x.new_empty(x.shape))
 
 
 @_backward_op.register_fake
-def _(x, weight, bias, history, seq_idx, channel_gate, d_s, d_u):
-    d_gate = x.new_empty(x.shape if channel_gate is not None else (0,))
-    return x.new_empty(x.shape), weight.new_empty(weight.shape), bias.new_empty(bias.shape), d_gate
+def _(x, weight, bias, history, seq_idx, d_s):
+    return tuple(y.new_empty(y.shape) for y in (x, weight, bias))
 
 
 def _keep_for_backward(ctx, inputs, output):
     ctx.save_for_backward(*inputs)
 
 
-def _gradients(ctx, d_s, d_u):
-    inputs = ctx.saved_tensors  # to be asked for only once under gradient checkpointing
-    d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, [d_s], d_u)
-    return d_x, d_weight, d_bias, None, None, None if inputs[5] is None else d_gate
+def _gradients(ctx, d_s):
+    return *_backward_op(*ctx.saved_tensors, d_s), None, None
 
 
 _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
 
 
 class _Branched(torch.autograd.Function):
-    """The convolution with `s` returned several times, so that backward gets a gradient from each place where it is read."""
+    """s and x returned several times, so that backward gets a gradient from each place where they are read."""
 
     @staticmethod
-    def forward(ctx, branches, *inputs):
-        s, u = _forward_op(*inputs)
+    def forward(ctx, branches, input_branches, *inputs):
+        s = _forward_op(*inputs)
+        ctx.branches = branches
         ctx.save_for_backward(*inputs)
         ctx.set_materialize_grads(False)
-        return u, *(s.detach() for _ in range(branches))
+        return *(s.detach() for _ in range(branches)), *(inputs[0].detach() for _ in range(input_branches))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_u, *d_s):
-        inputs = ctx.saved_tensors
-        x, has_gate = inputs[0], inputs[5] is not None
-        d_s = [d for d in d_s if d is not None] or [x.new_zeros(x.shape)]
-        if d_u is None:
-            d_u = x.new_zeros(x.shape if has_gate else (0,))
-        d_x, d_weight, d_bias, d_gate = _backward_op(*inputs, d_s, d_u)
-        return None, d_x, d_weight, d_bias, None, None, d_gate if has_gate else None
+    def backward(ctx, *gradients):
+        inputs = ctx.saved_tensors  # to be asked for only once under gradient checkpointing
+        d_s = [d for d in gradients[: ctx.branches] if d is not None] or [inputs[0].new_zeros(inputs[0].shape)]
+        others = [d for d in gradients[ctx.branches :] if d is not None]
+        return None, None, *_run_backward(*inputs, d_s, others, empty_gradient(inputs[0])), None, None
 
 
 @torch.library.custom_op(operator_name(__name__, "short_convolution_step_triton"), mutates_args=("state",))
@@ -310,9 +286,9 @@ def _(x, state, weight, bias):
     return x.new_empty(x.shape)
 
 
-def _dense(x: torch.Tensor | None) -> torch.Tensor | None:
+def _dense(x: torch.Tensor) -> torch.Tensor:
     """The kernels take any strides but that of the channels."""
-    return x if x is None or x.stride(2) == 1 else x.contiguous()
+    return x if x.stride(2) == 1 else x.contiguous()
 
 
 def short_convolution_triton(
@@ -321,21 +297,19 @@ def short_convolution_triton(
     bias: torch.Tensor,
     history: torch.Tensor | None = None,
     seq_idx: torch.Tensor | None = None,
-    channel_gate: torch.Tensor | None = None,
-    branches: int = 1,
-) -> tuple[torch.Tensor | None, ...]:
-    """Arguments and results as in `short_convolution_reference`; no gradient goes to the history.
+) -> torch.Tensor:
+    """Arguments and result as in `short_convolution_reference`; no gradient goes to the history."""
+    return _forward_op(x, weight, bias, history, seq_idx)
 
-    `branches`: how many times s is returned, at most three: one for each place that reads it. Then u comes.
-    """
-    inputs = (x, weight, bias, history, seq_idx, channel_gate)
+
+def short_convolution_branched_triton(
+    *inputs: torch.Tensor | None, branches: int = MAX_BRANCHES, input_branches: int = MAX_INPUT_BRANCHES
+) -> list[torch.Tensor]:
+    """s of `short_convolution_triton`'s arguments and x itself, each so many times: once for each place that reads it."""
     # A compiler adds gradients up in one pass by itself.
-    if branches > 1 and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        u, *s = _Branched.apply(branches, *inputs)
-    else:
-        s, u = _forward_op(*inputs)
-        s = [s] * branches
-    return *s, u if channel_gate is not None else None
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        return [*_Branched.apply(branches, input_branches, *inputs)]
+    return [_forward_op(*inputs)] * branches + [inputs[0]] * input_branches
 
 
 def short_convolution_step_triton(

@@ -34,6 +34,7 @@ from transformers.utils.output_capturing import capture_outputs
 from codefuse_hf.kernels.decoding_step import MAX_STEPS, decoding_step
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
 from codefuse_hf.kernels.gated_norm import gated_norm, rms_norm
+from codefuse_hf.kernels.halves import halves
 from codefuse_hf.kernels.kernel_dispatch import use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import (
@@ -134,31 +135,29 @@ class RodimusShortConv(nn.Module):
     def by_kernel(
         self,
         x: torch.Tensor,
-        channel_gate: torch.Tensor,
         past_key_values: Cache | None,
         has_past: bool,
         padding: Padding | None,
         packing: Packing | None,
-    ) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """The same as `forward` in one pass, once for each of the three places that read it, and the gated value of the inner
-        mixer, which reads the same input."""
+    ) -> list[torch.Tensor]:
+        """The same as `forward` in one pass, once for each of the three places that read it, and `x` for each of the two others
+        that read that: their gradients are added up in the backward pass."""
         history, seq_idx = None, None if packing is None else packing.packed
         if has_past:
             history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
+        inputs = None
         if padding is not None:
-            value = torch.sigmoid(channel_gate) * x
             history = x.new_zeros(x.shape[0], self.taps, x.shape[2]) if history is None else history
+            inputs = [x, x]
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
-            *out, _ = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=None, branches=3)
-        else:
-            *out, value = self.conv1d(x, history=history, seq_idx=seq_idx, channel_gate=channel_gate, branches=3)
+        out = self.conv1d(x, history=history, seq_idx=seq_idx)
         if past_key_values is not None:
             last = x[:, -self.taps :]
             if seq_idx is not None:
                 last = last * (seq_idx[:, -self.taps :] == seq_idx[:, -1:])[..., None]
             last = F.pad(last, (0, 0, self.taps, 0)) if history is None else torch.cat([history, last], 1)
             self._update_cache(past_key_values, last[:, -self.taps :].transpose(1, 2))
-        return (out if padding is None else [padding.unpack(x) for x in out]), value
+        return out if inputs is None else [*(padding.unpack(s) for s in out[:3]), *inputs]
 
     def _convolve_packed(self, steps: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The last inputs and the outputs of sequences `numbers` in a row, behind the history, that do not see one another."""
@@ -238,25 +237,27 @@ class RodimusInnerMixer(nn.Module):
             out, conv = self._few_steps(x, layer)
             return out, conv, self.residual_weight
         if by_kernels:
-            gate = self.ch_gate_proj(x)
-            conv, value = self.short_conv.by_kernel(x, gate, past_key_values, has_past, padding, packing)
+            *conv, x, gate_input = self.short_conv.by_kernel(x, past_key_values, has_past, padding, packing)
+            value_gate = self.ch_gate_proj(gate_input)
         else:
             conv = [self.short_conv(x, past_key_values, has_past, padding, packing)] * 3
-            value = torch.sigmoid(_wide(self.ch_gate_proj(x))) * x
+            value_gate = self.ch_gate_proj(x)
         query, key, log_decay = tempered_selection(self.in_proj(conv[0]), self.mem_gate_proj(conv[1]), self.key_eps)
         if padding is not None:
             # A padding token writes nothing and lets nothing fade.
             key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
         state = layer.recurrent_states[0] if has_past else None
         if has_past and _is_one(x.shape[1]) and not torch.is_grad_enabled():
+            value = torch.sigmoid(_wide(value_gate)) * x
             out = gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
         else:
             seq_idx = None if packing is None else packing.numbers
             out, state = gated_linear_attention(
                 query,
                 key,
-                value,
+                x,
                 log_decay,
+                value_gate=value_gate,
                 initial_state=state,
                 output_final_state=layer is not None,
                 seq_idx=seq_idx,
@@ -268,7 +269,7 @@ class RodimusInnerMixer(nn.Module):
 
     def _few_steps(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
         """A few decoding steps; the cache's tensors are updated where they lie."""
-        conv, _ = self.short_conv.conv1d(x, state=layer.conv_states[0])
+        conv = self.short_conv.conv1d(x, state=layer.conv_states[0])
         gates = self.mem_gate_proj(conv)
         state = layer.recurrent_states[0]
         return decoding_step(self.in_proj(conv), gates, self.ch_gate_proj(x), x, state, self.key_eps), conv
@@ -286,7 +287,7 @@ class RodimusMixer(nn.Module):
         self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
-        x, gate = self.fc(hidden_states).chunk(2, -1)
+        x, gate = halves(self.fc(hidden_states))
         return self.out_proj(self.act_norm(*self.inner_mixer(x, **kwargs), gate))
 
 

@@ -32,6 +32,7 @@ SOURCES = {
     "gated_linear_attention_triton.py",
     "gated_norm.py",
     "gated_norm_triton.py",
+    "halves.py",
     "short_convolution.py",
     "short_convolution_triton.py",
     "sliding_window_attention.py",

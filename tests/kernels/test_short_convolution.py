@@ -75,6 +75,6 @@ def test_single_steps_on_a_state_give_what_the_sequence_gives(kernel_size):
         torch.zeros(2, 6, kernel_size),
     )
     state = state.double()
-    steps = [conv(step, state=state)[0] for step in x.split(1, 1)]
-    torch.testing.assert_close(torch.cat(steps, 1), short_convolution_reference(x, conv.weight, conv.bias)[0])
+    steps = [conv(step, state=state) for step in x.split(1, 1)]
+    torch.testing.assert_close(torch.cat(steps, 1), short_convolution_reference(x, conv.weight, conv.bias))
     torch.testing.assert_close(state, x[:, -kernel_size:].transpose(1, 2))

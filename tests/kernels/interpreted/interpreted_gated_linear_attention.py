@@ -20,13 +20,18 @@ GATES = {
 }
 
 
-def check(batch, steps, d_key, d_value, gates="mixed", dtype=torch.float32, state=True, seq_idx=None, final=True):
+def check(
+    batch, steps, d_key, d_value, gates="mixed", dtype=torch.float32, state=True, seq_idx=None, final=True, gated=True
+):
     x = {
         "q": torch.randn(batch, steps, d_key),
         "k": torch.randn(batch, steps, d_key),
         "v": torch.randn(batch, steps, d_value).to(dtype),
         "g": GATES[gates]((batch, steps, d_key)).clone(),
     }
+    if gated:
+        both = torch.randn(batch, steps, 2, d_value).to(dtype)  # a step's values and gates lie in one row
+        x["v"], x["value_gate"] = both.unbind(2)
     if state:
         x["initial_state"] = torch.randn(batch, d_key, d_value)
     arguments = {"output_final_state": final, "seq_idx": seq_idx}
@@ -52,6 +57,10 @@ def test_sizes_and_dtypes(launches, batch, steps, d_key, d_value, dtype):
 @pytest.mark.parametrize("gates", ["typical", "rarely extreme", "extreme in turn", "none"])
 def test_decays(launches, gates):
     check(1, 50, 16, 16, gates)
+
+
+def test_values_without_a_gate(launches):
+    check(1, 40, 16, 24, gated=False)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -83,17 +92,17 @@ def test_segments_without_a_state_before_them(launches, monkeypatch, final):
 
 def test_no_gradient_keeps_no_states():
     x = [torch.randn(1, 5, 16) for _ in range(4)]
-    outputs, _, states = kernels._forward_op(*x, None, None, 1.0, False, False, torch.float32)
+    outputs, _, states = kernels._forward_op(*x, None, None, None, 1.0, False, False, torch.float32)
     assert outputs.shape == (1, 5, 16) and states.numel() == 0
 
 
 def test_operators_are_registered_as_pytorch_wants():
     x = [torch.randn(1, 3, 16).requires_grad_() for _ in range(3)] + [(-torch.rand(1, 3, 16)).requires_grad_()]
-    initial = torch.randn(1, 16, 16).requires_grad_()
+    initial, gate = torch.randn(1, 16, 16).requires_grad_(), torch.randn(1, 3, 16).requires_grad_()
     checks = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
     torch.library.opcheck(
         kernels._forward_op,
-        (*x, initial, None, 1.0, True, True, torch.float32),
+        (*x, gate, initial, None, 1.0, True, True, torch.float32),
         test_utils=checks,
         atol=1e-4,
         rtol=1e-4,

@@ -2,13 +2,20 @@
 
 import functools
 
+import kernel_traffic
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from codefuse_hf.kernels.decoding_step import decoding_step
 from codefuse_hf.kernels.gated_norm import gated_norm, gated_norm_reference
+from codefuse_hf.kernels.halves import empty_gradient, halves
 from codefuse_hf.kernels.short_convolution import short_convolution_reference
-from codefuse_hf.kernels.short_convolution_triton import short_convolution_step_triton, short_convolution_triton
+from codefuse_hf.kernels.short_convolution_triton import (
+    short_convolution_branched_triton,
+    short_convolution_step_triton,
+    short_convolution_triton,
+)
 from codefuse_hf.kernels.tempered_selection import tempered_selection, tempered_selection_reference
 from helpers.operators import compare
 
@@ -36,38 +43,37 @@ def test_gated_norm(launches, rows, channels, dtype):
 
 
 @pytest.mark.parametrize(
-    ("steps", "taps", "channels", "packed", "history", "gated", "dtype"),
+    ("steps", "taps", "channels", "packed", "history", "dtype"),
     [
-        (37, 4, 136, False, True, True, torch.float32),
-        (1, 4, 8, False, True, False, torch.float32),
-        (2, 4, 24, True, False, True, torch.float32),
-        (150, 4, 24, True, True, True, torch.float32),
-        (7, 3, 24, False, False, True, torch.bfloat16),
-        (3, 1, 24, False, False, False, torch.float16),
+        (37, 4, 136, False, True, torch.float32),
+        (1, 4, 8, False, True, torch.float32),
+        (2, 4, 24, True, False, torch.float32),
+        (150, 4, 24, True, True, torch.float32),
+        (7, 3, 24, False, False, torch.bfloat16),
+        (3, 1, 24, False, False, torch.float16),
     ],
 )
-def test_short_convolution(launches, steps, taps, channels, packed, history, gated, dtype):
+def test_short_convolution(launches, steps, taps, channels, packed, history, dtype):
     x = {"x": torch.randn(2, steps, channels).to(dtype), "weight": torch.randn(channels, 1, taps)}
     x["bias"] = torch.randn(channels)
-    if gated:
-        x["channel_gate"] = torch.randn(2, steps, channels).to(dtype)
     numbers = (torch.arange(steps) // torch.tensor([[3], [61]])).long() if packed else None
     past = torch.randn(2, channels, taps).transpose(1, 2) if history else None
     kwargs = {"history": past, "seq_idx": numbers}
     compare(short_convolution_triton, short_convolution_reference, x, TOLERANCE[dtype], **kwargs)
 
 
-@pytest.mark.parametrize("branches", [2, 3])
-def test_gradients_of_the_convolution_from_several_places(launches, branches):
+@pytest.mark.parametrize(("branches", "input_branches"), [(2, 0), (3, 1), (3, 2)])
+def test_gradients_of_the_convolution_from_several_places(launches, branches, input_branches):
     """They are added up in the backward pass: no place's own gradient goes through a kernel of its own."""
     x = {"x": torch.randn(2, 19, 24), "weight": torch.randn(24, 1, 4), "bias": torch.randn(24)}
 
-    def reference(**inputs):
-        s, _ = short_convolution_reference(**inputs)
-        return tuple(s * 1 for _ in range(branches))
+    def reference(x, weight, bias):
+        s = short_convolution_reference(x, weight, bias)
+        return *(s * 1 for _ in range(branches)), *(x * 1 for _ in range(input_branches))
 
-    def kernel(**inputs):
-        return short_convolution_triton(**inputs, branches=branches)
+    def kernel(x, weight, bias):
+        numbers = {"branches": branches, "input_branches": input_branches}
+        return tuple(short_convolution_branched_triton(x, weight, bias, None, None, **numbers))
 
     compare(kernel, reference, x, TOLERANCE[torch.float32])
     assert [launch.kernel for launch in launches] == ["_forward", "_backward"]
@@ -76,11 +82,87 @@ def test_gradients_of_the_convolution_from_several_places(launches, branches):
 def test_a_place_that_sends_no_gradient(launches):
     x = torch.randn(1, 9, 24, requires_grad=True)
     weights = torch.randn(24, 1, 4), torch.randn(24)
-    s, other, u = short_convolution_triton(x, *weights, channel_gate=torch.randn(1, 9, 24), branches=2)
-    (actual,) = torch.autograd.grad(other.sum(), x)
-    (expected,) = torch.autograd.grad(short_convolution_reference(x, *weights)[0].sum(), x)
+    s, other, same, _ = short_convolution_branched_triton(x, *weights, None, None, branches=2)
+    (actual,) = torch.autograd.grad(other.sum(), x, retain_graph=True)
+    (expected,) = torch.autograd.grad(short_convolution_reference(x, *weights).sum(), x)
     torch.testing.assert_close(actual, expected)
-    assert torch.equal(s, other) and u.requires_grad
+    assert torch.equal(s, other)
+    (actual,) = torch.autograd.grad(same.sum(), x)
+    assert torch.equal(actual, torch.ones_like(x))
+
+
+def test_rows_too_long_for_the_backward_pass_take_pytorch():
+    row, weights = torch.randn(1, 6152), torch.randn(2, 6152)
+    with kernel_traffic.record() as launches:
+        actual = gated_norm(row, row, weights[0].requires_grad_(), row, weights[1], 1e-5)
+        assert not launches and actual.requires_grad
+        with torch.no_grad():
+            torch.testing.assert_close(gated_norm(row, row, weights[0], row, weights[1], 1e-5), actual.detach())
+    assert launches
+
+
+class Names(TorchDispatchMode):
+    """The operators that PyTorch runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.seen.append(function.name())
+        return function(*args, **(kwargs or {}))
+
+
+class Written(torch.autograd.Function):
+    """Three times x, with its gradient written where `empty_gradient` says."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return 3 * x
+
+    @staticmethod
+    def backward(ctx, d):
+        return empty_gradient(ctx.saved_tensors[0]).copy_(3 * d)
+
+
+def gradient_of_halves(function):
+    both = torch.arange(24.0).reshape(2, 3, 4).requires_grad_()
+    function(*halves(both * 1)).sum().backward()
+    return both.grad[0, 0].tolist()
+
+
+def test_gradients_of_halves_that_are_written_side_by_side_are_not_copied():
+    both = torch.randn(2, 3, 4, requires_grad=True)
+    with Names() as names:
+        first, second = halves(both)
+        out = (Written.apply(first) + Written.apply(second)).sum()
+        before = len(names.seen)
+        out.backward(retain_graph=True)
+        assert not any("cat" in name for name in names.seen[before:])
+        out.backward()
+    assert torch.equal(both.grad, torch.full_like(both, 6))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda a, b: Written.apply(a) + b, [3, 3, 1, 1]),
+        (lambda a, b: Written.apply(a) + Written.apply(a) + Written.apply(b), [6, 6, 3, 3]),
+        (lambda a, b: Written.apply(b), [0, 0, 3, 3]),
+        (lambda a, b: a * 2, [2, 2, 0, 0]),
+    ],
+)
+def test_gradients_of_halves_that_come_otherwise(function, expected):
+    assert gradient_of_halves(function) == expected
+
+
+def test_memory_of_a_gradient_is_given_out_once():
+    first, _ = halves(torch.randn(2, 4, requires_grad=True))
+    out = Written.apply(first)
+    (kept,) = torch.autograd.grad(out.sum(), first, retain_graph=True)
+    torch.autograd.grad((5 * out).sum(), first)
+    assert torch.equal(kept, torch.full_like(first, 3))
 
 
 @pytest.mark.parametrize("batch", [3, 17, 64])
@@ -91,7 +173,7 @@ def test_convolution_of_decoding_steps(launches, batch, steps, taps):
     state, x = torch.randn(batch, 24, taps), wide[..., :24]
     past, address = state.clone().transpose(1, 2), state.data_ptr()
     actual = short_convolution_step_triton(x, state, weight, bias)
-    torch.testing.assert_close(actual, short_convolution_reference(x, weight, bias, past)[0])
+    torch.testing.assert_close(actual, short_convolution_reference(x, weight, bias, past))
     torch.testing.assert_close(state, torch.cat([past, x], 1)[:, -taps:].transpose(1, 2))
     assert state.data_ptr() == address
 
@@ -131,7 +213,7 @@ def test_operators_are_registered_as_pytorch_wants():
     from codefuse_hf.kernels import tempered_selection_triton as gates
 
     leaf = functools.partial(torch.randn, requires_grad=True)
-    conv = (leaf(1, 5, 16), leaf(16, 1, 4), leaf(16), None, None, leaf(1, 5, 16))
+    conv = (leaf(1, 5, 16), leaf(16, 1, 4), leaf(16), None, None)
     norm = (leaf(3, 16), leaf(3, 16), leaf(16), leaf(3, 16), leaf(16), 1e-5)
     step = (*(torch.randn(1, 1, n) for n in (32, 32, 8, 8)), torch.randn(1, 16, 8), 1e-6)
     checks = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")

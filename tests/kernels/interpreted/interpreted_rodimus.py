@@ -6,6 +6,7 @@ import kernel_traffic
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import DynamicCache, StaticCache
 
 from codefuse_hf import RodimusForCausalLM
@@ -16,6 +17,23 @@ from helpers.kernel_models import IDS, assert_same, both, loss_and_gradients, ti
 def test_loss_and_gradients(block_type):
     model = tiny(block_type)
     assert_same(lambda: loss_and_gradients(model, input_ids=IDS))
+
+
+def test_gradients_of_the_mixer_are_neither_added_nor_put_together_in_passes_of_their_own():
+    """Where x, s and gate are read in several places."""
+    mixer, shapes = tiny().model.layers[0].mixer, []
+
+    class Passes(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            out = function(*args, **(kwargs or {}))
+            if function in (torch.ops.aten.cat.default, torch.ops.aten.add.Tensor, torch.ops.aten.add_.Tensor):
+                shapes.append(tuple(out.shape))
+            return out
+
+    x = torch.randn(2, 21, 32, requires_grad=True)
+    with Passes():
+        mixer(x).sum().backward()
+    assert not [shape for shape in shapes if shape[:2] == (2, 21) and shape[-1] >= 48]
 
 
 def test_packed_sequences():

@@ -254,7 +254,7 @@ class Definitions:
         return own in (result, f"type[{result}]", f"Type[{result}]")
 
     def note_wrappers(self, scope: Scope) -> None:
-        """Notes the functions of a scope that pass their own arguments to a parameter of it that never is anything else, and return the result."""
+        """Notes the functions of a scope that return what they get from a parameter of it that never is anything else, called as they are called the"""
         wrappers: dict[Scope, list[tuple]] = {}
         for inner, name, *rest in scope.wrapped:
             wrappers.setdefault(inner, []).append((name, *rest))
