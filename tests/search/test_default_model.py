@@ -96,6 +96,17 @@ def test_numpy_gives_the_vectors_of_pytorch(model):
     np.testing.assert_allclose(small.encode_query(list(PAIRS)), model.encode_query(list(PAIRS)), atol=1e-5)
 
 
+def test_vectors_have_length_1_whatever_the_pooling_gives():
+    """Also where it gives less than 1: as a model with other norms would."""
+    short = SmallCGE.load(FOLDER)
+    for name in ("mha_pma.mab.ln1.weight", "mha_pma.mab.ln1.bias"):
+        short.weights[name] = short.weights[name] * np.float32(1e-3)
+    texts = ["read a json file", "x"]
+    vectors = short.encode_document(texts)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(vectors, SmallCGE.load(FOLDER).encode_document(texts), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

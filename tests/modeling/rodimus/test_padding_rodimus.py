@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import DataCollatorWithFlattening, DynamicCache
 
+from codefuse_hf.modeling.rodimus.padding_rodimus import Padding
 from helpers.models_rodimus import BLOCKS, ODD, make_ids, make_model
 
 ATOL = 1e-4
@@ -216,3 +217,18 @@ def test_usual_position_ids_are_no_packing(variant):
     model, ids = MODELS[variant], make_ids(2, 9)
     positions = torch.arange(9)[None].expand(2, -1)
     assert_close(model(ids, position_ids=positions).logits, model(ids).logits, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("mask", "seq_len", "in_order", "all_in_order"),
+    [
+        ([[0, 1, 1], [1, 1, 1]], 3, True, True),  # padding on the left: nothing has to be moved
+        ([[1, 1, 0], [1, 1, 1]], 3, False, False),
+        ([[0, 1, 1, 1], [0, 0, 1, 1]], 1, True, True),
+        ([[1, 0, 1, 1], [1, 1, 1, 1]], 1, True, False),  # only what is in the cache has gaps
+        ([[1, 1, 1, 0], [1, 1, 1, 1]], 1, False, False),
+    ],
+)
+def test_nothing_is_moved_where_all_is_in_order(mask, seq_len, in_order, all_in_order):
+    padding = Padding.from_attention_mask(torch.tensor(mask), seq_len)
+    assert (padding.in_order, padding.all_in_order) == (in_order, all_in_order)
