@@ -417,8 +417,8 @@ def walk_configs(configs: list[triton.Config], m: int, precision: str) -> list[t
 
 def gradient_configs(configs: list[triton.Config], together: bool, generation: int) -> list[triton.Config]:
     """Those that keep everything in registers, on a `generation` of GPUs (`kernel_dispatch.generation`)."""
-    if together:
-        fitting = {(32, 8, 2), (32, 8, 1)} if generation >= 9 else {(16, 4, 1), (16, 8, 1)}
+    if together and generation >= 9:
+        fitting = {(32, 8, 2), (32, 8, 1)}
     else:
         fitting = {(16, 8, 1)} if generation else {(16, 4, 1)}
     return [x for x in configs if (x.kwargs["BV"], x.num_warps, x.num_stages) in fitting] or configs[:1]
