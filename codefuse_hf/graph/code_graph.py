@@ -164,7 +164,10 @@ class CodeGraph:
         """The file that contains a node decides its language: the same Class is spelled differently in the two."""
         arrays = self.arrays
         files = self._nearest_file
-        inside = np.flatnonzero((files >= 0) & (files != np.arange(len(files))))
+        in_code = (files >= 0) & (
+            arrays.types[files] == NODE_CODES[NodeType.FILE]
+        )  # a Textfile has no language to give
+        inside = np.flatnonzero(in_code & (files != np.arange(len(files))))
         arrays.languages[inside] = arrays.languages[files[inside]]
 
     # ------------------------------------------------------------------ looking

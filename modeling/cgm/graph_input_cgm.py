@@ -236,7 +236,7 @@ def _in_java(
         if node_type != "Class":
             continue
         seen, at = {node}, parents.get(node)
-        while at is not None and at not in seen and types[at] != "File":
+        while at is not None and at not in seen and types[at] not in ("File", "Textfile"):
             seen.add(at)
             at = parents.get(at)
         if at is not None and types[at] == "File":

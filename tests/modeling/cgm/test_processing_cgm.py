@@ -74,6 +74,21 @@ def test_records_are_read_as_the_graph_package_reads_them(parts):
         assert np.array_equal(found.adjacency_coo(), expected.adjacency_coo())
 
 
+@pytest.mark.parametrize("outer", [[], [(0, 1)]])
+def test_a_class_in_a_text_file_is_read_as_it_is_spelled(outer):
+    nodes = [
+        {"nodeType": "File", "id": 0, "fileName": "a.py", "text": "p"},
+        {"nodeType": "Textfile", "id": 1, "name": "notes.txt", "text": "n"},
+        {"nodeType": "Class", "id": 2, "name": "B", "comment": "c", "text": "class B {}"},
+    ]
+    edges = [("contains", *ends) for ends in [(1, 2), *outer]]
+    graph = CodeGraph.from_records(nodes, edges)
+    expected = segment_graph(graph, words, 3)
+    for form in (graph, {"nodes": nodes, "edges": edges}):
+        assert np.array_equal(prepare_graph(form, words, segment_length=3).segments.input_ids, expected.input_ids)
+    assert graph[2].language == "java"
+
+
 def test_the_file_that_contains_a_class_says_how_it_is_read():
     """Not one that refers to it, wherever that edge stands in the list."""
     nodes = [
