@@ -8,7 +8,6 @@ import jinja2
 import pytest
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph
-from codefuse_hf.graph.languages.python.flow import states
 from codefuse_hf.graph.languages.python.flow.states import FileState
 from codefuse_hf.graph.languages.python.reading.facts import Constant, PythonFacts
 from codefuse_hf.graph.languages.python.reading.program import Program, pack_program
@@ -43,17 +42,6 @@ def put_away(monkeypatch):
 def test_a_build_without_room_puts_files_away_again_and_again(put_away, expected):
     assert build(memory=1).to_json() == expected
     assert len(put_away) > 3 * len(set(put_away)) > 3 * 20
-
-
-def test_default_memory_gives_way_where_files_are_made_again_all_the_time(monkeypatch, put_away, expected):
-    build(memory=1)
-    times = len(put_away)
-    put_away.clear()
-    monkeypatch.setattr(states, "DEFAULT_MEMORY", 1)
-    monkeypatch.setattr(states, "_OFTEN", 2)
-    monkeypatch.setattr(states, "_MORE", 1 << 40)
-    assert build(memory=1).to_json() == expected
-    assert 0 < len(put_away) < times / 2
 
 
 def test_updates_without_room(tmp_path, put_away):

@@ -20,7 +20,9 @@ _MAX_WRAPPERS = 4
 _MAX_PARTIALS = 3
 """Partials of partials are followed so deep."""
 _MAX_NESTED = 8
-"""Calls by what is called (a callback's callback …) are followed so deep: library functions that are given to each other would go on for ever."""
+"""Calls by what is called (a callback's callback …) are followed so deep: library functions that are given to each other would go on for ever.
+Of one kind (`reduce` in `reduce`) at most `_MAX_SAME`."""
+_MAX_SAME = 2
 
 
 class Calls(Attributes):
@@ -54,7 +56,7 @@ class Calls(Attributes):
 
     def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
         """The step of `call_back`."""
-        if len(key) > _MAX_NESTED or key.count(key[-1]) > 2:
+        if len(key) > _MAX_NESTED or key.count(key[-1]) > _MAX_SAME:
             self.state.has_dropped = True
         elif self.first_time((key, caller, value, plain, target)):
             self.invoke(key, caller, value, Arguments.of_plain(plain), target)

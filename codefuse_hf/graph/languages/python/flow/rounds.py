@@ -28,7 +28,7 @@ class FileLog:
     Attributes:
         calls, uses: its edges, int32 [n, 3] of definition, target file, target definition.
         unknown: (caller, name) of its method calls on unknown objects.
-        has_dropped: whether a variable was offered more values than it holds. is_scattered: whether calls were left out (scatter.py).
+        has_dropped: as the state's. is_scattered: whether calls were left out (scatter.py).
     """
 
     __slots__ = ("calls", "has_dropped", "is_scattered", "unknown", "uses")

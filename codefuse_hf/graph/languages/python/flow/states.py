@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.graph.languages.base import DEFAULT_MEMORY
 from codefuse_hf.graph.languages.python.flow.declarations import Place
 from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.memory import give_back
@@ -36,7 +35,7 @@ class FileState:
         watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
         limits: the annotations of variables, where what is taken out of containers (taken.py) is among them; else None, and the Structure has them.
-        has_dropped: whether a variable was offered more values than it holds.
+        has_dropped: whether a variable was offered more values than it holds, or calls inside calls went too deep.
         calls, uses: edges (definition, target file, target definition); `found` has those of before the state was last put away, as arrays.
         asked: questions put to the Structure.
     """
@@ -145,11 +144,6 @@ def _edge_array(edges: set[tuple[int, int, int]]) -> np.ndarray:
     return np.array(array("i", chain.from_iterable(edges)), np.int32).reshape(-1, 3)
 
 
-_OFTEN, _MORE = 16, 8
-"""Files take ten to fifteen turns each, as a rule. Where they were made again more often than `_OFTEN` times each, in projects of many rounds, nearly all the
-time would go into that: then the default memory becomes `_MORE` times as much."""
-
-
 class States:
     """The states of the files that run. When they outgrow `memory` bytes of memory, those that have not run for long are put away.
 
@@ -157,7 +151,7 @@ class States:
     """
 
     def __init__(self, load_program: Callable[[int], Program], memory: int):
-        self._load_program, self._room, self._made_again = load_program, memory, 0
+        self._load_program, self._room = load_program, memory
         self._here: OrderedDict[int, FileState] = OrderedDict()
         self._weights: dict[int, int] = {}
         self._total = self._freed = 0
@@ -186,9 +180,6 @@ class States:
         state = self._here.pop(slot, None)
         if state is None:
             state = FileState.unpack(slot, self._load_program(slot), self._found.pop(slot), self._spill[slot])
-            self._made_again += 1
-            if self._made_again > _OFTEN * len(self._known) and self._room == DEFAULT_MEMORY:
-                self._room *= _MORE
         self._here[slot] = state  # now the last to be put away
         return state
 
