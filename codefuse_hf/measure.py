@@ -155,7 +155,7 @@ def measure_decoding(
 
 
 def check_contexts(contexts: Sequence[int], steps: int) -> None:
-    """Raises `ValueError` unless `contexts` are positive and rise by at least `steps`, which are decoded at each."""
+    """Raise `ValueError` unless `contexts` are positive and rise by at least `steps`, which are decoded at each."""
     if not contexts or contexts[0] < 1 or any(b - a < steps for a, b in itertools.pairwise(contexts)):
         raise ValueError(
             f"contexts must be positive and rise by at least {steps} tokens, which are decoded at each; got {list(contexts)}"

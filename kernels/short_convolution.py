@@ -67,6 +67,8 @@ class CausalConv1d(nn.Conv1d):
         super().__init__(channels, channels, kernel_size, groups=channels)
 
     def forward(self, x: torch.Tensor, **fused) -> torch.Tensor | list[torch.Tensor]:
+        """Convolve `x`, `[batch, channels, seq_len]`, without padding: each output sees `kernel_size` inputs, so there are
+        fewer of them. With `fused` arguments convolve and apply SiLU in one pass, `[batch, seq_len, channels]`."""
         if fused:
             return self._fused(x, **fused)
         # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.

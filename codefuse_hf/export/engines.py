@@ -10,7 +10,8 @@ from .step_state import StepState, window_capacity
 
 
 class OnnxEngine:
-    """ONNX Runtime on the CPU. The memory is what the last call gave out; nothing of it is copied."""
+    """ONNX Runtime on the CPU. The memory is what the last call gave out; nothing of it is copied. What an engine does is said
+    in `TorchEngine`."""
 
     def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
         import onnxruntime as ort
@@ -33,7 +34,7 @@ class OnnxEngine:
         return self.hold(StepState.empty(self.config, batch, 1))
 
     def hold(self, state: StepState) -> dict[str, Any]:
-        """A memory that holds this."""
+        """Make a memory that holds a state; `start` begins with an empty one."""
         tensors = state.tensors()
         return {name: self._value(tensors[name.removeprefix("past_key_values.")]) for name in self.state_names}
 
@@ -82,7 +83,7 @@ class OpenVINOEngine:
         return self.hold(StepState.empty(self.config, batch, 1))
 
     def hold(self, state: StepState):
-        """A memory that holds this."""
+        """Make a memory that holds a state; `start` begins with an empty one."""
         request, tensors = self.model.create_infer_request(), state.tensors()
         for variable in request.query_state():
             value = tensors[variable.name.rpartition("past_key_values.")[2]]
@@ -105,7 +106,7 @@ class OpenVINOEngine:
 
 
 class TorchEngine:
-    """The graph of `torch.export`, run by PyTorch."""
+    """The graph of `torch.export`, run by PyTorch: the plainest engine, whose methods say what all of them do."""
 
     def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
         from transformers.exporters.exporter_dynamo import register_pytree_node
@@ -117,17 +118,27 @@ class TorchEngine:
         self.config = config
 
     def start(self, batch: int) -> StepState:
+        """Make the empty memory of a batch."""
         return StepState.empty(self.config, batch)
 
     @torch.inference_mode()
     def step(self, memory, ids, mask, keep):
+        """Read further tokens: logits `[batch, kept, vocab_size]` and the memory that has seen them.
+
+        Args:
+            memory: of `start` or of the last step, which may have no other use after this.
+            ids, mask: int64 `[batch, tokens]`; 0 in the mask is padding.
+            keep: int64 `[kept]`: positions in `ids` whose logits are wanted.
+        """
         out = self.module(input_ids=ids, attention_mask=mask, logits_to_keep=keep, past_key_values=memory)
         return out.logits, out.past_key_values
 
     def reorder(self, memory: StepState, rows: torch.Tensor):
+        """Choose rows of the memory, as beam search does; rows may repeat."""
         return _with_tensors(memory, [x[rows] for x in memory.tensors().values()])
 
     def size(self, memory) -> int:
+        """Count the bytes that a memory takes."""
         return sum(x.nbytes for x in memory.tensors().values())
 
 

@@ -59,6 +59,6 @@ class ExportedEncoder:
 
     @staticmethod
     def result(output) -> torch.Tensor:
-        """The embedding or the logits of a model's output."""
+        """Take the embedding or the logits out of a model's output."""
         names = ("sentence_embedding", "embedding", "logits")  # of CGE's graph, of CGE, of a classifier
         return next(output[name] for name in names if name in output)

@@ -27,7 +27,7 @@ class ExportedMemory(Cache):
         return False
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Tokens that it has seen, padding included."""
+        """Count the tokens that this memory has seen, padding included."""
         return self.seen
 
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
@@ -35,7 +35,7 @@ class ExportedMemory(Cache):
         self.memory = self.engine.reorder(self.memory, beam_idx.cpu())
 
     def nbytes(self) -> int:
-        """Its size in bytes."""
+        """Return its size in bytes."""
         return self.engine.size(self.memory)
 
 
@@ -156,7 +156,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
     def prepare_inputs_for_generation(
         self, input_ids, past_key_values=None, attention_mask=None, logits_to_keep=None, **kwargs
     ):
-        """What `forward` gets: the tokens that the memory has not seen yet."""
+        """Choose what `forward` gets: the tokens that the memory has not seen yet, and logits of the last one."""
         seen = 0 if past_key_values is None else past_key_values.seen
         return {
             "input_ids": input_ids[:, seen:],
@@ -174,7 +174,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
 
 
 def model_folder(source: str | Path) -> Path:
-    """The folder of a model, in PyTorch or exported; of a repo id, the download of its data.
+    """Find the folder of a model, in PyTorch or exported; of a repo id, the download of its data.
 
     Raises:
         OSError: neither a folder nor a repo id, or a folder without a model; no such repository; no network.
@@ -191,12 +191,12 @@ def model_folder(source: str | Path) -> Path:
 
 
 def is_exported(folder: str | Path) -> bool:
-    """Whether a folder holds an exported model."""
+    """Tell whether a folder holds an exported model."""
     return (Path(folder) / MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What an exported folder says of its graphs.
+    """Read what an exported folder says of its graphs.
 
     Raises:
         ValueError: no such folder, or a manifest that cannot be right.

@@ -36,7 +36,7 @@ FORMATS = {
 
 
 def check_format(name: str) -> Format:
-    """The format of that name, if it can be used here.
+    """Return the format of that name, if it can be used here.
 
     Raises:
         ValueError: no such format, or transformers is too old to have exporters.
@@ -57,7 +57,7 @@ def check_format(name: str) -> Format:
 
 
 def make_config(name: str, dynamic_shapes: dict | None, quantizer=None):
-    """transformers' export configuration of a format; static shapes if there are no dynamic ones."""
+    """Make transformers' export configuration of a format; shapes are static if there are no dynamic ones."""
     from transformers.exporters import AutoExportConfig
 
     shapes = {} if dynamic_shapes is None else {"dynamic": True, "dynamic_shapes": dynamic_shapes}
@@ -67,7 +67,7 @@ def make_config(name: str, dynamic_shapes: dict | None, quantizer=None):
 
 
 def step_sample(config, vocab_size: int, steps: int, batch: int, window: int) -> dict:
-    """Arguments of a `RodimusStepModel` to trace it with."""
+    """Make arguments of a `RodimusStepModel` to trace it with."""
     ids = torch.arange(batch * steps).reshape(batch, steps) % vocab_size
     mask = torch.ones_like(ids)
     mask[0, : steps // 3] = 0
@@ -81,7 +81,7 @@ def step_sample(config, vocab_size: int, steps: int, batch: int, window: int) ->
 
 
 def dynamic_step_shapes(config) -> dict:
-    """Which sizes of `step_sample` may vary: batch, tokens, logits that are kept, and tokens in the window."""
+    """Name the sizes of `step_sample` that may vary: batch, tokens, logits that are kept, and tokens in the window."""
     batch, steps, kept, window = Dim("batch"), Dim("segment"), Dim("kept"), Dim("window")
     state = StepState.empty(config, 1, 1)
     grows = [name.startswith(("keys", "values", "window")) for name in state.tensors()]
@@ -94,7 +94,7 @@ def dynamic_step_shapes(config) -> dict:
 
 
 def step_components(config, vocab_size: int, format: Format, segment: int) -> dict[str, tuple[dict, dict | None]]:
-    """Sample arguments and dynamic shapes of the graphs that a Rodimus becomes, by name."""
+    """Return sample arguments and dynamic shapes of the graphs that a Rodimus becomes, by name."""
     if format.dynamic:
         sample = step_sample(config, vocab_size, steps=7, batch=3, window=2)
         return {"model": (sample, dynamic_step_shapes(config))}

@@ -17,7 +17,7 @@ _NNCF_GROUP = 128
 
 
 def make_quantizer(model: nn.Module, format_name: str, scheme: str):
-    """transformers' quantiser for weights of a model in an export format.
+    """Make transformers' quantiser for weights of a model in an export format.
 
     Raises:
         ValueError: an unknown scheme, or a format whose engine has none.
@@ -33,7 +33,7 @@ def make_quantizer(model: nn.Module, format_name: str, scheme: str):
 
 
 def kept_in_float32(name: str) -> bool:
-    """Whether the layer or the weight of this name is not quantised: a projection that gates come from."""
+    """Tell whether the layer or weight of this name is not quantised: a projection that gates come from."""
     return any(part in name for part in _KEPT)
 
 

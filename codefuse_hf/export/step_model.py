@@ -137,7 +137,7 @@ def _mix(mixer, hidden, real, windows, last, history, state):
 
 
 def gated_linear_attention_segment(q, k, v, g, state):
-    """Gated linear attention over one segment, without a branch, a loop or a quotient of decays.
+    """Compute gated linear attention over one segment, without a branch, a loop or a quotient of decays.
 
     Arguments and results as in `codefuse_hf.kernels.gated_linear_attention`, with an initial state. The decay between two steps
     is summed up for each pair of them, so that no exponent is positive and none is a difference of large numbers.

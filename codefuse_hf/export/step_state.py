@@ -45,7 +45,7 @@ class StepState(Cache):
         )
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """All tensors by their names in an exported graph, without the graph's prefix."""
+        """Return all tensors by their names in an exported graph, without the graph's prefix."""
         named = {"position": self.position}
         for name in ("conv", "recurrent", "keys", "values"):
             named |= {f"{name}.{i}": tensor for i, tensor in enumerate(getattr(self, name))}
@@ -56,13 +56,13 @@ class StepState(Cache):
 
 
 def history_length(config: PreTrainedConfig) -> int:
-    """Inputs that the short convolution remembers; one that it does not need if it has a single tap, since graphs want no
-    empty tensors."""
+    """Return how many inputs the short convolution remembers. With a single tap it needs none and remembers one, since graphs
+    want no empty tensors."""
     return max(config.d_conv - 1, 1)
 
 
 def window_capacity(config: PreTrainedConfig) -> int:
-    """Places of the window before the next token; 0 for a model without attention.
+    """Return how many tokens the window holds before the next one; 0 for a model without attention.
 
     Raises:
         ValueError: attention to all tokens, whose memory grows without bound.

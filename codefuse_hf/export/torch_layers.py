@@ -31,6 +31,7 @@ class Int8Linear(nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16()
         # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
         if rows.shape[0] <= _FEW_ROWS and self.in_features % 32 == 0:
@@ -48,6 +49,7 @@ class Int8Embedding(nn.Module):
         self.weight, self.scale, self.dtype = table.weight, table.scale, dtype
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Look up rows: token ids `[…]` to `[…, width]`."""
         return self.weight[ids].to(self.dtype) * self.scale[ids, None].to(self.dtype)
 
 
@@ -77,6 +79,7 @@ class Int4Linear(nn.Module):
         return linear.in_features % _GROUPS[-1] == 0 and linear.out_features % 16 == 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16().contiguous()
         out = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.weight, self.group, self.scales_and_middles)
         return _finish(out, x, self.bias)

@@ -62,7 +62,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def needed_files(folder: Path) -> set[str]:
-    """Names of the files without which a checked folder does not load: configuration, weights and code."""
+    """List the files without which a checked folder does not load: configuration, weights and code."""
     code = _code_problems(folder, _read_json(folder / "config.json"))[1]
     weights = {tensor.file.name for tensor in find_tensors(folder).values()}
     weights |= {f"{name}.index.json" for name in ("model.safetensors", "pytorch_model.bin")}

@@ -40,7 +40,7 @@ class Lists:
 
 
 def without_thinking(answer: str) -> str:
-    """The answer without what a model thought aloud before it."""
+    """Take out of an answer what the model thought aloud before it."""
     rest = _THINKING.sub("", answer)
     return rest.rpartition("</think>")[2] if "</think>" in rest else rest
 
@@ -70,7 +70,8 @@ def read_lists(
 
 
 def read_score(answer: str, lowest: int, highest: int) -> int | None:
-    """The score that an answer gives, between its marks `<score>` or else the last that is called so; None if there is none."""
+    """Read the score that an answer gives, between its marks `<score>` or else the last that is called so; None if there is
+    none."""
     text = re.sub(
         r"\(?\b\d{1,3} {0,3}[-–—] {0,3}\d{1,3}\b\)?", " ", without_thinking(answer[:_MAX_SCORE_CHARACTERS])
     )  # "(1-5)" is no score

@@ -36,12 +36,12 @@ class Evidence:
 
     @classmethod
     def none(cls, places: Places) -> "Evidence":
-        """No evidence at all."""
+        """Make evidence that says nothing: zero for every file and unit."""
         return cls(np.zeros(len(places.paths)), np.zeros(len(places.units)))
 
 
 def query_words(issue: Issue) -> dict[str, float]:
-    """The words of an issue with weights: its title counts twice, code half; repetition counts by its logarithm."""
+    """Count the words of an issue, with weights: its title counts twice, code half; repetition counts by its logarithm."""
     weights: Counter[str] = Counter()
     for text, weight in ((issue.title, 2.0), (issue.prose, 1.0), (issue.code, 0.5), (" ".join(issue.inline), 0.5)):
         for word, count in count_words(text).items():
@@ -50,17 +50,18 @@ def query_words(issue: Issue) -> dict[str, float]:
 
 
 def words_of_files(issue: Issue, places: Places) -> Evidence:
-    """BM25 of the issue over whole files: content, and path five times."""
+    """Score files by BM25 of the issue over the whole file: its content, and its path five times."""
     return _of_files(places, query_words(issue))
 
 
 def words_of_units(issue: Issue, places: Places) -> Evidence:
-    """BM25 of the issue over functions and classes; a file has those of its three best, halved each time."""
+    """Score functions and classes by BM25 of the issue; a file gets the scores of its three best, halved each time."""
     return _of_units(places, query_words(issue), (1.0, 0.5, 0.25))
 
 
 def words_of_names(issue: Issue, places: Places) -> Evidence:
-    """How much of a file's own name (a package's for `__init__`) stands in the title, or less, in the text."""
+    """Score files by how much of their own name (a package's for `__init__`) stands in the title or, counting less, in the
+    text."""
     evidence = Evidence.none(places)
     title, text = count_words(issue.title), count_words(f"{issue.prose}\n{' '.join(issue.inline)}")
     for position, path in enumerate(places.paths):
@@ -72,7 +73,8 @@ def words_of_names(issue: Issue, places: Places) -> Evidence:
 
 
 def definitions(issue: Issue, places: Places) -> Evidence:
-    """Functions and classes that the issue names; a name of many units is weak for each, an English word too."""
+    """Score functions and classes that the issue names; a name that many units have says little about each, as does an English
+    word."""
     evidence = Evidence.none(places)
     for name, weight in issue.identifiers.items():
         found = places.units_named.get(name, ()) if len(name) > 2 else ()
@@ -90,7 +92,7 @@ def definitions(issue: Issue, places: Places) -> Evidence:
 
 
 def dotted_names(issue: Issue, places: Places) -> Evidence:
-    """Modules that the issue names, and members as `Class.member`."""
+    """Score modules that the issue names, and members as `Class.member`."""
     evidence = Evidence.none(places)
     modules = {name: position for position, name in enumerate(_modules(places.paths))}
     members: dict[str, list[int]] = {}
@@ -113,7 +115,7 @@ def dotted_names(issue: Issue, places: Places) -> Evidence:
 
 
 def paths(issue: Issue, places: Places) -> Evidence:
-    """Files whose path the issue names, wholly or by its end."""
+    """Score files whose path the issue names, wholly or by its end."""
     evidence = Evidence.none(places)
     for path in issue.paths:
         shared, files = _same_end(path, places)
@@ -124,7 +126,8 @@ def paths(issue: Issue, places: Places) -> Evidence:
 
 
 def tracebacks(issue: Issue, places: Places) -> Evidence:
-    """Files and functions in tracebacks: the innermost frame inside the repository counts most, each further one 0.8 of it."""
+    """Score files and functions in tracebacks: the innermost frame inside the repository counts most, each further one 0.8 of
+    it."""
     evidence, weight = Evidence.none(places), 1.0
     for frame in reversed(issue.frames):
         found = _of_frame(frame, places)
@@ -150,7 +153,7 @@ def _of_frame(frame: Frame, places: Places) -> dict[int, list[int]]:
 
 
 def phrases(issue: Issue, places: Places) -> Evidence:
-    """Files that hold a quoted text or a part of an error message as it stands, if few do."""
+    """Score files that hold a quoted text or a part of an error message word for word, if few do."""
     evidence = Evidence.none(places)
     few = max(3, len(places.texts) // 10)
     for phrase, weight in issue.phrases.items():
@@ -171,7 +174,7 @@ def phrases(issue: Issue, places: Places) -> Evidence:
 
 
 def tests(issue: Issue, places: Places) -> Evidence:
-    """Files that the best matching tests import or are named after."""
+    """Score files that the best matching tests import or are named after."""
     evidence = Evidence.none(places)
     if not places.tests:
         return evidence
@@ -198,7 +201,7 @@ def tests(issue: Issue, places: Places) -> Evidence:
 
 
 def literals(issue: Issue, places: Places) -> Evidence:
-    """Files with a text constant that is a word of the issue: an option, a setting, a command, a code of a message."""
+    """Score files with a text constant that is a word of the issue: an option, a setting, a command, a code of a message."""
     evidence = Evidence.none(places)
     few = max(3, len(places.texts) // 10)
     for word, weight in issue.constants.items():
@@ -218,7 +221,8 @@ def literals(issue: Issue, places: Places) -> Evidence:
 
 
 def called(issue: Issue, places: Places) -> Evidence:
-    """Units that are called by, or less, call those whose words match best; common helpers count less."""
+    """Score units by calls: those that the best matching units call and, counting less, those that call them. Common helpers
+    count less."""
     evidence = Evidence.none(places)
     callers, callees = places.unit_calls
     if len(callers):
@@ -234,7 +238,8 @@ def called(issue: Issue, places: Places) -> Evidence:
 
 
 def standing(issue: Issue, places: Places) -> Evidence:
-    """What is wrong for most issues whatever they say, as a negative score: vendored code, documentation, tools, empty `__init__`."""
+    """Score down files that are wrong for most issues, whatever these say: vendored code, documentation, tools, an empty
+    `__init__`. Scores are negative or 0."""
     evidence = Evidence.none(places)
     for position, path in enumerate(places.paths):
         folders = path.lower().split("/")

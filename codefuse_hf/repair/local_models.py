@@ -78,7 +78,7 @@ class LocalModel:
         return cls(model, AutoTokenizer.from_pretrained(folder, **extra), **settings)
 
     def count_tokens(self, text: str) -> int:
-        """How many tokens a text has."""
+        """Count the tokens of a text with the model's own tokenizer, without special tokens."""
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def chat(

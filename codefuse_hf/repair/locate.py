@@ -138,7 +138,7 @@ class Locator:
         )
 
     def file_scores(self, found: Mapping[str, Evidence]) -> np.ndarray:
-        """float [files]: the weighted sum of the evidence."""
+        """Add up the evidence for each file by its weights: float `[files]`."""
         return sum((self.weights[name] * each.files for name, each in found.items()), np.zeros(len(self.places.paths)))
 
     def _unit_scores(self, found: Mapping[str, Evidence], file_scores: np.ndarray) -> np.ndarray:

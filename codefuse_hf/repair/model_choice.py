@@ -35,7 +35,7 @@ class ModelChoice:
     dtype: str | None = None
 
     def load(self) -> ChatModel:
-        """The model.
+        """Load the model that was chosen, or connect to its server.
 
         Raises:
             ValueError: a local model with a base_url or provider, or a model of a server with a dtype.

@@ -90,7 +90,7 @@ class ChatModel(Protocol):
         ...
 
     def count_tokens(self, text: str) -> int:
-        """About how many tokens a text has."""
+        """Count the tokens of a text, at least roughly: prompts are cut to fit by it."""
         ...
 
 
@@ -140,7 +140,7 @@ class InferenceModel:
         self.usage = Usage()
 
     def count_tokens(self, text: str) -> int:
-        """About how many tokens a text has, by its length."""
+        """Estimate the tokens of a text by its length, since the server's tokenizer is not at hand."""
         return int(len(text) / _CHARACTERS_PER_TOKEN) + 1
 
     def chat(
@@ -227,7 +227,7 @@ class CachedModel:
         self.reads_graphs = model.reads_graphs
 
     def count_tokens(self, text: str) -> int:
-        """As the model counts."""
+        """Count the tokens of a text as the model behind this one does."""
         return self._model.count_tokens(text)
 
     def chat(

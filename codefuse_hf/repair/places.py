@@ -98,7 +98,7 @@ class Places:
         return found
 
     def unit_at(self, file: int, start: int) -> int | None:
-        """The innermost unit around a position in the text of a file."""
+        """Find the innermost unit around a position in the text of a file; None outside of all."""
         line = self.texts[file].count("\n", 0, start) + 1
         around = [
             unit

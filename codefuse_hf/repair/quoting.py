@@ -17,23 +17,24 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def neutral(text: str) -> str:
-    """The text with borders of messages broken, and with what is no Unicode text (halves of surrogate pairs) replaced."""
+    """Make untrusted text harmless in a prompt: borders of messages are broken, halves of surrogate pairs (no Unicode text)
+    replaced."""
     return _BORDERS.sub(lambda match: match.group() + BREAK, _HALVES.sub("\ufffd", text))
 
 
 def restore(text: str) -> str:
-    """The text with the breaks of `neutral` taken out, and halves of surrogate pairs replaced."""
+    """Undo `neutral` in what a model wrote: its breaks are taken out; halves of surrogate pairs are replaced."""
     return _BROKEN.sub("", _HALVES.sub("\ufffd", text))
 
 
 def quote(text: str) -> str:
-    """The text as a quotation: each line after "> "."""
+    """Write a text as a quotation: each line after "> "."""
     clean = _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     return "\n".join(f"> {line}".rstrip() for line in neutral(clean).split("\n"))
 
 
 def fence(text: str) -> str:
-    """The text between fences of more backticks than it has in a row."""
+    """Put a text between fences of more backticks than it has in a row, so that it cannot end them."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     ticks = "`" * (longest + 1)
     return f"{ticks}\n{neutral(text)}{'' if text.endswith(chr(10)) else chr(10)}{ticks}"

@@ -15,7 +15,7 @@ class Record:
     """Base of frozen dataclasses that `to_json` writes and `from_json` reads back equal."""
 
     def to_json(self) -> str:
-        """The record as JSON text."""
+        """Write the record as JSON text."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod

@@ -71,13 +71,13 @@ class Repository:
         return build_code_graph(self.path, revision=self.revision, text_files=False, **self._graph_options)
 
     def locator(self, cache: str | os.PathLike | None = None) -> "Locator":
-        """What ranks its places; `cache`: see `Locator.for_repository`."""
+        """Make what ranks the places of this repository; `cache`: see `Locator.for_repository`."""
         from .locate import Locator
 
         return Locator.for_repository(self.path, revision=self.revision, cache=cache, **self._graph_options)
 
     def read(self, path: str) -> str | None:
-        """The text of a file; None if there is none.
+        """Read the text of a file; None if there is none.
 
         Raises:
             EditError: something is there that cannot be edited: a link, a folder, what git ignores, binary data.
@@ -119,7 +119,7 @@ class Repository:
         return {os.fsdecode(path): head.split()[1].decode() for head, _, path in entries}
 
     def changed_files(self) -> list[str] | None:
-        """The tracked files of the folder that are not as in the last commit; None if the folder is no git repository.
+        """List the tracked files of the folder that differ from the last commit; None if the folder is no git repository.
 
         Files are compared by their bytes (line ends aside), without git's filters.
         """

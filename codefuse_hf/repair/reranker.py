@@ -128,7 +128,8 @@ class CrossEncoderReranker:
 
 
 def skeleton(graph: CodeGraph, path: str) -> str:
-    """The classes and functions of a file, one a line, indented as they are nested; "" for a file that is not in the graph."""
+    """Outline a file: its classes and functions, one a line, indented as they are nested; "" for a file that is not in the
+    graph."""
     lines: list[str] = []
 
     def walk(node_id: int, depth: int) -> None:

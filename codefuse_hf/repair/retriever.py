@@ -53,7 +53,7 @@ class Retrieval(Record):
     left_out: int = 0
 
     def subgraph(self, graph: CodeGraph) -> CodeGraph:
-        """The part as a graph."""
+        """Cut the retrieved nodes out of their graph, as a graph."""
         return graph.subgraph(self.node_ids)
 
     @property
@@ -108,7 +108,7 @@ class Retriever:
         return Retrieval(tuple(ordered), tuple(kept), tuple(node_ids), len(files) - len(kept))
 
     def matches(self, name: str) -> list[Anchor]:
-        """The nodes whose names are most like a name; for one with "/" also the files whose paths are.
+        """Find the nodes whose names are most like a name; for one with "/" also the files whose paths are.
 
         By RapidFuzz's WRatio, case-sensitive, ties in node order; a blank name matches nothing.
         """
@@ -124,7 +124,7 @@ class Retriever:
         ]
 
     def found(self, query: str) -> list[Anchor]:
-        """The nodes that the index finds for a query; none without an index."""
+        """Find the nodes that the search index gives for a query; none without an index."""
         if self.index is None or not query.strip():
             return []
         anchors = []

@@ -66,7 +66,7 @@ class Rewriter:
 
 
 def shortened_quote(text: str, model: ChatModel, most: int) -> str:
-    """The beginning of a text as a quotation of at most so many tokens of a model; never less than its first words."""
+    """Quote the beginning of a text, at most `most` tokens of a model; never less than its first words."""
     while (count := model.count_tokens(quote(text))) > most and len(text) > 100:
         text = text[: max(int(len(text) * max(most, 0) / count * 0.95), 100)]
     return quote(text)

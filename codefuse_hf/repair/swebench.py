@@ -160,7 +160,7 @@ def find_mirror(repositories: str | os.PathLike, repo: str) -> Path:
 
 
 def predict_one(task: Task, instance: Instance) -> tuple[str, Details]:
-    """The patch for one instance, and how it came about.
+    """Make the patch for one instance, and tell how it came about.
 
     Raises:
         OSError, ValueError: no mirror, an unknown commit, or a model that gives no answer.

@@ -153,8 +153,8 @@ class CodeIndex:
         within: str = "",
         tests: bool | None = None,
     ) -> list[SearchResult]:
-        """The `k` best units for a query in plain words, best first, as the repository is now: what was changed or deleted since it
-        was indexed is left out and counted in `left_out`.
+        """Find the `k` best units for a query in plain words, best first, as the repository is now: what was changed or deleted
+        since it was indexed is left out and counted in `left_out`.
 
         Args:
             query: what is looked for.

@@ -47,12 +47,12 @@ class Encoder:
         return _unit_vectors(self.model.encode_query([_encodable(query)], **_QUIET))[0]
 
     def probe(self) -> np.ndarray:
-        """The vector of one fixed text, by which a model is recognised whatever its name: `[width]`."""
+        """Embed one fixed text: `[width]`. By this vector an index recognises the model that made it, whatever its name."""
         return self.encode([_PROBE])[0]
 
 
 def same_probe(stored: np.ndarray, probe: np.ndarray) -> bool:
-    """Whether two probes are of the same model."""
+    """Tell whether two probes come from the same model: cosine above 0.999, since kernels differ in the last digits."""
     return stored.shape == probe.shape and float(stored @ probe) > 0.999
 
 

@@ -23,7 +23,7 @@ class Freshness:
         self._found: dict[str, dict[tuple, list[Unit]] | None] = {}
 
     def now(self, unit: dict[str, Any]) -> dict[str, Any] | None:
-        """The unit's record with its lines of today; None where its code is gone or another now."""
+        """Find a unit's record with its lines of today; None where its code is gone or has changed."""
         path = unit["path"]
         if path not in self._found:
             self._found[path] = self._changed_units(path)

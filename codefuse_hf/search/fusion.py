@@ -8,7 +8,8 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 def reciprocal_rank_fusion(rankings: Iterable[Sequence[Item]]) -> list[tuple[Item, float]]:
-    """Items with their fused scores Σ 1 / (60 + rank), best first; rank counts from 1 (Cormack et al., SIGIR 2009).
+    """Merge rankings into one: items with their scores Σ 1 / (60 + rank), best first; rank counts from 1 (Cormack et al., SIGIR
+    2009).
 
     Args:
         rankings: rankings of items, each best first. Items of equal score are ordered by themselves.

@@ -15,24 +15,25 @@ CARRIED_FOLDER = ".codefuse-index"
 
 
 def cache_folder() -> Path:
-    """The folder of the user's indexes, inside `HF_HOME`."""
+    """Return the folder of the user's indexes, inside `HF_HOME`."""
     return Path(constants.HF_HOME) / "codefuse-hf" / "indexes"
 
 
 def default_folder(root: str | os.PathLike) -> Path:
-    """Where the index of the repository `root` is kept: one place for each absolute path."""
+    """Return where the index of the repository `root` is kept: one place for each absolute path."""
     root = Path(root).resolve()
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     return cache_folder() / f"{root.name[:80]}-{digest}"
 
 
 def is_own(folder: str | os.PathLike) -> bool:
-    """Whether an index lies in the user's own cache, so that nobody else has written it."""
+    """Tell whether an index lies in the user's own cache, so that nobody else has written it."""
     return Path(folder).resolve().is_relative_to(cache_folder().resolve())
 
 
 def find_index(path: str | os.PathLike) -> tuple[Path, Path] | None:
-    """The user's index of `path` or of the nearest folder above it, and that folder; None if there is no such index."""
+    """Find the user's index of `path` or of the nearest folder above it: the index and that folder; None if there is no such
+    index."""
     path = Path(path).resolve()
     for root in (path, *path.parents):
         if (default_folder(root) / "manifest.json").is_file():

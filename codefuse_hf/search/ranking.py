@@ -29,7 +29,8 @@ _SMALL_FACTORS = (0.5, 0.65, 0.8)
 
 
 def combine(words: np.ndarray, file_words: np.ndarray, cosines: np.ndarray | None) -> np.ndarray:
-    """Scores 0 … 1 from BM25 scores of units and of their files, and cosines, each `[units]`.
+    """Add up the evidence for each unit, to scores of 0 … 1: BM25 of its words and of its file's words, and cosines, each
+    `[units]`.
 
     A convex combination of scores, each brought to 0 … 1 by itself: it keeps by how much one unit is better than the next, which
     reciprocal ranks throw away (Bruch, Gai and Ingber, 2023, "An Analysis of Fusion Functions for Hybrid Retrieval").
@@ -43,12 +44,12 @@ def combine(words: np.ndarray, file_words: np.ndarray, cosines: np.ndarray | Non
 
 
 def add_named(scores: np.ndarray, named: np.ndarray) -> np.ndarray:
-    """Scores 0 … 1, higher for the units that the question names (`named_in`), if it names any."""
+    """Raise the scores of units that the question names (`named_in`); the result is again 0 … 1."""
     return (scores + NAME_WEIGHT * named) / (1 + NAME_WEIGHT) if named.any() else scores
 
 
 def named_in(query: str, names: Sequence[str], paths: Sequence[str]) -> np.ndarray:
-    """bool [units]: whether a question holds a unit's name with what it belongs to, its class or file: `Config.from_object`,
+    """Tell for each unit whether the question names it together with its class or file, bool `[units]`: `Config.from_object`,
     `GsonBuilder#create()`, `sessions.merge_setting`. A bare name is a word like others, unless it is the whole question."""
     wanted = {parts for each in _QUALIFIED.findall(query) if len(parts := _name_parts(each)) > 1}
     if bare := _BARE.fullmatch(query):
@@ -73,7 +74,7 @@ def _name_parts(name: str) -> tuple[str, ...]:
 
 
 def spread(cosines: np.ndarray) -> np.ndarray:
-    """Cosines between their mean, which says nothing, and the best, brought to 0 … 1."""
+    """Bring cosines to 0 … 1, from their mean, which says nothing, to the best."""
     low, high = float(cosines.mean()), float(cosines.max(initial=-1.0))
     return np.clip((cosines - low) / max(high - low, 1e-9), 0, 1)
 
@@ -84,7 +85,8 @@ def is_data(path: str) -> bool:
 
 
 def priors(kinds: np.ndarray, sizes: np.ndarray, tests: np.ndarray, data: np.ndarray) -> np.ndarray:
-    """By what the score of each unit is multiplied whatever is asked.
+    """Return the factors `[units]` by which scores are multiplied whatever is asked: what is small, a test or data answers
+    less.
 
     Args:
         kinds: `[units]`, see `KINDS`.

@@ -18,7 +18,7 @@ def is_markdown(path: str) -> bool:
 
 
 def markdown_sections(text: str) -> Iterator[tuple[str, int, int]]:
-    """The sections of a Markdown text as (headings from the outermost, joined by " › "; start; end), where there are headings.
+    """Yield the sections of a Markdown text that has headings, as (headings from the outermost, joined by " › "; start; end).
 
     What stands before the first heading is the file's, not a section. A long section is several of the same name.
     """
@@ -46,7 +46,7 @@ def _named(text: str, headings: list[tuple[int, str]], start: int, end: int) -> 
 
 
 def uncovered_sections(text: str, covered: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The stretches of a text that lie in none of the `covered` ones, in pieces of about 2000 characters of whole lines."""
+    """Yield the stretches of a text that lie in none of the `covered` ones, in pieces of about 2000 characters of whole lines."""
     at = 0
     for start, end in [*sorted(covered), (len(text), len(text))]:
         if start > at:

@@ -57,7 +57,7 @@ class SmallCGE:
         return cls(config, load_file(folder / "model.safetensors"), tokenizer)
 
     def encode_document(self, texts: Sequence[str], batch_size: int = 32, **_) -> np.ndarray:
-        """float32 `[len(texts), width]`, rows of length 1. Texts of like length are computed together."""
+        """Embed texts: float32 `[len(texts), width]`, rows of length 1. Texts of like length are computed together."""
         rows = self._tokenize(list(texts))
         vectors = np.zeros((len(rows), self.weights["mha_pma.S"].shape[-1]), np.float32)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))

@@ -152,7 +152,7 @@ def check_place(folder: Path) -> None:
 
 
 def is_index(folder: Path) -> bool:
-    """Whether a folder is one of an index, finished or not, by the mark that every run leaves first."""
+    """Tell whether a folder is one of an index, finished or not, by the mark that every run leaves first."""
     try:
         return (folder / _IGNORE).read_text(encoding="utf-8").startswith(MARK)
     except (OSError, ValueError):
@@ -160,7 +160,7 @@ def is_index(folder: Path) -> bool:
 
 
 def own_entries(folder: Path) -> tuple[str, ...]:
-    """Beginnings of the paths below an index's folder that are its own; a folder's ends with a slash."""
+    """List what in an index's folder is its own, as beginnings of paths: a folder's ends with a slash. Empty for other folders."""
     if not (is_index(folder) or _is_old_index(folder)):
         return ()
     found = (each for each in folder.iterdir() if _is_own(folder, each.name))
@@ -271,7 +271,7 @@ def keep_block(folder: Path, hashes: Sequence[str], vectors: np.ndarray, probe: 
 
 
 def kept_blocks(folder: Path) -> Iterator[tuple[np.ndarray, Mapping[str, np.ndarray]]]:
-    """What `keep_block` kept: the model's probe and vectors by hash; damaged blocks are left out."""
+    """Read back what `keep_block` kept: the model's probe and vectors by hash. Damaged blocks are left out."""
     from safetensors import SafetensorError, safe_open
 
     for path in sorted((folder / _BUILDING).glob("*.safetensors")):

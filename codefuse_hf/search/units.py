@@ -67,7 +67,8 @@ def iter_units(
     max_files: int = sources.DEFAULT_MAX_FILES,
     progress: bool = True,
 ) -> Iterator[Unit]:
-    """The units of a repository in the order of their paths and lines; files that cannot be read or are too large are left out.
+    """Yield the units of a repository in the order of their paths and lines; files that cannot be read or are too large are
+    left out.
 
     `wanted`: only files that it chooses.
 
@@ -95,7 +96,7 @@ def iter_units(
 
 
 def units_of_file(path: str, data: bytes) -> Iterator[Unit]:
-    """The units of one file, none for binary data."""
+    """Yield the units of one file: the file itself, then its classes, functions and sections; none for binary data."""
     language = language_of_path(path)
     text = sources.decode_text(data) if language is None else sources.decode_source(data)[0]
     if text is None or not text.strip():

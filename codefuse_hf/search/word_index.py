@@ -38,25 +38,25 @@ class WordIndex:
         return cls(vocabulary, sparse.csr_matrix((scores, (rows, columns)), (len(vocabulary), len(documents))))
 
     def score(self, query: Mapping[str, float]) -> np.ndarray:
-        """float64 [documents]: the BM25 score of each document for a weighted query."""
+        """Compute the BM25 score of each document for a weighted query: float64 `[documents]`."""
         known = {self.vocabulary[word]: weight for word, weight in query.items() if word in self.vocabulary}
         if not known:
             return np.zeros(len(self))
         return self._scores[list(known)].T @ np.array(list(known.values()))
 
     def best_words(self, query: Mapping[str, float], document: int, count: int = 4) -> list[str]:
-        """The words of the query that a document's score comes from, best first; whole identifiers without their mark."""
+        """List the words of the query that a document's score comes from, best first; whole identifiers without their mark."""
         column = {w: self._scores[self.vocabulary[w], document] * q for w, q in query.items() if w in self.vocabulary}
         best = sorted((word for word in column if column[word] > 0), key=lambda word: -column[word])
         return list(dict.fromkeys(word.lstrip("=") for word in best[:count]))
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """The matrix as plain arrays, for a file; `from_tensors` reads them."""
+        """Return the matrix as plain arrays, for a file; `from_tensors` reads them."""
         return {"data": self._scores.data, "indices": self._scores.indices, "indptr": self._scores.indptr}
 
     @classmethod
     def from_tensors(cls, words: Iterable[str], documents: int, tensors: Mapping[str, np.ndarray]) -> "WordIndex":
-        """The index of `documents` documents whose words (in order) and arrays were kept.
+        """Restore the index of `documents` documents from its words, in order, and the arrays of `tensors`.
 
         Raises:
             ValueError: the arrays do not fit together.

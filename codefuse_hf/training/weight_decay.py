@@ -13,7 +13,7 @@ class ModelWeightDecayMixin:
     """
 
     def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
-        """Names of the parameters of `model` (wrapped or not) that weight decay applies to."""
+        """List the names of the parameters of `model` (wrapped or not) that weight decay applies to."""
         spared = set()
         for prefix, module in model.named_modules():
             if hasattr(type(module), "no_weight_decay"):

@@ -62,7 +62,7 @@ def base_tensors(module: nn.Module, prefix: str = "") -> dict[str, torch.Tensor]
 
 
 def base_state_dict(model: nn.Module) -> dict[str, torch.Tensor]:
-    """As `state_dict` of the model without adapters."""
+    """Return the `state_dict` that the model would have without adapters."""
     return {name: tensor.detach() for name, tensor in base_tensors(model).items()}
 
 

@@ -212,13 +212,13 @@ class CGEConfig(ChecksOverrides, PreTrainedConfig):
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "CGEConfig":
-        """As in `PreTrainedConfig`; flat dictionaries of the published checkpoints are accepted too."""
+        """Make a configuration of data; flat dictionaries of the published checkpoints are accepted too."""
         if is_flat_cge_config(config_dict):
             config_dict = nest_flat_config(config_dict)
         return super().from_dict(config_dict, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
-        """As in `PreTrainedConfig`, without the place that the backbone once came from."""
+        """Return the configuration as data, without the place that the backbone once came from."""
         output = super().to_dict()
         output["text_config"].pop("_name_or_path", None)
         return output

@@ -77,6 +77,7 @@ class CGEOutputs(nn.Module):
         self.model = model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Embed tokens, `[batch, length]`: each text's vector and each token's hidden state, by sentence-transformers' names."""
         output = self.model(input_ids=input_ids, attention_mask=attention_mask)
         return {"sentence_embedding": output.embedding, "token_embeddings": output.last_hidden_state}
 

@@ -168,7 +168,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *model_args, **kwargs) -> "CGEModel":
-        """As in `PreTrainedModel`, but a checkpoint that lacks weights is an error, not a random initialisation.
+        """Load a model as transformers does, but a checkpoint that lacks weights is an error, not a random initialisation.
 
         Raises:
             ValueError: weights are missing; they are named.
@@ -186,7 +186,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         return (model, info) if want_info else model
 
     def load_adapter(self, peft_model_id: str | None = None, *args, **kwargs):
-        """As in `PreTrainedModel`, but an adapter's folder that lacks weights is an error, not a random initialisation.
+        """Load an adapter as transformers does, but a folder that lacks weights is an error, not a random initialisation.
 
         Raises:
             ValueError: weights are missing or of another shape; they are named.
@@ -350,7 +350,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
         return packable and (sparse if wanted is None else wanted)
 
     def save_pretrained(self, save_directory, *args, **kwargs) -> None:
-        """As in `PreTrainedModel`. A backbone that was itself loaded as remote code brings its source along.
+        """Save the model as transformers does. A backbone that was itself loaded as remote code brings its source along.
 
         With adapters attached, transformers writes these alone. The weights below them are written as well (the
         folder is then a complete model with an embedded adapter) where a reader could not get them otherwise: if this

@@ -102,7 +102,7 @@ class CGETransformer(InputModule):
         return dict(features)
 
     def tokenize(self, texts: list[str], **kwargs) -> dict[str, torch.Tensor]:
-        """As `preprocess` (the name in sentence-transformers 5)."""
+        """Tokenise as `preprocess` does (the name in sentence-transformers 5)."""
         return self.preprocess(texts, **kwargs)
 
     def forward(self, features: dict[str, Any], **kwargs) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class CGETransformer(InputModule):
         return self.model.config.embedding_dim
 
     def get_sentence_embedding_dimension(self) -> int:
-        """As `get_embedding_dimension` (the name in sentence-transformers 5)."""
+        """Return what `get_embedding_dimension` does (the name in sentence-transformers 5)."""
         return self.get_embedding_dimension()
 
     def save(self, output_path: str, *args, safe_serialization: bool = True, **kwargs) -> None:

@@ -191,7 +191,7 @@ class CGMConfig(ChecksOverrides, PreTrainedConfig):
         return config_dict, kwargs
 
     def to_dict(self) -> dict[str, Any]:
-        """As in `PreTrainedConfig`, without the places that the parts once came from."""
+        """Return the configuration as data, without the places that the parts once came from."""
         output = super().to_dict()
         for key in self.sub_configs:
             if isinstance(output.get(key), dict):

@@ -45,7 +45,7 @@ class CGMNodeEncoder(nn.Module):
         pass_on_rules(self, "model")
 
     def train(self, mode: bool = True) -> "CGMNodeEncoder":
-        """As in `Module`; a frozen encoder stays in evaluation mode."""
+        """Set training or evaluation mode; a frozen encoder stays in evaluation mode."""
         return super().train(mode and not self.frozen)
 
     def forward(

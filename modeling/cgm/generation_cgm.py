@@ -172,7 +172,7 @@ class CGMGenerationMixin(GenerationMixin):
         is_first_iteration: bool | None = False,
         **kwargs,
     ) -> dict[str, Any]:
-        """As in `GenerationMixin`; the graph goes to the call that computes the nodes, and to no other."""
+        """Choose what `forward` gets in a step; the graph goes to the call that computes the nodes, and to no other."""
         graph = {name: kwargs.pop(name, None) for name in GRAPH_ARGUMENTS}
         count = _num_nodes(graph)
         fresh = past_key_values is None or (is_first_iteration and int(past_key_values.get_seq_length()) == 0)

@@ -44,7 +44,7 @@ class StateOperations:
             self._each_tensor(lambda x: x.to(self.device, non_blocking=True))
 
     def crop(self, tokens_to_remove: int) -> None:
-        """Nothing for 0 tokens.
+        """Remove the last tokens, of which only 0 can be removed.
 
         Raises:
             ValueError: any other number, since a recurrent state cannot be rolled back.
@@ -56,7 +56,7 @@ class StateOperations:
             )
 
     def activate_past_recording(self) -> None:
-        """Raises `ValueError`: only convolutions could be rolled back, not the recurrence behind them."""
+        """Raise `ValueError`: only convolutions could be rolled back, not the recurrence behind them."""
         raise ValueError("a recurrent state keeps no past to return to; keep copies of the cache instead")
 
     def _each_tensor(self, function) -> None:
@@ -94,18 +94,23 @@ class RecurrentLayer(StateOperations, LinearAttentionLayer, CacheLayerMixin):
         self.cumulative_length.add_(tokens)
 
     def get_seq_length(self) -> int:
+        """Count the tokens that the layer has seen, padding included."""
         return _length(self.cumulative_length)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Return the length that a mask covers, all tokens so far and those to come, and where it begins: 0."""
         return self.get_seq_length() + query_length, 0
 
     def get_max_length(self) -> int:
+        """Return the longest text that fits: -1, which means any."""
         return -1
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        """Raise `ValueError`: a recurrent layer keeps no keys and values."""
         raise ValueError("a recurrent layer keeps no keys and values; use update_conv_state and update_recurrent_state")
 
     def reset(self) -> None:
+        """Forget all tokens, and that there were any."""
         LinearAttentionLayer.reset(self)
         self.cumulative_length.zero_()
 
@@ -119,7 +124,8 @@ class SlidingLayer(StateOperations, LinearAttentionAndSlidingWindowAttentionLaye
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of the window and of the segment; a single token is written behind the others where it lies."""
+        """Add a segment's keys and values, and return those that it sees: the window's, then its own, `[batch, heads, tokens,
+        head_dim]`. A single token is written behind the others where they lie, without a copy of the window."""
         traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
         if traced or key_states.shape[2] != 1 or not self.is_initialized or key_states.dtype != self.keys.dtype:
             self.room = None
@@ -134,6 +140,7 @@ class SlidingLayer(StateOperations, LinearAttentionAndSlidingWindowAttentionLaye
         return keys, values
 
     def reset(self) -> None:
+        """Forget all tokens."""
         # Dropped, not zeroed as in older versions of transformers: zeros would count as tokens that were seen.
         self.keys = self.values = self.room = None
         self.is_initialized = False
@@ -170,6 +177,7 @@ class FullLayer(StateOperations, LinearAttentionAndFullAttentionLayer):
     is_croppable = False
 
     def reset(self) -> None:
+        """Forget all tokens."""
         # Dropped, not zeroed as in older versions of transformers: zeros would count as tokens that were seen.
         self.keys = self.values = None
         self.is_initialized = False
@@ -192,7 +200,8 @@ class WindowLayer(StateOperations, LinearAttentionAndStaticSlidingWindowAttentio
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of the segment behind those of the window's other tokens; of the segment alone if it is the first."""
+        """Add a segment's keys and values, and return those that it sees: the window's other tokens, then its own; its own
+        alone if it is the first."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         if self.started:
@@ -213,12 +222,16 @@ class WindowLayer(StateOperations, LinearAttentionAndStaticSlidingWindowAttentio
         return self.max_cache_len - 1 if self.started else 0
 
     def get_seq_length(self) -> int:
+        """Count the tokens that the layer has seen, padding included."""
         return _length(self.cumulative_length) if self.is_initialized else 0
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Return the length of what `update` returns, and the position in the text of its first token, which is negative where
+        places in the window are still free."""
         return self.past + query_length, self.get_seq_length() - self.past
 
     def reset(self) -> None:
+        """Forget all tokens."""
         super().reset()
         self.started = False
 
@@ -232,11 +245,13 @@ class WindowView:
         self.past = past
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Return how many places of the window lie before the segment."""
         return self.past
 
     get_query_offset = get_seq_length
 
     def get_mask_sizes(self, query_length: int, layer_idx: int = 0) -> tuple[int, int]:
+        """Return the length that a mask covers, window and segment, and where it begins: 0."""
         return self.past + query_length, 0
 
 
@@ -289,7 +304,7 @@ def _check_cache(cache: Any, config: Any) -> None:
 
 
 def check_capacity(cache: Cache, config: Any, seq_len: int) -> None:
-    """Raises `ValueError` where a static cache is too short for the window and full: it would forget too early."""
+    """Raise `ValueError` where a static cache is too short for the window and full: it would forget too early."""
     layer = cache.layers[0]
     if not isinstance(layer, WindowLayer) or layer.max_cache_len == config.sliding_window:
         return
@@ -301,12 +316,12 @@ def check_capacity(cache: Cache, config: Any, seq_len: int) -> None:
 
 
 def has_past(cache: Cache | None) -> bool:
-    """Whether a cache has seen anything."""
+    """Tell whether a cache has seen anything."""
     return cache is not None and cache.layers[0].has_previous_state[0]
 
 
 def past_length(cache: Cache | None) -> int:
-    """Tokens that a cache has seen, padding included."""
+    """Count the tokens that a cache has seen, padding included."""
     return cache.get_seq_length() if has_past(cache) else 0
 
 

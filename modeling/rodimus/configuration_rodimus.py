@@ -153,11 +153,11 @@ class RodimusConfig(ChecksOverrides, PreTrainedConfig):
         _CHECKS.derived(self, stated)
 
     def to_dict(self) -> dict[str, Any]:
-        """As in transformers, with `num_attention_heads`, which PEFT's prompt tuning looks for there."""
+        """Return the configuration as data, with `num_attention_heads`, which PEFT's prompt tuning looks for there."""
         return {**super().to_dict(), "num_attention_heads": self.num_attention_heads}
 
     def to_diff_dict(self) -> dict[str, Any]:
-        """As in transformers: what `config.json` holds."""
+        """Return what `config.json` holds: the fields that differ from the defaults, without what is derived."""
         return {key: value for key, value in super().to_diff_dict().items() if key != "num_attention_heads"}
 
     # ---- the recurrent mixer

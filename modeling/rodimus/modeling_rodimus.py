@@ -80,9 +80,11 @@ class RodimusRMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Normalise the last dimension: `[…, hidden_size]`."""
         return rms_norm(hidden_states, self.weight, self.eps)
 
     def extra_repr(self) -> str:
+        """Show width and epsilon where the model is printed."""
         return f"{tuple(self.weight.shape)}, eps={self.eps}"
 
 
@@ -93,6 +95,8 @@ class RodimusGatedRMSNorm(RodimusRMSNorm):
     def forward(
         self, out: torch.Tensor, residual: torch.Tensor, residual_weight: torch.Tensor, gate: torch.Tensor
     ) -> torch.Tensor:
+        """Add the residual to what left the recurrence, normalise, and gate: all `[batch, seq_len, d_inner]`, but
+        `residual_weight`, `[d_inner]`."""
         return gated_norm(out, residual, residual_weight, gate, self.weight, self.eps)
 
 
@@ -113,7 +117,7 @@ class RodimusShortConv(nn.Module):
         padding: Padding | None = None,
         packing: Packing | None = None,
     ) -> torch.Tensor:
-        """`x` and the result: `[batch, seq_len, d_inner]`."""
+        """Convolve `x`, `[batch, seq_len, d_inner]`, with what the cache remembers before it; the result has the same shape."""
         if has_past and _is_one(x.shape[1]) and padding is None:
             window = self._update_cache(past_key_values, x.transpose(1, 2))[..., -self.taps :]
             return F.silu(self.conv1d(window.to(x.dtype)).transpose(1, 2))
@@ -140,8 +144,8 @@ class RodimusShortConv(nn.Module):
         padding: Padding | None,
         packing: Packing | None,
     ) -> list[torch.Tensor]:
-        """The same as `forward` in one pass, once for each of the three places that read it, and `x` for each of the two others
-        that read that: their gradients are added up in the backward pass."""
+        """Compute `forward` in one pass of a kernel, once for each of the three places that read it, and return `x` for each of
+        the two others that read that: so their gradients are added up in the backward pass."""
         history, seq_idx = None, None if packing is None else packing.packed
         if has_past:
             history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
@@ -226,8 +230,8 @@ class RodimusInnerMixer(nn.Module):
         padding: Padding | None = None,
         packing: Packing | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """`x`: `[batch, seq_len, d_inner]`. Returns what the recurrence gives, the residual and its weights: the arguments of
-        `RodimusGatedRMSNorm`, which adds them up."""
+        """Mix tokens by the recurrence: `x` is `[batch, seq_len, d_inner]`. Returns what the recurrence gives, the residual and
+        its weights: the arguments of `RodimusGatedRMSNorm`, which adds them up."""
         layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
         has_past = layer is not None and layer.has_previous_state[0]
         has_kernels = getattr(self.short_conv.conv1d, "has_kernels", False)
@@ -287,6 +291,7 @@ class RodimusMixer(nn.Module):
         self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
+        """Mix tokens: `[batch, seq_len, d_model]` to the same shape; `kwargs` are those of `RodimusInnerMixer`."""
         x, gate = halves(self.fc(hidden_states))
         return self.out_proj(self.act_norm(*self.inner_mixer(x, **kwargs), gate))
 
@@ -301,7 +306,8 @@ def eager_attention_forward(
     dropout: float = 0.0,
     **kwargs,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Softmax attention in plain PyTorch; query, key, value `[batch, heads, length, head_dim]`."""
+    """Compute softmax attention in plain PyTorch, the reference of the others; query, key, value `[batch, heads, length,
+    head_dim]`."""
     scores = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:
         scores = scores + attention_mask
@@ -344,7 +350,8 @@ class RodimusAttention(nn.Module):
         moved: Padding | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """`moved`: padding of cache and segment, where the order in the cache is not that of the input."""
+        """Attend to the window: `[batch, seq_len, d_model]` to the same shape, and the attention's weights if they were asked
+        for. `moved`: padding of cache and segment, where the order in the cache is not that of the input."""
         batch, seq_len, width = hidden_states.shape
         in_blocks = attention_mask is None and window_alone(self.config, seq_len, past_key_values, self.layer_idx)
         query = self._rotate(self.q_proj(hidden_states), position_embeddings)
@@ -439,6 +446,7 @@ class RodimusMLP(nn.Module):
         self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Apply the network to each token: `[…, d_model]`."""
         up, gate = self.fc(hidden_states).chunk(2, -1)
         in_place = not torch.is_grad_enabled() and not torch.compiler.is_compiling()  # nobody else sees `gate`
         gated = F.silu(gate, inplace=True).mul_(up) if in_place else F.silu(gate) * up
@@ -474,6 +482,8 @@ class RodimusBlock(GradientCheckpointingLayer):
         moved: Padding | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> torch.Tensor:
+        """Add to the residual stream what the block makes of it; arguments as in `RodimusModel.forward`, made once for all
+        blocks."""
         mixed = self.mixer(
             self.mixer_norm(hidden_states), past_key_values=past_key_values, padding=padding, packing=packing
         )
@@ -520,7 +530,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, *args, weights_only: bool = True, **kwargs):
-        """As in transformers, but a pickled `.bin` file is only ever read as data.
+        """Load a model as transformers does, but read a pickled `.bin` file only ever as data.
 
         Raises:
             ValueError: `weights_only=False`.
@@ -576,7 +586,8 @@ class RodimusPreTrainedModel(PreTrainedModel):
         init.copy_(bias, torch.cat([selection, temperature]).to(bias))
 
     def no_weight_decay(self) -> set[str]:
-        """Names of the parameters that weight decay should spare: biases, norms, `residual_weight`, an untied embedding."""
+        """List the names of the parameters that weight decay should spare: biases, norms, `residual_weight`, an untied
+        embedding."""
         tied = self.config.tie_word_embeddings
         return {
             name
@@ -585,7 +596,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
         }
 
     def parameter_groups(self, weight_decay: float) -> list[dict]:
-        """The trainable parameters for an optimiser: `torch.optim.AdamW(model.parameter_groups(0.1), lr=…)`."""
+        """Group the trainable parameters for an optimiser: `torch.optim.AdamW(model.parameter_groups(0.1), lr=…)`."""
         spared = self.no_weight_decay()
         trained = {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
         return [
@@ -602,7 +613,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
         position_ids: torch.Tensor | None = None,
         **kwargs,
     ) -> dict[str, torch.Tensor | None]:
-        """The masks of one forward pass, made outside of it so that a compiled decoding step need not make them.
+        """Make the masks of one forward pass, outside of it so that a compiled decoding step need not make them.
 
         Returns:
             `{"attention": mask of the attention function or None, "padding": 2D mask of cache and segment, or None if the
@@ -629,7 +640,7 @@ def attention_mask_for(
     past_key_values: Cache | None,
     packing: Packing | None = None,
 ) -> torch.Tensor | None:
-    """The causal (windowed) mask in the form that the model's attention function takes; None where it needs none."""
+    """Make the causal (windowed) mask in the form that the model's attention function takes; None where it needs none."""
     seq_len, device = inputs_embeds.shape[1], inputs_embeds.device
     if not config.has_attention:
         return None
@@ -667,7 +678,7 @@ def attention_mask_for(
 
 
 def window_alone(config: RodimusConfig, seq_len: int, past_key_values: Cache | None, layer_idx: int = 0) -> bool:
-    """Whether attention is computed in blocks when nothing but the window limits it (no padding, no packing)."""
+    """Tell whether attention is computed in blocks when nothing but the window limits it (no padding, no packing)."""
     if config._attn_implementation != "sdpa" or torch.compiler.is_exporting():
         return False
     layer = None if past_key_values is None else past_key_values.layers[layer_idx]
@@ -707,7 +718,8 @@ class RodimusModel(RodimusPreTrainedModel):
         use_cache: bool | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> BaseModelOutputWithPast:
-        r"""
+        """Compute the final hidden states of token ids or of their embeddings.
+
         Args:
             input_ids: `[batch, seq_len]`; or `inputs_embeds`: `[batch, seq_len, d_model]`.
             attention_mask: 1 for real tokens, 0 for padding (anywhere), `[batch, past_len + seq_len]`; numbers 1, 2, … mark
@@ -828,8 +840,10 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs: Unpack[TransformersKwargs],
     ) -> CausalLMOutputWithPast:
-        r"""
-        Args as in `RodimusModel.forward`, and:
+        """Compute the next token's logits, and the loss where labels are given.
+
+        Args:
+            input_ids, attention_mask, position_ids, past_key_values, inputs_embeds: as in `RodimusModel.forward`.
             labels: `[batch, seq_len]`, shifted inside; −100 is ignored. The loss is transformers' own, and honours
                 `num_items_in_batch`.
             logits_to_keep: compute the logits of the last so many positions (0: all), or of these indices.
@@ -886,6 +900,7 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
 
     @functools.wraps(GenerationMixin.prepare_inputs_for_generation)  # `generate` looks at the names of its arguments
     def prepare_inputs_for_generation(self, *args, attention_mask: torch.Tensor | None = None, **kwargs):
+        """Choose what `forward` gets in a step, as transformers does, with the 2D mask where the step is not compiled."""
         inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
         # A step is compiled with a static cache only; and virtual tokens are put in front of the mask itself.
         if isinstance(inputs.get("past_key_values"), DynamicCache) or virtual_tokens(self):

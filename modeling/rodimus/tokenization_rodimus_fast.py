@@ -135,6 +135,7 @@ class RodimusTokenizer(PreTrainedTokenizerFast):
 
     @classmethod
     def convert_to_native_format(cls, trust_remote_code: bool = False, **kwargs) -> dict[str, Any]:
+        """Return the arguments as they are, so that all of `tokenizer.json` is kept, the pre-tokenizer above all."""
         # The library would take the vocabulary out of tokenizer.json, for classes that rebuild the rest in `__init__`.
         # Here all of tokenizer.json is wanted, the pre-tokenizer above all.
         return kwargs

@@ -19,7 +19,7 @@ def virtual_tokens(model: nn.Module) -> int:
 
 
 def check_virtual_tokens(generation_config: Any, past_key_values: Cache | None) -> None:
-    """Raises `ValueError` for what `generate` counts wrongly where there are virtual tokens (with every model)."""
+    """Raise `ValueError` for what `generate` counts wrongly where there are virtual tokens (with every model)."""
     if past_key_values is not None and has_past(past_key_values):
         raise ValueError(
             "past_key_values has seen virtual tokens (prompt tuning) that generate does not count, so it would drop as many of the "

@@ -386,6 +386,7 @@ class SourceReader:
         self.close()
 
     def close(self) -> None:
+        """End git's process, if one was started."""
         if self._process is not None:
             self._process.stdin.close()
             self._process.stdout.close()

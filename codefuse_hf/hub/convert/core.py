@@ -40,6 +40,7 @@ class Plan:
     tied_copies: list[tuple[StoredTensor, StoredTensor]]
 
     def nbytes(self, name: str) -> int:
+        """Count the bytes that one tensor takes when it is stored."""
         return torch.Size(self.tensors[name].shape).numel() * self.dtypes[name].itemsize
 
     @property
@@ -117,7 +118,7 @@ def read_config(source: Path) -> dict:
 
 
 def check_destination(destination: Path) -> None:
-    """Raises `OSError` unless `destination` is free: absent, or an empty folder."""
+    """Raise `OSError` unless `destination` is free: absent, or an empty folder."""
     if destination.is_file() or (destination.is_dir() and any(destination.iterdir())):
         raise FileExistsError(f"{destination} exists already: name a new folder, or remove it first")
 

@@ -11,5 +11,5 @@ def _template(name: str) -> string.Template:
 
 
 def fill(name: str, **values: str) -> str:
-    """The prompt of a name with its blanks filled in; what is filled in is not looked at again."""
+    """Fill in the blanks of the prompt `name`. What is filled in is not looked at again, so it cannot bring blanks of its own."""
     return _template(name).substitute(values)

@@ -18,7 +18,8 @@ FOLDER = Path(__file__).parent
 
 
 def load_default_model() -> SentenceTransformer:
-    """The model in PyTorch, float32, ready for `encode_query` and `encode_document`; search itself runs it by `SmallCGE`."""
+    """Load the shipped model in PyTorch, float32, ready for `encode_query` and `encode_document`. Search itself runs it without
+    PyTorch, by `SmallCGE`."""
     from codefuse_hf.modeling.cge.sentence_transformers_cge import CGETransformer, to_sentence_transformer
 
     module = CGETransformer.load(str(FOLDER), local_files_only=True, model_kwargs={"dtype": "float32"})
