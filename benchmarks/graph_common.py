@@ -12,6 +12,8 @@ from pathlib import Path
 
 from graph_names import GraphIndex
 
+from codefuse_hf.files import replacing
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 
@@ -81,6 +83,5 @@ def processor() -> str:
 def write_result(path: Path, result: dict) -> None:
     """Write a result as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.write(json.dumps(result, indent=1) + "\n")

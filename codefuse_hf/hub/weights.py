@@ -1,7 +1,6 @@
 """Checkpoint files as data: what they hold, known from their headers; their tensors, read one shard at a time."""
 
 import json
-import os
 import pickle
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from ..modeling.whole_file import whole_file
 
 # In order of preference: index, single file.
 _FORMS = (
@@ -140,6 +141,5 @@ def read_tensors(tensors: Iterable[StoredTensor]) -> Iterator[tuple[StoredTensor
 
 def write_shard(tensors: dict[str, torch.Tensor], file: Path) -> None:
     """Write one safetensors file, which appears whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={"format": "pt"})
-    os.replace(partial, file)
+    with whole_file(file) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={"format": "pt"})
