@@ -71,6 +71,30 @@ def test_words_alone_need_no_model(repository):
         index.search("deploy", mode="vectors")
 
 
+def test_words_elsewhere_in_the_file_count(tmp_path):
+    for name, topic in (("first", "umbrella"), ("second", "parachute")):
+        text = (
+            f'def load(place):\n    """Read it."""\n    return {name}(place)\n\n\ndef other():\n    return "{topic}"\n'
+        )
+        (tmp_path / f"{name}.py").write_text(text)
+    index = CodeIndex.build(tmp_path, progress=False)
+    assert [r.path for r in index.search("load the umbrella", kinds=("function",)) if r.name == "load"][0] == "first.py"
+    assert [r.path for r in index.search("load the parachute", kinds=("function",)) if r.name == "load"][
+        0
+    ] == "second.py"
+
+
+def test_what_cannot_be_removed_does_not_end_a_run(repository, tmp_path):
+    folder, elsewhere = default_folder(repository), tmp_path / "elsewhere"
+    CodeIndex.build(repository, progress=False)
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("text")
+    (folder / "g7").symlink_to(elsewhere)  # which is no generation of this index, and nothing that is followed
+    CodeIndex.build(repository, progress=False)
+    assert CodeIndex.load(folder).search("deploy production")[0].path == "notes.md"
+    assert (elsewhere / "precious").read_text() == "text" and not (folder / "g1").exists()
+
+
 def test_results_are_ordered_and_bounded(repository):
     results = CodeIndex.build(repository, model=BagOfWords(), progress=False).search("parse a line of settings", k=3)
     assert len(results) == 3
