@@ -78,10 +78,9 @@ def test_words_elsewhere_in_the_file_count(tmp_path):
         )
         (tmp_path / f"{name}.py").write_text(text)
     index = CodeIndex.build(tmp_path, progress=False)
-    assert [r.path for r in index.search("load the umbrella", kinds=("function",)) if r.name == "load"][0] == "first.py"
-    assert [r.path for r in index.search("load the parachute", kinds=("function",)) if r.name == "load"][
-        0
-    ] == "second.py"
+    for name, topic in (("first", "umbrella"), ("second", "parachute")):
+        best = index.search(f"load the {topic}", kinds=("function",))
+        assert next(result.path for result in best if result.name == "load") == f"{name}.py"
 
 
 def test_what_cannot_be_removed_does_not_end_a_run(repository, tmp_path):
