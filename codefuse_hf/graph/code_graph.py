@@ -4,14 +4,12 @@ No Python object is kept per node or edge: a graph of a million nodes is some ar
 view that is made when it is asked for. Methods take ids or nodes and return ids, in node order.
 """
 
-import fnmatch
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from os import PathLike
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +17,7 @@ import numpy as np
 from codefuse_hf.graph.adjacency import Adjacency, containment_parents, edge_type_mask, nearest_container, reach
 from codefuse_hf.graph.arrays import EXTRA, LANGUAGES, NO_NUMBER, GraphArrays, IdIndex, unique_edges
 from codefuse_hf.graph.formats.records import GraphAssembler
+from codefuse_hf.graph.naming import file_path, files_at, name_index, named, qualified_name
 from codefuse_hf.graph.node import Node
 from codefuse_hf.graph.schema import (
     EDGE_TYPES,
@@ -28,17 +27,15 @@ from codefuse_hf.graph.schema import (
     Diagnostic,
     EdgeType,
     FieldKind,
-    Language,
     NodeType,
 )
-from codefuse_hf.graph.text_store import TextColumn, compact, concatenate, read_text
+from codefuse_hf.graph.text_store import compact, concatenate, read_text
 
 if TYPE_CHECKING:
     import datasets
     import networkx
 
 DIRECTIONS = ("out", "in", "both")
-_WILDCARDS = frozenset("*?[")
 
 
 class CodeGraph:
@@ -266,9 +263,9 @@ class CodeGraph:
         """
         if name is None and path is None and types is None:
             raise ValueError("find needs a name, a path or types")
-        chosen = np.arange(self.num_nodes) if name is None else self._named(name)
+        chosen = np.arange(self.num_nodes) if name is None else named(self, name)
         if path is not None:
-            files = self._files_at(path)
+            files = files_at(self, path)
             chosen = files if name is None and types is None else chosen[np.isin(self._nearest_file[chosen], files)]
         if types is not None:
             wanted = [types] if isinstance(types, str) else list(types)
@@ -280,28 +277,7 @@ class CodeGraph:
 
         A lambda is `<lambda>`; a text file is its path; a repository, package or module is its name.
         """
-        parts: list[str] = []
-        index = int(self._positions(node)[0])
-        for each in [index, *self._container_positions(index)]:
-            node_type = NODE_TYPES[self.arrays.types[each]]
-            name = self._text("name", each) or ""
-            if node_type in (NodeType.REPO, NodeType.PACKAGE, NodeType.MODULE):
-                if each == index or (node_type is NodeType.PACKAGE and not self._is_named_by_path(index)):
-                    parts.append(name)
-                break
-            if node_type is NodeType.FILE:
-                if self._is_named_by_path(each):
-                    language = LANGUAGES[self.arrays.languages[each]]
-                    parts.append(language.description.module_path(self._file_path(each)))
-                    break
-                if each == index:
-                    return self._file_path(each)
-            elif node_type is NodeType.TEXTFILE:
-                parts.append(self._file_path(each))
-                break
-            else:
-                parts.append("<lambda>" if node_type is NodeType.LAMBDA else name)
-        return ".".join(part for part in reversed(parts) if part)
+        return qualified_name(self, int(self._positions(node)[0]))
 
     # ------------------------------------------------------------------ walking
 
@@ -495,20 +471,7 @@ class CodeGraph:
 
     @cached_property
     def _name_index(self) -> tuple[np.ndarray, np.ndarray]:
-        """Checksums of the names, sorted, and the nodes they belong to: a hash table of 8 bytes a name. Of a function's dotted name (`Type.method`, where
-        a method stands beside its type) the last part counts."""
-        column = self.arrays.texts.get("name", TextColumn.absent(self.num_nodes))
-        named = np.flatnonzero(column.lengths >= 0)
-        view = memoryview(self.arrays.buffer)
-        starts, ends = column.starts[named].tolist(), (column.starts[named] + column.lengths[named]).tolist()
-        functions = (self.arrays.types[named] == NODE_CODES[NodeType.FUNCTION]).tolist()
-        names = (
-            bytes(view[a:b]).rpartition(b".")[2] if f else view[a:b]
-            for a, b, f in zip(starts, ends, functions, strict=True)
-        )
-        sums = np.fromiter(map(zlib.crc32, names), np.uint32, len(named))
-        order = np.argsort(sums, kind="stable")
-        return sums[order], named[order].astype(np.int32)
+        return name_index(self)
 
     def _adjacencies(self, direction: str) -> list[Adjacency]:
         return [self._outgoing if outgoing else self._incoming for outgoing in _outgoing(direction)]
@@ -569,10 +532,6 @@ class CodeGraph:
         extra = self._text(EXTRA, index)
         return record if extra is None else {**record, **json.loads(extra)}
 
-    def _is_named_by_path(self, index: int) -> bool:
-        language = LANGUAGES[self.arrays.languages[index]]
-        return language is not None and language.description.named_by_path
-
     def _container_positions(self, index: int) -> list[int]:
         chain: dict[int, None] = {}
         parent = int(self._parents[index])
@@ -581,65 +540,9 @@ class CodeGraph:
             parent = int(self._parents[parent])
         return list(chain)
 
-    def _file_path(self, index: int) -> str:
-        """The path of the File or Textfile at `index`, relative to the repository."""
-        folder = PurePosixPath((self._text("path", index) or "").replace("\\", "/"))
-        return (folder / (self._text("name", index) or "")).as_posix()
-
     def _path_of_file(self, index: int) -> str | None:
         file = int(self._nearest_file[index])
-        return None if file < 0 else self._file_path(file)
-
-    def _files_at(self, path: str) -> np.ndarray:
-        wanted = PurePosixPath(path.replace("\\", "/")).as_posix()
-        files = self._of_types((NodeType.FILE, NodeType.TEXTFILE))
-        if _WILDCARDS & set(wanted):
-            return files[[fnmatch.fnmatchcase(self._file_path(index), wanted) for index in files.tolist()]]
-        below = "" if wanted == "." else wanted + "/"
-        paths = [self._file_path(index) for index in files.tolist()]
-        return files[[found == wanted or found.startswith(below) for found in paths]]
-
-    def _named(self, name: str) -> np.ndarray:
-        if _WILDCARDS & set(name):
-            return self._named_like(name)
-        found = self._exactly_named(name)
-        if len(found) == 0 and "#" in name:
-            column = "signature"
-            return np.array(
-                [i for i in self._of_types((NodeType.METHOD,)).tolist() if self._text(column, i) == name], int
-            )
-        if len(found) == 0 and "." in name:
-            last = name.rpartition(".")[2]
-            by_path = [each.description for each in Language if each.description.named_by_path]
-            stems = [(stem, each) for each in by_path for stem in (last, *each.package_files)]
-            candidates = [last, *(stem + suffix for stem, each in stems for suffix in each.suffixes)]
-            found = np.unique(np.concatenate([self._exactly_named(each) for each in candidates]))
-            tail = "." + name
-            found = found[[("." + self.qualified_name(Node(self, index))).endswith(tail) for index in found.tolist()]]
-        return found
-
-    def _exactly_named(self, name: str) -> np.ndarray:
-        (sums, owners), function = self._name_index, NODE_CODES[NodeType.FUNCTION]
-        found: set[int] = set()
-        for part in {name, name.rpartition(".")[2]}:
-            wanted = np.uint32(zlib.crc32(part.encode("utf-8", "surrogatepass")))
-            for index in owners[np.searchsorted(sums, wanted) : np.searchsorted(sums, wanted, side="right")].tolist():
-                own = self._text("name", index)
-                if own == name or (self.arrays.types[index] == function and own.endswith("." + name)):
-                    found.add(index)
-        return np.array(sorted(found), dtype=np.int64)
-
-    def _named_like(self, pattern: str) -> np.ndarray:
-        """Nodes whose name, or the end of whose dotted name part by part, matches: `Flask.*` is what the class has directly inside."""
-        *outer, last = pattern.split(".")
-        names = [self._text("name", index) or "" for index in range(self.num_nodes)]
-        found = {index for index, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)}
-        for index, name in enumerate(names) if outer else ():
-            if name and fnmatch.fnmatchcase(name, last):
-                parts = self.qualified_name(Node(self, index)).split(".")[-len(outer) - 1 : -1]
-                if len(parts) == len(outer) and all(map(fnmatch.fnmatchcase, parts, outer)):
-                    found.add(index)
-        return np.array(sorted(found), dtype=np.int64)
+        return None if file < 0 else file_path(self, file)
 
 
 def _outgoing(direction: str) -> tuple[bool, ...]:
