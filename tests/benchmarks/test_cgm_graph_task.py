@@ -13,7 +13,8 @@ pytest.importorskip("datasets")
 
 import cgm_graph_data
 import cgm_graph_task
-from cgm_graph_task import AnonymousQuestions, AnonymousWords, Collator, PairQuestions, difference, interval
+from cgm_graph_report import difference, interval
+from cgm_graph_task import AnonymousQuestions, AnonymousWords, Collator, PairQuestions
 
 from codefuse_hf import CGMProcessor
 from codefuse_hf.graph import build_code_graph
