@@ -53,6 +53,7 @@ def test_the_walks_are_walks():
     """Guards the test above: the pattern finds the references."""
     walked = [reference for reference in references() if reference[0] == "docs/ARCHITECTURE.md"]
     assert len(walked) > 30 and sum(name is not None for *_, name in walked) > 25
+    assert len(FOLDER.findall((ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8"))) > 10
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

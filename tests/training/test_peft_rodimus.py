@@ -81,11 +81,10 @@ def test_first_backward_reaches_every_fresh_adapter(model):
     """With B at zero, as PEFT makes it, B is what gets a gradient."""
     peft_model = adapt(model, target_modules="all-linear")
     peft_model(IDS, labels=IDS).loss.backward()
-    for name, parameter in peft_model.named_parameters():
-        if "lora_B" in name:
-            assert parameter.grad.abs().max() > 0, name
-        elif "lora_A" in name:
-            assert parameter.grad is not None, name
+    adapters = {name: p for name, p in peft_model.named_parameters() if "lora_" in name}
+    assert any("lora_A" in name for name in adapters) and any("lora_B" in name for name in adapters)
+    for name, parameter in adapters.items():
+        assert parameter.grad is not None and bool(parameter.grad.any()) == ("lora_B" in name), name
 
 
 def test_convolutions_are_trained_whole(model):

@@ -137,8 +137,8 @@ def test_attention_weights_stay_within_the_window():
 def test_loading_in_half_precision_keeps_residual_weight_in_float32(block, dtype, tmp_path):
     make_model(block).save_pretrained(tmp_path)
     model = RodimusForCausalLM.from_pretrained(tmp_path, dtype=dtype)
-    for name, parameter in model.named_parameters():
-        assert parameter.dtype == (torch.float32 if "residual_weight" in name else dtype), name
+    found = {(("residual_weight" in name), parameter.dtype) for name, parameter in model.named_parameters()}
+    assert found == {(True, torch.float32), (False, dtype)}
 
 
 def test_residual_weight_follows_the_model_without_residual_in_fp32(tmp_path):
@@ -296,14 +296,13 @@ def test_output_projections_are_not_rescaled_on_request():
 
 
 def test_initial_gates_are_xavier_uniform(fresh):
-    for name, p in fresh.named_parameters():
-        if any(
-            x in name
-            for x in ("in_proj.weight", "ch_gate_proj.0.weight", "ch_gate_proj.1.weight", "mem_gate_proj.weight")
-        ):
-            bound = 2**-2.5 * math.sqrt(6 / sum(p.shape))
-            assert p.abs().max() <= bound and p.abs().max() > 0.98 * bound, name
-            assert p.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03), name
+    endings = ("in_proj.weight", "ch_gate_proj.0.weight", "ch_gate_proj.1.weight", "mem_gate_proj.weight")
+    gates = {name: p for name, p in fresh.named_parameters() if name.endswith(endings)}
+    assert len(gates) == 4 * 6
+    for name, p in gates.items():
+        bound = 2**-2.5 * math.sqrt(6 / sum(p.shape))
+        assert p.abs().max() <= bound and p.abs().max() > 0.98 * bound, name
+        assert p.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.03), name
 
 
 def test_initial_selection_gates(fresh):
@@ -319,11 +318,13 @@ def test_initial_selection_gates(fresh):
 
 
 def test_initial_biases_norms_and_residual_weights(fresh):
-    for name, p in fresh.named_parameters():
-        if "ch_gate_proj.1.bias" in name:
-            assert (p == 0).all(), name
-        elif "norm" in name or "residual_weight" in name:
-            assert (p == 1).all(), name
+    biases = {name: p for name, p in fresh.named_parameters() if name.endswith("ch_gate_proj.1.bias")}
+    ones = {name: p for name, p in fresh.named_parameters() if "norm" in name or "residual_weight" in name}
+    of_a_layer = 5 if fresh.config.has_attention else 3
+    assert len(biases) == 6 and len(ones) == 6 * of_a_layer + 1
+    assert all((p == 0).all() for p in biases.values())
+    for name, p in ones.items():
+        assert (p == 1).all(), name
 
 
 def test_initial_convolution_is_that_of_torch(fresh):
@@ -337,6 +338,7 @@ def test_loading_leaves_no_weight_initialised_anew(block, tmp_path):
     model = make_model(block)
     model.save_pretrained(tmp_path)
     loaded = RodimusForCausalLM.from_pretrained(tmp_path)
+    assert loaded.state_dict().keys() == model.state_dict().keys()
     for name, tensor in loaded.state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name]), name
 
