@@ -212,6 +212,29 @@ def test_bin_file_is_data_only(tmp_path, capsys):
     assert "unpickled" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([torch.ones(2)], "holds a list, not a dictionary of tensors"),
+        ({"model.norm_f.weight": 1.0}, r"holds things other than tensors: model\.norm_f\.weight"),
+        ({"model.norm_f.weight": torch.ones(2, dtype=torch.int8)}, r"model\.norm_f\.weight hold no floating point"),
+    ],
+)
+def test_bin_file_without_weights(tmp_path, state, message):
+    write_published(tmp_path / "source", form="bin")
+    torch.save(state, tmp_path / "source" / "pytorch_model.bin")
+    with pytest.raises(ValueError, match=rf"pytorch_model\.bin.*{message}"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[]", "JSON object, found a list")])
+def test_a_configuration_that_is_none(tmp_path, text, message):
+    write_published(tmp_path / "source")
+    (tmp_path / "source" / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"config\.json.*{message}"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+
+
 def test_unknown_layout(tmp_path):
     write_published(tmp_path / "source", model_type="llama")
     with pytest.raises(ValueError, match="no published layout fits model_type 'llama'"):

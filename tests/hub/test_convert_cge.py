@@ -107,6 +107,31 @@ def test_c2llm_says_little_and_means_more(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "holds no max_seq_length"),
+        ("{}", "holds no max_seq_length"),
+        ("[512]", "holds no max_seq_length"),
+        ('{"max_seq_length": 0}', "must be a positive integer, found 0"),
+        ('{"max_seq_length": null}', "must be a positive integer, found None"),
+        ('{"max_seq_length": true}', "must be a positive integer, found True"),
+    ],
+)
+def test_a_longest_input_that_cannot_be_is_refused(tmp_path, text, message):
+    write_published(tmp_path / "source", "c2llm")
+    (tmp_path / "source" / "sentence_bert_config.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"sentence_bert_config\.json.*{message}"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+    assert not (tmp_path / "result").exists()
+
+
+def test_the_shortest_longest_input_is_one_token(tmp_path):
+    write_published(tmp_path / "source", "c2llm")
+    (tmp_path / "source" / "sentence_bert_config.json").write_text('{"max_seq_length": 1}')
+    assert CGEConfig.from_pretrained(convert_folder(tmp_path / "source", tmp_path / "result")).inf_seq_length == 1
+
+
+@pytest.mark.parametrize(
     ("sizes", "head", "parameters"),
     [
         ((896, 4864, 24, 14, 2, 151936), False, 497_252_096),

@@ -96,7 +96,7 @@ def _longest_input(source: Path, config: dict[str, Any]) -> int | None:
         longest = json.loads(file.read_text(encoding="utf-8"))["max_seq_length"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{file} holds no max_seq_length: {error}") from error
-    if not isinstance(longest, int) or longest < 1:
+    if type(longest) is not int or longest < 1:  # true is no number
         raise ValueError(f"{file}: max_seq_length must be a positive integer, found {longest!r}")
     return longest
 
