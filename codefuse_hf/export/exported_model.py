@@ -24,6 +24,7 @@ class ExportedMemory(Cache):
 
     @property
     def is_compileable(self) -> bool:
+        """Always False: transformers would compile the model around it."""
         return False
 
     def get_seq_length(self, layer_idx: int = 0) -> int:

@@ -187,10 +187,12 @@ class RodimusConfig(ChecksOverrides, PreTrainedConfig):
 
     @property
     def has_attention(self) -> bool:
+        """Whether blocks have attention and a feed-forward network: Rodimus+."""
         return self.block_type == "rodimus_plus"
 
     @property
     def num_attention_heads(self) -> int:
+        """Heads of the queries; by default one for 128 channels."""
         heads = self.attn_cfg["num_heads"]
         return max(self.d_model // 128, 1) if heads is None else heads
 
@@ -206,11 +208,13 @@ class RodimusConfig(ChecksOverrides, PreTrainedConfig):
 
     @property
     def num_value_heads(self) -> int:
+        """Heads of the values; by default as many as of the queries."""
         heads = self.attn_cfg["num_heads_v"]
         return self.num_attention_heads if heads is None else heads
 
     @property
     def head_dim(self) -> int:
+        """Channels of each head."""
         return self.d_model // self.num_attention_heads
 
     @property

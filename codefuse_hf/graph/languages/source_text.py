@@ -27,6 +27,7 @@ class SourceText:
 
     @cached_property
     def parser_input(self) -> bytes:
+        """The text as tree-sitter should see it, of the same length: lone carriage returns end lines, and no byte is zero."""
         data = self.utf8
         if b"\r" in data:
             data = _LONE_CARRIAGE_RETURN.sub(b"\n", data)

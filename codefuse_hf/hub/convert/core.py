@@ -45,6 +45,7 @@ class Plan:
 
     @property
     def total_bytes(self) -> int:
+        """Bytes that all tensors take when they are stored."""
         return sum(map(self.nbytes, self.tensors))
 
 

@@ -60,6 +60,7 @@ class Bodies(DeepCalls, Calls):
 
     @counted
     def run(self) -> None:
+        """Follows all methods and initializers of the project, then the lambdas that are left, then what flows between them."""
         for unit in self.project.units:
             methods = {m.facts.body: m for m in unit.methods if m.facts.body >= 0}
             for index in range(len(unit.bodies)):
@@ -76,6 +77,14 @@ class Bodies(DeepCalls, Calls):
 
     @counted
     def follow(self, unit: Unit, index: int, method: Any, function: FunctionValue | None, expected: Any = None) -> None:
+        """Runs the instructions of one body in their order; lambdas in it that still have no type wait in `postponed`.
+
+        Args:
+            index: the body's place in the file.
+            method: the `JavaMethod` whose body it is, None for an initializer or a lambda.
+            function: the lambda whose body it is, None for others.
+            expected: the type that a lambda should return, as far as it is known.
+        """
         body = unit.bodies[index]
         frame = Frame(unit, body, method, function)
         if method is not None:
@@ -130,6 +139,7 @@ class Bodies(DeepCalls, Calls):
         self.depth -= 1
 
     def make_lambda(self, frame: Frame, body: int) -> Value:
+        """Makes the function of a lambda; its body is followed when its type is known, or at once where nothing is to infer."""
         facts = frame.unit.bodies[body]
         function = FunctionValue(frame, body, None)
         function.arity, function.shape = len(facts.parameters), facts.shape
@@ -154,6 +164,7 @@ class Bodies(DeepCalls, Calls):
         )
 
     def make_reference(self, frame: Frame, value: int, kind: str | None, name: str) -> Value:
+        """Makes the function of `value::name`, or of `kind::name` where there is no value."""
         target = frame.values[value] if value >= 0 else Value(frame.unit.type(frame.environment, kind), (), (), TYPE)
         if kind == "super":
             target = Value(frame.owner.this_type if frame.owner else None, (), (), VALUE)
@@ -162,6 +173,7 @@ class Bodies(DeepCalls, Calls):
         return Value(None, (self.flow.add_function(function),), (function,), FUNCTION)
 
     def return_value(self, frame: Frame, value: int) -> Value:
+        """Lets a value flow out of the method or lambda; in a lambda it also helps to infer the result type."""
         if value < 0:
             return UNKNOWN
         made = frame.values[value]
@@ -181,6 +193,7 @@ class Bodies(DeepCalls, Calls):
     # -- names ---------------------------------------------------------------------------------------------------------------
 
     def local(self, frame: Frame, slot: int) -> Value:
+        """Reads a local variable or parameter."""
         unit = frame.unit
         key = (unit.path, slot)
         known = self.slot_values.get(key)
@@ -191,6 +204,8 @@ class Bodies(DeepCalls, Calls):
         return Value(kind, (self.slot_node(unit, slot),) if self.carries(kind) else ())
 
     def name(self, frame: Frame, name: str) -> Value:
+        """Reads a simple name that is no local variable: a field of this class or of those around it, a static import, a type, or else a
+        package."""
         cls = frame.owner
         while cls is not None:
             field = cls.field(name)
@@ -207,6 +222,7 @@ class Bodies(DeepCalls, Calls):
         return Value(name, (), (), PACKAGE)
 
     def field_value(self, frame: Frame, field: JavaField, receiver: Any) -> Value:
+        """Reads a field: an edge to it, and its type as `receiver` has it."""
         self.refer(frame.caller, field.ref)
         kind = field.unit.field_type(field)
         bindings = bindings_of(receiver, field.owner)
@@ -215,6 +231,7 @@ class Bodies(DeepCalls, Calls):
         return Value(kind, (self.field_node(field),) if self.carries(kind) else ())
 
     def select(self, frame: Frame, value: int, name: str) -> Value:
+        """Reads `value.name`: a field, a type inside a package or a class, an array's length, or a longer name of a package."""
         target = frame.values[value] if value >= 0 else UNKNOWN
         if target.kind == PACKAGE:
             found = frame.unit.project.known(f"{target.type}.{name}", frame.unit)
@@ -239,27 +256,33 @@ class Bodies(DeepCalls, Calls):
         return UNKNOWN
 
     def this(self, frame: Frame) -> Value:
+        """Reads `this`."""
         return self.this_value(frame, frame.owner) if frame.owner is not None else UNKNOWN
 
     def outer_this(self, frame: Frame, name: str) -> Value:
+        """Reads `Outer.this`."""
         found = frame.unit.named_class(frame.environment, name)
         return Value(found.this_type) if type(found) is JavaClass else UNKNOWN
 
     def case(self, frame: Frame, selector: int, name: str) -> Value:
+        """Reads the label of a `case`: a constant of the selector's enum, or any other name."""
         cls = erasure(frame.values[selector].type) if selector >= 0 else None
         if type(cls) is JavaClass and cls.kind == "enum" and name in cls.fields:
             return self.field_value(frame, cls.fields[name], None)
         return self.name(frame, name)
 
     def class_literal(self, frame: Frame, kind: str) -> Value:
+        """Reads `Type.class`."""
         return Value(ClassType(self.project.library["java.lang.Class"], (frame.unit.type(frame.environment, kind),)))
 
     # -- operators -------------------------------------------------------------------------------------------------------------
 
     def literal(self, frame: Frame, kind: str) -> Value:
+        """Reads a literal of a type."""
         return Value(self.project.string if kind == "String" else kind)
 
     def cast(self, frame: Frame, kind: str, value: int) -> Value:
+        """Gives a value another type; a lambda is typed by it."""
         made = frame.unit.type(frame.environment, kind)
         if value < 0:
             return Value(made)
@@ -269,6 +292,7 @@ class Bodies(DeepCalls, Calls):
         return Value(made, inner.nodes if self.carries(made) else (), (), kind_kept, inner.exact)
 
     def binary(self, frame: Frame, operator: str, left: int, right: int) -> Value:
+        """Types an operator's result: `boolean`, `String`, or the wider of two numbers (JLS 5.6)."""
         if operator in _COMPARISONS:
             return Value("boolean")
         a = frame.values[left].type if left >= 0 else None
@@ -285,9 +309,11 @@ class Bodies(DeepCalls, Calls):
         return UNKNOWN
 
     def same(self, frame: Frame, value: int) -> Value:
+        """Passes a value on, as parentheses and signs do."""
         return frame.values[value] if value >= 0 else UNKNOWN
 
     def join(self, frame: Frame, values: tuple) -> Value:
+        """Makes one value of those that an expression may have, as of `a ? b : c`."""
         made = [frame.values[value] for value in values if value >= 0]
         if len(made) == 1:
             return made[0]
@@ -326,12 +352,14 @@ class Bodies(DeepCalls, Calls):
         return None
 
     def index(self, frame: Frame, array: int) -> Value:
+        """Reads an element of an array."""
         target = frame.values[array] if array >= 0 else UNKNOWN
         kind = target.type
         element = kind.element if type(kind) is ArrayType else None
         return Value(element, target.nodes if self.carries(element) else ())
 
     def array(self, frame: Frame, kind: str, elements: tuple) -> Value:
+        """Makes an array, which holds the functions that its elements hold."""
         made = frame.unit.type(frame.environment, kind)
         element = made.element if type(made) is ArrayType else None
         nodes: list[int] = []
@@ -348,6 +376,7 @@ class Bodies(DeepCalls, Calls):
     # -- assignments -----------------------------------------------------------------------------------------------------------
 
     def set(self, frame: Frame, slot: int, value: int) -> Value:
+        """Assigns to a local variable. One that is assigned once keeps what is known of the value beyond its type."""
         unit = frame.unit
         text, environment, single = unit.slots[slot]
         made = frame.values[value] if value >= 0 else UNKNOWN
@@ -368,9 +397,11 @@ class Bodies(DeepCalls, Calls):
         return made
 
     def match(self, frame: Frame, slot: int, value: int) -> Value:
+        """Assigns to a variable of a pattern, whose type is that of the value."""
         return self.set(frame, slot, value)
 
     def assign(self, frame: Frame, target: int, value: int) -> Value:
+        """Assigns to anything else: a field, an element of an array."""
         place = frame.values[target] if target >= 0 else UNKNOWN
         made = frame.values[value] if value >= 0 else UNKNOWN
         self.settle(made, place.type)
@@ -379,6 +410,7 @@ class Bodies(DeepCalls, Calls):
         return made
 
     def initialize(self, frame: Frame, field: int, value: int) -> Value:
+        """Gives a field its first value."""
         target = frame.unit.fields[field]
         made = frame.values[value] if value >= 0 else UNKNOWN
         self.settle(made, frame.unit.field_type(target))
@@ -387,6 +419,7 @@ class Bodies(DeepCalls, Calls):
         return made
 
     def each(self, frame: Frame, slot: int, value: int) -> Value:
+        """Assigns the elements of an iterable to the variable of a `for`."""
         unit = frame.unit
         made = frame.values[value] if value >= 0 else UNKNOWN
         element = self.iterate(frame, made)
@@ -421,6 +454,7 @@ class Bodies(DeepCalls, Calls):
         )
 
     def close_resource(self, frame: Frame, value: int) -> Value:
+        """Calls `close` at the end of a `try` with resources."""
         if value >= 0 and frame.values[value].type is not None:
             self.call_named(frame, frame.values[value], "close", ())
         return UNKNOWN

@@ -46,10 +46,12 @@ class Calls(LibraryCalls):
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
     def refer(self, source: Ref, target: Ref | None) -> None:
+        """Adds an edge from a definition to what it names; none to itself or to what is not in the project."""
         if target is not None and target != source:
             self.edges[("references", source, target)] = None
 
     def call_edge(self, caller: Ref, target: Ref | None) -> None:
+        """Adds a call; none to what is not in the project."""
         if target is not None:
             self.edges[("calls", caller, target)] = None
 
@@ -69,6 +71,7 @@ class Calls(LibraryCalls):
         return found
 
     def slot_node(self, unit: Unit, slot: int) -> int:
+        """Returns the node of the flow of functions for a local variable, making it at first."""
         key = (unit.path, slot)
         found = self._slot_nodes.get(key)
         if found is None:
@@ -77,11 +80,13 @@ class Calls(LibraryCalls):
         return found
 
     def field_node(self, field: JavaField) -> int:
+        """Returns the node for a field, making it at first."""
         if field.node < 0:
             field.node = self.flow.node(field.unit.field_type(field))
         return field.node
 
     def result_node(self, method: JavaMethod) -> int:
+        """Returns the node for what a method returns, making it at first."""
         if method.node < 0:
             method.unit.parameter_types(method)
             method.node = self.flow.node(method.result)
@@ -111,15 +116,18 @@ class Calls(LibraryCalls):
         return found
 
     def settle(self, value: Value, expected: Any) -> None:
+        """Types the functions in a value by the type that is expected of it."""
         for function in value.functions:
             self.settle_function(function, expected)
 
     def settle_function(self, function: FunctionValue, expected: Any) -> None:
+        """Types one function; `Bodies` does it, since that follows the function's body."""
         raise NotImplementedError
 
     # -- the kinds of calls ----------------------------------------------------------------------------------------------------
 
     def call(self, frame: Any, receiver: int, name: str, arguments: tuple) -> Value:
+        """Calls `receiver.name(…)`; without a receiver a method of this class, of those around it, or of a static import."""
         values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
         if receiver >= 0:
             return self.call_named(frame, frame.values[receiver], name, values)
@@ -140,6 +148,7 @@ class Calls(LibraryCalls):
         return self.call_unknown_code(frame, UNKNOWN, values)
 
     def call_named(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
+        """Calls the method of a name on a value."""
         kind = receiver.type
         if receiver.kind == PACKAGE:
             return self.call_unknown_code(frame, UNKNOWN, values)
@@ -191,6 +200,7 @@ class Calls(LibraryCalls):
         return None
 
     def super_call(self, frame: Any, of: str | None, name: str, arguments: tuple) -> Value:
+        """Calls `super.name(…)` or `Type.super.name(…)`."""
         values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
         cls = frame.owner
         if of is not None:
@@ -208,6 +218,7 @@ class Calls(LibraryCalls):
     # -- constructors ------------------------------------------------------------------------------------------------------------
 
     def creation(self, frame: Any, kind: str | None, arguments: tuple, anonymous: int, outer: int) -> Value:
+        """Runs `new Type(…)`, also of an anonymous class (its index, else -1) and of an inner class (`outer` is the instance around it)."""
         values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
         made = frame.unit.type(frame.environment, kind)
         if outer >= 0 and kind is not None:
@@ -260,6 +271,7 @@ class Calls(LibraryCalls):
         return ClassType(cls, tuple([bindings.get(variable) for variable in cls.variables]) if bindings else ())
 
     def fill_components(self, cls: JavaClass, values: tuple) -> None:
+        """Lets the arguments of a record's own constructor flow into its components."""
         fields = [field for field in cls.fields.values() if not field.facts.flags & 1]
         for field, value in zip(fields, values, strict=False):
             self.settle(value, cls.unit.field_type(field))
@@ -267,6 +279,7 @@ class Calls(LibraryCalls):
                 self.flow.connect(value.nodes, self.field_node(field))
 
     def chain(self, frame: Any, which: str, arguments: tuple, outer: int) -> Value:
+        """Calls the constructor that another one begins with: `this(…)` or `super(…)`, also where it is left out."""
         values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
         cls = frame.owner
         if cls is None:
@@ -285,6 +298,7 @@ class Calls(LibraryCalls):
     # -- one call --------------------------------------------------------------------------------------------------------------------
 
     def invoke(self, frame: Any, candidates: list[JavaMethod], receiver: Value, values: tuple, virtual: bool) -> Value:
+        """Calls the candidates that fit the arguments best; what is left of several is joined into one value."""
         candidates = [m for m in candidates if not m.flags & op.PRIVATE or m.owner.top is _top(frame.owner)]
         chosen = self.methods.choose(candidates, list(values), receiver.type)
         if not chosen:
@@ -300,6 +314,7 @@ class Calls(LibraryCalls):
         return result or UNKNOWN
 
     def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
+        """Calls one method: edges to all that may run, and the flow of functions in and out."""
         formals, kind = self.bind(method, receiver, values)
         if virtual and receiver.kind == EXACT and not method.is_static:
             target = self.methods.implementation(receiver.exact, method)
@@ -326,6 +341,7 @@ class Calls(LibraryCalls):
         return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else ())
 
     def is_functional(self, method: JavaMethod, kind: Any) -> bool:
+        """Tells whether a method is the one method of a functional interface."""
         cls = erasure(kind)
         found = cls.functional_method() if type(cls) is JavaClass else None
         return found is not None and found.name == method.name
@@ -412,6 +428,7 @@ class Calls(LibraryCalls):
                 self.flow.connect(receiver.nodes, self.this_node(method))
 
     def this_node(self, method: JavaMethod) -> int:
+        """Returns the node for `this` in a method, making it at first."""
         key = (method, -2)
         found = self._hubs.get(key)
         if found is None:

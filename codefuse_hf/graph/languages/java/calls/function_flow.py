@@ -105,11 +105,13 @@ class Flow:
         return self.size - 1
 
     def add_function(self, function: FunctionValue) -> int:
+        """Makes a node that a function starts from."""
         node = self.node()
         self.sources.append((node, function))
         return node
 
     def connect(self, sources: Iterable[int], *targets: int) -> None:
+        """Lets what arrives at the sources flow to the targets."""
         for source in sources:
             for target in targets:
                 if source != target:

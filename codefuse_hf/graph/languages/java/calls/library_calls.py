@@ -33,9 +33,11 @@ class LibraryCalls:
     flow: Flow
 
     def call_edge(self, caller: Ref, target: Ref | None) -> None:
+        """Adds a call; in `Calls`."""
         raise NotImplementedError
 
     def settle(self, value: Value, expected: Any) -> None:
+        """Types the functions in a value by the type that is expected of it; in `Calls`."""
         raise NotImplementedError
 
     def call_unknown_code(self, frame: Any, receiver: Value, values: tuple) -> Value:

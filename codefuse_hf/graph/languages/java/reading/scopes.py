@@ -63,10 +63,12 @@ class ScopeReader:
         self.too_deep = 0
 
     def text(self, node: Any) -> str:
+        """Reads the text of a node, Unicode escapes in names decoded."""
         text = self.utf8[node.start_byte : node.end_byte].decode("utf-8", "replace")
         return decode(text) if node.type in NAMES else text
 
     def emit(self, *instruction: Any) -> int:
+        """Adds an instruction to the current code; returns its index, by which later ones name its value."""
         self.code.append(instruction)
         return len(self.code) - 1
 
@@ -79,11 +81,13 @@ class ScopeReader:
     # -- types and scopes --------------------------------------------------------------------------------------------------
 
     def new_environment(self, class_index: int) -> int:
+        """Makes the environment inside a class, or inside a method (-1), within the current one; returns its index."""
         local_classes: dict[str, int] | None = None if class_index >= 0 else {}
         self.environments.append(EnvironmentFacts(self.environment, class_index, (), local_classes))
         return len(self.environments) - 1
 
     def local_class(self, name: str, index: int) -> None:
+        """Makes a class of a method known by its name in the current environment."""
         local_classes = self.environments[self.environment].local_classes
         if local_classes is not None:
             local_classes.setdefault(name, index)
@@ -118,6 +122,7 @@ class ScopeReader:
         return _SPACES.sub(" ", self.text(node)).replace(", ", ",") + "[]" * dimensions
 
     def dimensions(self, node: Any) -> int:
+        """Counts the pairs of brackets behind a type or name."""
         return sum(child.type == "[" for child in node.children)
 
     def mention(self, kind: str, source: int | None = None) -> None:
@@ -126,6 +131,7 @@ class ScopeReader:
             self.mentions[(self.caller if source is None else source, self.environment, kind)] = None
 
     def types_in(self, node: Any) -> tuple[str, ...]:
+        """Reads the types among a node's children, also those in a list, in normal form."""
         found: list[str] = []
         for child in node.children:
             if child.type in TYPES:
@@ -136,6 +142,7 @@ class ScopeReader:
         return tuple(found)
 
     def type_parameters(self, node: Any) -> tuple[tuple[str, str], ...]:
+        """Reads type parameters: names, each with its first bound, "" without one."""
         found = []
         for parameter in node.children:
             if parameter.type != "type_parameter":
@@ -146,6 +153,7 @@ class ScopeReader:
         return tuple(found)
 
     def declare(self, name: str, kind: str | None, assigned: int = 1) -> int:
+        """Makes the slot of a local variable in the innermost scope; `assigned` is how often it has been assigned so far."""
         if kind == "var":
             kind = None
         elif kind is not None:
@@ -157,6 +165,7 @@ class ScopeReader:
         return len(self.slots) - 1
 
     def slot(self, name: str) -> int:
+        """Finds the slot of a name from the innermost scope outwards; -1 for none."""
         for scope in reversed(self.scopes):
             if name in scope:
                 return scope[name]

@@ -123,6 +123,7 @@ class Unit:
         return self.lookup(record.parent, name)
 
     def method_variables(self, environment: int) -> tuple:
+        """Returns the type variables that a method declares, by its environment."""
         found = self._variables.get(environment)
         if found is None:
             record = self.environments[environment]
@@ -231,6 +232,7 @@ class Unit:
         return method.parameters
 
     def field_type(self, field: JavaField) -> Any:
+        """Finds the declared type of a field of this file."""
         if not field.known:
             field.known = True
             environment = field.owner.facts.environment if field.owner.facts is not None else 0
@@ -279,6 +281,7 @@ class Unit:
         return found
 
     def static_field(self, name: str) -> JavaField | None:
+        """Finds the field that static imports make known under a simple name."""
         for owner, member in (*self.static_single, *((each, name) for each in self.static_all)):
             if member == name:
                 holder = self.project.known(owner, self)
@@ -386,6 +389,7 @@ class Project:
         return None
 
     def in_package(self, package: str, name: str, unit: Unit) -> JavaClass | None:
+        """Finds a class of a package, as seen from a file."""
         return self._choose(f"{package}.{name}" if package else name, unit)
 
     def _choose(self, name: str, unit: Unit) -> JavaClass | None:
@@ -410,17 +414,20 @@ class Project:
         return self.known(name, unit) or self.external(name)
 
     def external(self, name: str) -> JavaClass:
+        """Returns the class that is known by this name only, the same each time."""
         found = self._external.get(name)
         if found is None:
             found = self._external[name] = JavaClass(name, None, None)
         return found
 
     def is_package(self, name: str) -> bool:
+        """Tells whether some file is in the package of this name."""
         return name in self._package_names
 
     # -- edges ---------------------------------------------------------------------------------------------------------------
 
     def inheritance(self) -> Iterable[tuple[str, Ref, Ref]]:
+        """Lists the edges from classes to what they extend and implement."""
         for unit in self.units:
             for cls in unit.classes:
                 facts = cls.facts

@@ -145,6 +145,7 @@ class JavaClass:
 
     @property
     def this_type(self) -> ClassType:
+        """The type of `this`: the class with its own type parameters."""
         return ClassType(self, self.variables)
 
     def ancestors(self) -> dict[JavaClass, tuple]:
@@ -176,6 +177,7 @@ class JavaClass:
         )
 
     def superclass(self) -> JavaClass | None:
+        """Finds the class that this one extends, if it says so."""
         for parent, _ in self.supers:
             if not parent.is_interface:
                 return parent
@@ -201,6 +203,7 @@ class JavaClass:
         return found
 
     def field(self, name: str) -> JavaField | None:
+        """Finds a field by its name, own or inherited."""
         found = self.fields.get(name)
         if found is not None:
             return found
@@ -210,6 +213,7 @@ class JavaClass:
         return None
 
     def member(self, name: str) -> JavaClass | None:
+        """Finds an inner class by its name, own or inherited."""
         found = self.members.get(name)
         if found is not None:
             return found
