@@ -186,14 +186,13 @@ class CGMProcessor(ProcessorMixin):
             )
         if text is None:
             raise ValueError("CGMProcessor needs `text`: a prompt, chat messages, or a list of either.")
-        texts, single = _as_batch(text)
+        texts = _as_batch(text)
         size = len(texts)
         if isinstance(graph, list | tuple):
             graphs = list(graph)
         else:  # one graph for all texts is read once
-            if graph is not None and not isinstance(graph, PreparedGraph):
-                own = anchors if single or not _is_nested(anchors) else None
-                graph = self.prepare_graph(graph, anchors=own) if own is not None else graph
+            if graph is not None and not isinstance(graph, PreparedGraph) and not _is_nested(anchors):
+                graph = self.prepare_graph(graph, anchors=anchors)
             graphs = [graph] * size
         answers = [answer] * size if answer is None else [answer] if isinstance(answer, str) else list(answer)
         all_anchors = list(anchors) if _is_nested(anchors) else [anchors] * size
@@ -297,15 +296,13 @@ class CGMProcessor(ProcessorMixin):
         return list(self.tokenizer(text, **options)["input_ids"])
 
 
-def _as_batch(text: Any) -> tuple[list[Any], bool]:
-    """A list of prompts or conversations, and whether there was just one."""
+def _as_batch(text: Any) -> list[Any]:
+    """A list of prompts or conversations, also of just one."""
     if isinstance(text, str):
-        return [text], True
+        return [text]
     if not isinstance(text, list | tuple) or not text:
         raise ValueError("CGMProcessor: `text` must be a prompt, chat messages, or a list of either, not empty.")
-    if isinstance(text[0], Mapping):
-        return [text], True
-    return list(text), False
+    return [text] if isinstance(text[0], Mapping) else list(text)
 
 
 def _is_nested(anchors: Any) -> bool:

@@ -157,6 +157,27 @@ def test_anchors_go_first_then_their_neighbours():
     assert kept == [[9], [8, 9], [7, 9], [7, 8, 9, 4]]
 
 
+def nodes_of(batch, row):
+    return [segment[segment != 0].tolist() for segment in batch["node_input_ids"][row]]
+
+
+def test_one_graph_for_all_texts_has_the_same_anchors_in_each():
+    processor = make(max_nodes=2)
+    alone = processor(text="is it?", graph=GRAPH, anchors=[9])
+    batch = processor(text=["is it?", "or not?"], graph=GRAPH, anchors=iter([9]))  # which can be read once
+    assert nodes_of(batch, 0) == nodes_of(batch, 1) == nodes_of(alone, 0)
+
+
+def test_each_text_can_have_anchors_of_its_own():
+    processor = make(max_nodes=2)
+    batch = processor(text=["is it?", "or not?"], graph=GRAPH, anchors=[[9], [5]])
+    for row, anchor in enumerate((9, 5)):
+        for text in ("is it?", ["is it?"], [{"role": "user", "content": "is it?"}]):
+            alone = processor(text=text, graph=GRAPH, anchors=[[anchor]])
+            assert nodes_of(batch, row)[: len(nodes_of(alone, 0))] == nodes_of(alone, 0)
+    assert nodes_of(batch, 0) != nodes_of(batch, 1)
+
+
 def test_a_graph_beyond_the_budget_can_be_an_error():
     with pytest.raises(ValueError, match="9 node tokens, `max_nodes` is 4"):
         make(max_nodes=4, when_full="error").prepare_graph(GRAPH)
