@@ -44,11 +44,13 @@ class TimeBudget(TrainerCallback):
         return warmup * (self.final_factor + (1.0 - self.final_factor) * left)
 
     def on_train_begin(self, args, state, control, **kwargs):
+        """Start the clock and the progress bar."""
         self.started = time.monotonic()
         bar_format = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s{postfix}"
         self.bar = tqdm(total=self.seconds, desc="training", bar_format=bar_format)
 
     def on_step_end(self, args, state, control, **kwargs):
+        """End training when the time is over."""
         self.steps = state.global_step
         elapsed = min(self.elapsed, self.seconds)
         self.bar.update(elapsed - self.bar.n)
@@ -56,8 +58,10 @@ class TimeBudget(TrainerCallback):
             control.should_training_stop = True
 
     def on_log(self, args, state, control, logs=None, **kwargs):
+        """Show the loss beside the progress bar."""
         if self.bar is not None and logs and "loss" in logs:
             self.bar.set_postfix_str(f"step {state.global_step}, loss {float(logs['loss']):.2f}")
 
     def on_train_end(self, args, state, control, **kwargs):
+        """Close the progress bar."""
         self.bar.close()

@@ -1,8 +1,8 @@
 """The first line of a public function's docstring says what the function does: a verb, and what it is done to."""
 
 import ast
+import functools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +21,7 @@ OPEN = (
     "codefuse_hf/graph/languages/python/names/",
     "codefuse_hf/graph/languages/python/update/labels.py",
 )
+READERS = ("codefuse_hf/graph/languages/java/reading/", "codefuse_hf/graph/languages/python/")
 # Words that begin a description of a thing, or of a case, and no sentence about what is done.
 WORDS = """
     a about all an another any args arguments as beginnings bool both by bytes cached class cosines dense dotted each every everything files float
@@ -31,19 +32,37 @@ WORDS = """
 NO_VERBS = frozenset(WORDS.split())
 
 
+def public_names(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Dotted names of classes, functions, methods and properties; setters belong to their properties."""
+    for each in node.body:
+        if not isinstance(each, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or each.name.startswith("_"):
+            continue
+        if not any(ast.unparse(decorator).endswith(".setter") for decorator in each.decorator_list):
+            yield prefix + each.name, each
+        if isinstance(each, ast.ClassDef):
+            yield from public_names(each, f"{prefix}{each.name}.")
+
+
 def public_functions(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Names and docstrings of functions and methods; properties describe a value, so they are left out."""
+    for name, node in public_names(tree):
+        described = any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+        if not isinstance(node, ast.ClassDef) and not described and (docstring := ast.get_docstring(node)):
+            yield name, docstring
 
-    def walk(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, str]]:
-        for each in node.body:
-            if isinstance(each, ast.ClassDef) and not each.name.startswith("_"):
-                yield from walk(each, f"{prefix}{each.name}.")
-            elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and not each.name.startswith("_"):
-                described = any("property" in ast.unparse(decorator) for decorator in each.decorator_list)
-                if not described and (docstring := ast.get_docstring(each)):
-                    yield prefix + each.name, docstring
 
-    return walk(tree, "")
+def without_docstring() -> Iterator[tuple[str, str, bool]]:
+    """File, name, and whether a method of that name says in another class what it does, as one that it overrides would."""
+    found = [(file, *each) for file in FILES for each in public_names(parsed(file))]
+    documented = {name.rpartition(".")[2] for _, name, node in found if "." in name and ast.get_docstring(node)}
+    for file, name, node in found:
+        if not ast.get_docstring(node):
+            yield file, name, "." in name and name.rpartition(".")[2] in documented
+
+
+@functools.cache
+def parsed(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
 def test_there_are_docstrings_to_look_at():
@@ -56,8 +75,18 @@ def test_there_are_docstrings_to_look_at():
 @pytest.mark.parametrize("file", [f for f in FILES if not f.startswith(OPEN) and not f.endswith("_triton.py")])
 def test_the_first_line_begins_with_a_verb(file):
     wrong = []
-    for name, docstring in public_functions(ast.parse(Path(ROOT / file).read_text(encoding="utf-8"))):
+    for name, docstring in public_functions(parsed(file)):
         first = docstring.split()[0].rstrip(",:;.")
         if not first.isalpha() or not first[0].isupper() or first.lower() in NO_VERBS:
             wrong.append(f"{name}: {docstring.splitlines()[0]}")
     assert not wrong, "begin with what the function does:\n" + "\n".join(wrong)
+
+
+def test_what_is_public_says_what_it_does():
+    """Methods of readers that are named as the node of the grammar they read, and what overrides, need not."""
+    missing = [
+        f"{file}: {name}"
+        for file, name, overrides in without_docstring()
+        if not overrides and not file.startswith(READERS)
+    ]
+    assert missing == []

@@ -81,10 +81,12 @@ class JavaMethod:
 
     @property
     def is_static(self) -> bool:
+        """Whether it needs no object."""
         return bool(self.flags & op.STATIC)
 
     @property
     def is_abstract(self) -> bool:
+        """Whether it has no code of its own."""
         return bool(self.flags & op.ABSTRACT)
 
 
@@ -129,10 +131,12 @@ class JavaClass:
 
     @property
     def is_interface(self) -> bool:
+        """Whether it is an interface, annotations included."""
         return self.kind in ("interface", "annotation")
 
     @property
     def is_final(self) -> bool:
+        """Whether it can have no subclasses."""
         return self.kind in ("record", "anonymous") or (self.facts is not None and bool(self.facts.flags & op.FINAL))
 
     @property
