@@ -114,19 +114,27 @@ def give_back_memory(source: SourceText) -> None:
         give_back()
 
 
-def first_error(tree: Any) -> tuple[int, str] | None:
-    """Finds the byte offset and kind (`error` or `missing …`) of a tree's first syntax error, None for a clean tree."""
-    if not tree.root_node.has_error:
-        return None
+def syntax_errors(tree: Any) -> Iterator[tuple[int, str]]:
+    """Walks through a tree's syntax errors: byte offset and kind (`error` or `missing …`), in the order of the source."""
     cursor = tree.walk()
     while True:
         node = cursor.node
         if node.is_missing:
-            return node.start_byte, f"missing {node.type}"
-        if node.type == "ERROR":
-            return node.start_byte, "error"
+            yield node.start_byte, f"missing {node.type}"
+        elif node.type == "ERROR":
+            yield node.start_byte, "error"
         if node.has_error and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
-                return None
+                return
+
+
+def first_error(tree: Any) -> tuple[int, str] | None:
+    """Finds the byte offset and kind of a tree's first syntax error, None for a clean tree."""
+    return next(syntax_errors(tree), None)
+
+
+def count_errors(tree: Any) -> int:
+    """Counts the syntax errors of a tree."""
+    return sum(1 for _ in syntax_errors(tree))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from codefuse_hf.graph.languages.outline.preprocessor import one_branch, without_macros
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,31 @@ if TYPE_CHECKING:
 _CPP_HEADER = re.compile(
     r"^\s*(?:class\s+\w|namespace\b|template\s*<|public:|private:|using\s+\w)|\w::\w", re.MULTILINE
 )
+_WORDS = frozenset(
+    [
+        "auto",
+        "bool",
+        "char",
+        "const",
+        "double",
+        "else",
+        "float",
+        "for",
+        "if",
+        "int",
+        "long",
+        "namespace",
+        "return",
+        "short",
+        "signed",
+        "static",
+        "switch",
+        "unsigned",
+        "void",
+        "while",
+    ]
+)
+_IN_PARENTHESES = re.compile(r"\w+\s*\(\s*(\w+)\s*\)\s*\(")
 _ARGUMENTS = re.compile(r"<[^<>]*>")
 
 
@@ -47,8 +73,15 @@ def _declared(node: Any) -> Any:
 
 
 def _function_name(node: Any, text: Text) -> str | None:
-    name = _declared(node.child_by_field_name("declarator"))
-    return None if name is None else _plain(text(name)) or None
+    """The name, also where it stands in parentheses against macros; None for a word of the language, which no function is called."""
+    declarator = node.child_by_field_name("declarator")
+    name = _declared(declarator)
+    if name is None:
+        return None
+    if text(name) in _WORDS:
+        inner = _IN_PARENTHESES.match(text(declarator))
+        return None if inner is None else inner[1]
+    return _plain(text(name)) or None
 
 
 def _class_name(node: Any, text: Text) -> str | None:
@@ -153,5 +186,6 @@ OUTLINE = Outline(
     by_tail=True,
     module=lambda path, package: "",
     find_imports=_find_include,
+    simplify=lambda source: without_macros(one_branch(source)),
     reports_errors=False,
 )

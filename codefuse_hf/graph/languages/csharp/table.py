@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from codefuse_hf.graph.languages.outline.preprocessor import one_branch
 from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, dotted, name_parts
 
 _ARGUMENTS = re.compile(r"<.*>", re.DOTALL)
@@ -100,4 +101,5 @@ OUTLINE = Outline(
         "declaration_expression": ("name",),
     },
     by_tail=True,
+    simplify=one_branch,
 )

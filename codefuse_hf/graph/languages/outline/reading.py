@@ -55,7 +55,7 @@ def read_outline(language: str, outline: Outline, path: str, source: SourceText)
         )
         return facts
     try:
-        tree = tree_sitter.parse(outline.grammar(path, source.text), source)
+        tree = _parse(outline, path, source)
     except ImportError as error:
         facts.problems.append(Problem("grammar", f"{error}; the file is in the graph without its contents"))
         return facts
@@ -69,6 +69,16 @@ def read_outline(language: str, outline: Outline, path: str, source: SourceText)
     facts.package = facts.facts.package or None
     tree_sitter.give_back_memory(source)
     return facts
+
+
+def _parse(outline: Outline, path: str, source: SourceText) -> Any:
+    """The tree of a file; where it has errors, that of the simplified source if this has fewer."""
+    grammar = outline.grammar(path, source.text)
+    tree = tree_sitter.parse(grammar, source)
+    if outline.simplify is None or not tree.root_node.has_error:
+        return tree
+    simplified = tree_sitter.parse(grammar, outline.simplify(source.parser_input))
+    return min(tree, simplified, key=tree_sitter.count_errors)
 
 
 class _Reader:
