@@ -288,6 +288,16 @@ def test_saving_and_loading(tmp_path, kind):
     assert torch.equal(loaded.lm.lm_head(hidden), model(**inputs).logits)
 
 
+def test_the_adapter_begins_with_the_spread_of_the_language_model():
+    model = tiny(text=text_config(initializer_range=0.05), adapter_hidden_dim=400)
+    for layer in (model.adapter.fc1, model.adapter.fc2):
+        assert layer.weight.std().item() == pytest.approx(0.05, rel=0.05) and not layer.bias.any()
+    language = dict(model.language_model.named_parameters())
+    assert language["model.embed_tokens.weight"].std().item() == pytest.approx(0.05, rel=0.1)
+    norms = [weight for name, weight in language.items() if "norm" in name]
+    assert len(norms) == 5 and all((weight == 1).all() for weight in norms)
+
+
 def test_from_base_uses_what_it_is_given():
     torch.manual_seed(0)
     lm = Qwen2ForCausalLM(text_config())
