@@ -56,6 +56,19 @@ def test_insert_gaps_passes_gradients():
     assert torch.equal(x.grad, torch.ones_like(x))
 
 
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (1, 0, 2), (5, 0, 3)])
+def test_packed_sequences_do_not_see_one_another_whatever_their_numbers(numbers):
+    torch.manual_seed(0)
+    conv, x, history = CausalConv1d(6, 4).double(), torch.randn(1, 9, 6).double(), torch.randn(1, 4, 6).double()
+    seq_idx = torch.tensor(numbers).repeat_interleave(3)[None]
+    found = short_convolution_reference(x, conv.weight, conv.bias, history, seq_idx)
+    alone = [
+        short_convolution_reference(part, conv.weight, conv.bias, history if first else None)
+        for part, first in zip(x.split(3, 1), (True, False, False), strict=True)
+    ]
+    torch.testing.assert_close(found, torch.cat(alone, 1))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_a_decoding_step_equals_the_last_output_of_a_sequence(dtype):
     torch.manual_seed(0)
