@@ -46,7 +46,8 @@ def test_fewer_key_and_value_heads_are_tiled(heads):
 
 
 @pytest.mark.parametrize(
-    ("steps", "window", "expected"), [(9, 5, True), (8, 5, False), (100, None, False), (100, 1, False)]
+    ("steps", "window", "expected"),
+    [(9, 5, True), (8, 5, False), (3, 2, True), (2, 2, False), (100, None, False), (100, 1, False)],
 )
 def test_blocks_from_two_of_them_on(steps, window, expected):
     assert worth_blocks(steps, window) is expected
