@@ -191,6 +191,21 @@ def test_half_precision_inputs_are_computed_in_float32(dtype):
     assert_close(output, gated_linear_attention_reference(**{name: t.double() for name, t in x.items()})[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_step_of_half_precision_is_computed_in_the_precision_of_the_state(dtype):
+    x = inputs("typical", steps=1)
+    state = x.pop("initial_state")
+    x = {name: tensor.to(dtype) for name, tensor in x.items()}
+    doubled = {name: tensor.double() for name, tensor in x.items()}
+    expected, final = gated_linear_attention_reference(
+        **doubled, initial_state=state.double(), scale=2.0, output_final_state=True
+    )
+    output = gated_linear_attention_step(*(x[name][:, 0] for name in "qkvg"), state, scale=2.0)
+    assert output.dtype == state.dtype == torch.float32
+    assert_close(output, expected[:, 0])
+    assert_close(state, final)
+
+
 def test_gradients_of_half_precision_inputs_have_their_dtype():
     x = {name: tensor.bfloat16() for name, tensor in inputs("typical").items()}
     found, expected = (
