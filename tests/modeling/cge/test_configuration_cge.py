@@ -48,6 +48,14 @@ def test_flat_phi3_config_as_a_dictionary(read):
     assert config.embedding_dim == 32 and config.prompt_position == "after"
 
 
+@pytest.mark.parametrize(("stated", "width"), [({"compressed_dim": 32}, 32), ({"compressed_dim": None}, 64), ({}, 64)])
+def test_flat_c2llm_config_names_its_width_otherwise_or_means_the_backbones(stated, width):
+    flat = {key: value for key, value in PUBLISHED.items() if key not in ("compress_dim", "padding_side")}
+    config = CGEConfig.from_dict({**flat, "model_type": "c2llm", **stated})
+    assert config.embedding_dim == width and isinstance(config.text_config, Qwen2Config)
+    assert (config.prompt_position, config.padding_side) == ("before", "left")
+
+
 def test_nested_config_round_trips(tmp_path):
     config = CGEConfig(
         Qwen2Config(hidden_size=64, num_hidden_layers=4), compress_dim=48, pma_num_heads=6, keep_max_layer=2
