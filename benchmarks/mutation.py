@@ -80,6 +80,7 @@ TESTS_OF = {
         f"{_RODIMUS}generation_rodimus.py",
         f"{_RODIMUS}masks_rodimus.py",
         f"{_RODIMUS}quantised_rodimus.py",
+        f"{_RODIMUS}compiled_rodimus.py",
     ],
     "modeling/cge/configuration_*": [f"{_CGE}configuration_cge.py", f"{_CGE}modeling_cge.py"],
     "modeling/cge/adapters_*": [f"{_CGE}adapters_cge.py", f"{_CGE}modeling_cge.py"],
@@ -95,7 +96,8 @@ TESTS_OF = {
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
     "kernels/*_triton.py": ["tests/kernels/test_triton_kernels.py"],
-    "kernels/kernel_dispatch.py": [f"{_RODIMUS}modeling_rodimus.py", *_OPERATORS],
+    "kernels/kernel_dispatch.py": [f"{_KERNELS}kernel_dispatch.py", f"{_RODIMUS}modeling_rodimus.py", *_OPERATORS],
+    "kernels/decoding_step.py": [f"{_KERNELS}decoding_step.py", f"{_RODIMUS}cache_operations_rodimus.py"],
     "kernels/gated_linear_attention.py": [f"{_KERNELS}gated_linear_attention.py", f"{_RODIMUS}golden_rodimus.py"],
     "kernels/gated_norm.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
     "kernels/tempered_selection.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
@@ -118,6 +120,7 @@ TESTS_OF = {
         "tests/search/test_word_index.py",
         "tests/search/test_paths.py",
         "tests/search/test_units.py",
+        "tests/search/test_fusion.py",
         "tests/search/test_code_index.py",
         "tests/search",
     ],
@@ -157,7 +160,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--skip", default="*_triton.py", help="files to leave out (run slowly, in an interpreter)")
     parser.add_argument(
-        "--timeout", type=float, default=120, help="CPU seconds of one mutant's tests; past that it is noticed"
+        "--timeout", type=float, default=240, help="CPU seconds of one mutant's tests; past that it is noticed"
     )
     parser.add_argument("--named", action="store_true", help="run NAMED")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of mutants, to run these again")

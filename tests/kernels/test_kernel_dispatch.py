@@ -1,0 +1,60 @@
+"""Which operators run by kernels, and the names that they have."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from codefuse_hf.kernels import kernel_dispatch
+from codefuse_hf.kernels.kernel_dispatch import dot_precision, on_device_of, operator_name, processors, use_kernels
+from helpers.processes import run_python
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """As if the CPU were a GPU that Triton knows."""
+    monkeypatch.setattr(kernel_dispatch, "_ENABLED", True)
+    monkeypatch.setattr(kernel_dispatch, "_device_fits", lambda device: True)
+
+
+def test_a_cpu_without_an_interpreter_has_no_kernels(monkeypatch):
+    monkeypatch.setattr(kernel_dispatch, "_ENABLED", True)
+    monkeypatch.setattr(kernel_dispatch, "_INTERPRETER", False)
+    assert not use_kernels(torch.ones(2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_kernels_take_up_to_32_bits_and_absent_tensors(on_a_gpu, dtype):
+    assert use_kernels(torch.ones(2, dtype=dtype)) and use_kernels(None, torch.ones(2, dtype=dtype), None)
+    assert not use_kernels(torch.ones(2, dtype=dtype), torch.ones(2, dtype=torch.float64))
+
+
+def test_an_exported_program_has_none(on_a_gpu, monkeypatch):
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    assert not use_kernels(torch.ones(2))
+
+
+SWITCH = """
+import torch
+from codefuse_hf.kernels.kernel_dispatch import use_kernels
+result = use_kernels(torch.ones(2))
+"""
+
+
+@pytest.mark.parametrize(("switch", "expected"), [("NO", False), ("0", False), ("yes", True), ("1", True)])
+def test_the_switch_of_transformers_turns_them_off(switch, expected):
+    found = run_python(SWITCH, USE_HUB_KERNELS=switch, TRITON_INTERPRET="1")
+    assert found == (expected and importlib.util.find_spec("triton") is not None)
+
+
+def test_a_cpu_is_one_processor_and_rounds_no_products():
+    x = torch.ones(2)
+    assert processors(x.device) == 1 and dot_precision(x) == "tf32x3" and dot_precision(x.half()) == "tf32"
+    with on_device_of(x):
+        assert torch.equal(x + x, torch.full((2,), 2.0))
+
+
+def test_copies_of_our_source_have_operators_of_their_own():
+    copies = [operator_name(module, "scan") for module in ("codefuse_hf.kernels.a", "loaded.one.a", "loaded.two.a")]
+    assert copies[0] == "codefuse_hf::scan" and len(set(copies)) == 3
+    assert all(name.endswith("::scan") and name.replace("::", "_").isidentifier() for name in copies)
