@@ -39,6 +39,7 @@ from codefuse_hf.kernels.tempered_selection import tempered_selection
 RESULTS = Path(__file__).parent / "results"
 FLA, OURS, LLAMA = "fla-core chunk_gla", "Rodimus+ (ours)", "Llama (sdpa)"
 FLA_MIXER = "fla-core's operators, the rest compiled"
+CALLS = 5  # timed together, of what takes less than a millisecond
 FULL = {
     "operator": ((8, 2048), (1, 32768)), "d_inner": 4096, "d_model": 2048, "layers": 24, "vocab": 126464, "mem_size": 64,
     "train": (8, 4096), "prefill": 32768, "contexts": (1024, 32768), "decode_batches": (1, 64), "new_tokens": 64,
@@ -65,29 +66,49 @@ class Bench:
         if what not in self.missing:
             self.missing.append(what)
 
-    def time(self, functions: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
-        """Seconds of each function, interleaved: median, least and most."""
+    def time(self, functions: dict[str, Callable[[], Any]], calls: int = 1) -> dict[str, dict[str, float]]:
+        """Seconds of each function, interleaved: median, least and most.
+
+        `calls`: so many one after the other are timed together on the device, for functions so short that the time until the
+        first kernel is launched would count.
+        """
         seconds: dict[str, list[float]] = {}
-        for name, function in list(functions.items()):
-            try:
-                for _ in range(1 if self.smoke else 3):
-                    function()
-                self.synchronize()
-            except Exception as error:  # a peer that fails is reported, the rest goes on
-                self.leave_out(f"{name}: {type(error).__name__}: {str(error)[:160]}")
-                functions.pop(name)
-                self.free()
+        working = {name: function for name, function in functions.items() if self.works(name, function)}
         for _ in range(self.sizes["repeats"]):
-            for name, function in functions.items():
-                self.synchronize()
-                start = time.perf_counter()
-                function()
-                self.synchronize()
-                seconds.setdefault(name, []).append(time.perf_counter() - start)
+            for name, function in working.items():
+                seconds.setdefault(name, []).append(self.once(function, 1 if self.smoke else calls))
         return {
             name: {"median": statistics.median(values), "min": min(values), "max": max(values)}
             for name, values in seconds.items()
         }
+
+    def works(self, name: str, function: Callable[[], Any]) -> bool:
+        """Warm up, which compiles and tunes; a function that fails is named as left out, and the rest goes on."""
+        try:
+            for _ in range(1 if self.smoke else 3):
+                function()
+            self.synchronize()
+            return True
+        except Exception as error:
+            failure = f"{name}: {type(error).__name__}: {str(error)[:160]}"
+        self.leave_out(failure)
+        self.free()  # only here, where the error no longer holds what the function had in memory
+        return False
+
+    def once(self, function: Callable[[], Any], calls: int) -> float:
+        """Seconds a call: between two events on the device, or by the clock on a CPU."""
+        self.synchronize()
+        if self.smoke:
+            start = time.perf_counter()
+            function()
+            return time.perf_counter() - start
+        start, end = (torch.Event(device=self.device, enable_timing=True) for _ in range(2))
+        start.record()
+        for _ in range(calls):
+            function()
+        end.record()
+        end.synchronize()
+        return start.elapsed_time(end) / 1e3 / calls
 
     def free(self) -> None:
         """Give memory back, which a function that failed for want of it may hold."""
@@ -139,7 +160,7 @@ def limits(bench: Bench) -> dict[str, float]:
     n, size = bench.sizes["matrix"], bench.sizes["copy"]
     source, a = torch.empty(size, dtype=torch.uint8, device=bench.device), bench.randn(n, n)
     target = torch.empty_like(source)
-    seconds = bench.time({"copy": lambda: target.copy_(source), "product": lambda: a @ a})
+    seconds = bench.time({"copy": lambda: target.copy_(source), "product": lambda: a @ a}, CALLS)
     return {"bytes_per_s": 2 * size / seconds["copy"]["min"], "flop_per_s": 2 * n**3 / seconds["product"]["min"]}
 
 
@@ -150,6 +171,7 @@ def operator(bench: Bench, batch: int, seq_len: int, limit: dict[str, float]) ->
     v = bench.randn(batch, seq_len, d_inner).requires_grad_()
     g = (-torch.rand(batch, seq_len, m, device=bench.device) * 0.1).requires_grad_()
     d_out = bench.randn(batch, seq_len, d_inner)
+    leaves = q, k, v, g
 
     def ours():
         return gated_linear_attention(q, k, v, g, output_dtype=bench.dtype)[0]
@@ -183,15 +205,16 @@ def operator(bench: Bench, batch: int, seq_len: int, limit: dict[str, float]) ->
         return run
 
     def training(function):
-        return lambda: function().backward(d_out.to(bench.dtype))
+        # Not `backward`, which would add the gradients to those of the call before.
+        return lambda: torch.autograd.grad(function(), leaves, d_out)
 
     unit, small = batch * seq_len * d_inner * 2, batch * seq_len * m * 12
     floors = {"forward": (2 * unit + small) / limit["bytes_per_s"]}
     floors["forward and backward"] = (5 * unit + 3 * small) / limit["bytes_per_s"]
     result = {"shape": [batch, seq_len, m, d_inner], "floor_s": floors}
-    result["forward"] = bench.time({name: inference(f) for name, f in peers.items()})
-    result["forward and backward"] = bench.time({name: training(f) for name, f in peers.items()})
-    result["peak_bytes"] = bench.peak_memory(training(ours)) if "ours" in peers else None
+    result["forward"] = bench.time({name: inference(f) for name, f in peers.items()}, CALLS)
+    result["forward and backward"] = bench.time({name: training(f) for name, f in peers.items()}, CALLS)
+    result["peak_bytes"] = bench.peak_memory(training(ours))
     return result
 
 
@@ -249,8 +272,10 @@ def mixer(bench: Bench) -> dict[str, Any]:
     layer, (batch, seq_len) = model.model.layers[0].mixer, bench.sizes["operator"][0]
     x = bench.randn(batch, seq_len, bench.sizes["d_model"]).requires_grad_()
 
-    def step(function):
-        return lambda: function(x).backward(torch.ones_like(x))
+    leaves, d_out = (x, *layer.parameters()), torch.ones_like(x)
+
+    def step(function, leaves=leaves):
+        return lambda: torch.autograd.grad(function(x), leaves, d_out, allow_unused=True)
 
     def plain(function):
         def run():
@@ -263,13 +288,13 @@ def mixer(bench: Bench) -> dict[str, Any]:
         layers = importlib.import_module("fla.layers.rodimus")
         sizes = {"hidden_size": bench.sizes["d_model"], "expand_ratio": bench.sizes["mem_size"]}
         theirs = layers.RodimusAttention(**sizes, layer_idx=0).to(bench.device, bench.dtype)
-        return step(lambda x: theirs(x)[0])
+        return step(lambda x: theirs(x)[0], (x, *theirs.parameters()))
 
     peers = {"ours": step(layer), "eager PyTorch": plain(layer)}
     if not bench.smoke:
         peers["compiled PyTorch"] = plain(torch.compile(layer))
     peers |= bench.peer(FLA_MIXER, lambda: step(mixer_of_fla(layer)))
-    return bench.time(peers | bench.peer("flash-linear-attention's layer", fla))
+    return bench.time(peers | bench.peer("flash-linear-attention's layer", fla), CALLS)
 
 
 def mixer_of_fla(layer: torch.nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -327,7 +352,7 @@ def decoding_step_alone(bench: Bench, batch: int) -> dict[str, Any]:
 
     peers = {"ours": ours, "eager PyTorch": plain} | bench.peer("fla-core fused_recurrent_gla, without gates", fla)
     floor = 2 * state.numel() * state.element_size()
-    return {"batch": batch, "bytes of reading and writing the state": floor, "seconds": bench.time(peers)}
+    return {"batch": batch, "bytes of reading and writing the state": floor, "seconds": bench.time(peers, CALLS)}
 
 
 def whole_models(bench: Bench, limit: dict[str, float]) -> dict[str, Any]:
@@ -527,7 +552,9 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(0)
     bench = Bench(SMOKE if args.smoke else FULL, args.smoke)
     report: dict[str, Any] = {
-        "device": "a CPU, in the interpreter: times mean nothing" if args.smoke else torch.cuda.get_device_name(),
+        "device": "a CPU, in the interpreter: times mean nothing"
+        if args.smoke
+        else torch.get_device_module(bench.device).get_device_name(),
         "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}, transformers {transformers.__version__}",
         "limits": limits(bench),
         "left out": bench.missing,

@@ -88,7 +88,7 @@ def operators(smoke: bool) -> Iterator[Check]:
 
             name = f"recurrence {[batch, steps, m, values]} {str(dtype)[6:]} {kind}{' packed' if packed else ''}"
             yield name, TOLERANCE[dtype], recurrence
-    for dtype, channels in itertools.product(dtypes, (24, 4096, 6144)[: 1 if smoke else None]):
+    for dtype, channels in itertools.product(dtypes, (24, 4096, 6144, 8192)[: 1 if smoke else None]):
 
         def convolution(dtype=dtype, channels=channels):
             x = {"x": torch.randn(2, 301, channels).to(dtype), "weight": torch.randn(channels, 1, 4)}

@@ -1,10 +1,10 @@
 """What can be said of the Triton kernels without a GPU: compiled for several, and their memory traffic counted.
 
-    python benchmarks/kernel_static.py            # table and JSON into benchmarks/results/ (an hour of CPU; less with
-                                                  # --dtypes bf16 --mem-sizes 64)
+    python benchmarks/kernel_static.py            # table and JSON into benchmarks/results/ (half an hour of CPU; what was
+                                                  # compiled before comes from Triton's cache)
     python benchmarks/kernel_static.py --quick    # a few kernels for sm_90, small shapes, nothing written
 
-*Compiled*: each kernel in each of its configurations for NVIDIA sm_80, sm_90, sm_100 and AMD gfx942: registers, bytes of
+*Compiled*: each kernel in each configuration that may be chosen for NVIDIA sm_80, sm_90, sm_100 and AMD gfx942: registers, bytes of
 spills, shared memory, blocks that fit on a multiprocessor, and whether every matrix product uses tensor cores.
 *Counted*: bytes read and written per token and layer by executing the pointer arithmetic in the interpreter
 (`kernel_traffic.py`) for rows of 256 and 512 value channels, from which they are carried over to 4096, in which they are linear;
@@ -54,9 +54,10 @@ def cases(
     generation = TARGETS[target][1] // 10 if backend == "cuda" else 0
     for dtype in dtypes:
         x = f"*{dtype}"
+        torch_dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[dtype]
         state, kept = (tl.bfloat16, x) if dtype == "bf16" else (tl.float32, f)
         for m in mem_sizes:
-            c = 32 if dtype == "fp32" or m > 64 else 64
+            c = gla.chunk_size(torch.empty(0, dtype=torch_dtype), m)
             base = {"M": m, "C": c, "PRECISION": PRECISION[backend][dtype == "fp32"]}
             group = {"GROUP": gla.KEPT_EVERY // c}
             for packed in (False, True):
@@ -82,7 +83,7 @@ def cases(
                 "fade": f,
                 "final": f,
             }
-            walk = gla.walk_configs(gla.WALK_CONFIGS, m, base["PRECISION"])
+            walk = gla.walk_configs(gla.WALK_CONFIGS, m, base["PRECISION"], generation)
             for config in walk:
                 bv, warps, stages = config.kwargs["BV"], config.num_warps, config.num_stages
                 for training in (False, True):
@@ -106,7 +107,7 @@ def cases(
             given = dict.fromkeys(("scores", "q_in", "k_out", "v", "gate", "d_o", "d_v", "d_gate"), x)
             given |= dict.fromkeys(("decay", "entrances", "reach", "d_scores", "d_q_in", "d_k_out", "d_decay"), f)
             given |= {"states": kept, "d_states": kept}
-            in_parts = gla.in_parts(torch.float32 if dtype == "fp32" else torch.bfloat16, m)
+            in_parts = gla.in_parts(torch_dtype, m)
             for values, sums in ((True, False), (False, True)) if in_parts else ((True, True),):
                 for config in gla.gradient_configs(gla.GRADIENT_CONFIGS, values and sums, generation):
                     options = {"HAS_GATE": True, "HAS_ENTRANCE": True, "WANT_VALUES": values, "WANT_SUMS": sums}
@@ -115,25 +116,16 @@ def cases(
                     name = f"chunk_gradients{which} {dtype} M{m} BV{config.kwargs['BV']}"
                     constants = base | group | options
                     yield name, gla._chunk_gradients, given, constants, config.num_warps, config.num_stages
-            if m == 64:
-                pair = {"query_key": x, "gates": x, "d_query_key": x, "d_gates": x, "eps": "fp32"}
-                wide = dict.fromkeys(("query", "key", "log_decay", "d_query", "d_key", "d_log_decay"), f)
-                for kernel in (gates._forward, gates._backward):
-                    sizes = {"M": m, "MP": m, "STEPS": gates.STEPS}
-                    yield f"gates{kernel.fn.__name__} {dtype}", kernel, pair | wide, sizes, 4, 3
-                step = {
-                    "query_key": x,
-                    "gates": x,
-                    "channel_gate": x,
-                    "x": x,
-                    "state": f,
-                    "out": f,
-                    "eps": "fp32",
-                    "scale": "fp32",
-                }
-                for s in (1, 4):
-                    sizes = {"S": s, "M": m, "BV": decoding_step_triton.VALUES}
-                    yield f"decoding_step {s} {dtype}", decoding_step_triton._step, step, sizes, 4, 3
+            step = dict.fromkeys(("query_key", "gates", "channel_gate", "x"), x)
+            step |= {"state": f, "out": f, "eps": "fp32", "scale": "fp32"}
+            for s in (1, 4):
+                sizes = {"S": s, "M": m, "BV": decoding_step_triton.VALUES}
+                yield f"decoding_step {s} {dtype} M{m}", decoding_step_triton._step, step, sizes, 4, 3
+            pair = {"query_key": x, "gates": x, "d_query_key": x, "d_gates": x, "eps": "fp32"}
+            wide = dict.fromkeys(("query", "key", "log_decay", "d_query", "d_key", "d_log_decay"), f)
+            for kernel in (gates._forward, gates._backward):
+                sizes = {"M": m, "MP": m, "STEPS": gates.STEPS}
+                yield f"gates{kernel.fn.__name__} {dtype} M{m}", kernel, pair | wide, sizes, 4, 3
         conv = ("x", "weight", "bias", "s", "d_s", "d_s1", "d_s2", "d_x1", "d_x2", "d_x")
         conv = dict.fromkeys(conv, x)
         conv |= {"history": f, "seq_idx": "*i64", "d_weights": f}
@@ -155,14 +147,17 @@ def cases(
         sizes = {"S": 1, "TAPS": 4, "TAPS_POW2": 4, "BC": short_convolution_triton.CHANNELS}
         yield f"convolution_step {dtype}", short_convolution_triton._step, stepping, sizes, 4, 3
         norm = dict.fromkeys(("out", "residual", "gate", "weight", "y", "d_y", "d_out", "d_residual", "d_gate"), x)
-        norm |= {"residual_weight": f, "d_weights": f, "eps": "fp32"}
-        for channels in (4096, 6144):
-            for kernel, options in (
-                (gated_norm_triton._forward, gated_norm_triton.options(channels)),
-                (gated_norm_triton._backward, gated_norm_triton.backward_options(channels)),
-            ):
-                name = f"gated_norm{kernel.fn.__name__} {channels} {dtype}"
-                yield name, kernel, norm, options, options.pop("num_warps"), 3
+        norm |= {"residual_weight": f, "d_weights": f, "statistics": f, "eps": "fp32"}
+        for channels in (4096, 6144, 8192):
+            forward, backward = gated_norm_triton.options(channels), gated_norm_triton.backward_options(channels)
+            launched = [(gated_norm_triton._forward, forward), (gated_norm_triton._backward, backward)]
+            if backward["HAS_STATISTICS"]:
+                launched.append((gated_norm_triton._statistics, {"BLOCK": backward["BLOCK"], "num_warps": 4}))
+            else:
+                backward["statistics"] = None
+            for kernel, options in launched:
+                warps = options.pop("num_warps")
+                yield f"gated_norm{kernel.fn.__name__} {channels} {dtype}", kernel, norm, options, warps, 3
 
 
 def compile_case(kernel: Any, types: dict, constants: dict, warps: int, stages: int, target: str) -> dict[str, Any]:
@@ -193,6 +188,7 @@ def compile_case(kernel: Any, types: dict, constants: dict, warps: int, stages: 
         "warps": warps,
         "stages": stages,
     }
+    result["fits"] = compiled.metadata.shared <= SHARED_PER_BLOCK[target]
     if target == "gfx942":
         text = compiled.asm["amdgcn"]
         registers = int(re.search(r"\.vgpr_count: *(\d+)", text)[1])
@@ -513,7 +509,9 @@ def main(argv: list[str] | None = None) -> int:
     print(table(report, TARGETS))
     if not args.quick:
         args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "kernel_static.json").write_text(json.dumps(report, indent=1) + "\n")
+        text = json.dumps(report, indent=1) + "\n"
+        text = re.sub(r'\{\s+"kernel": [^{}]*\}', lambda found: " ".join(found[0].split()), text)  # a line each
+        (args.output / "kernel_static.json").write_text(text)
         (args.output / "kernel_static.md").write_text(table(report, TARGETS))
     return 0
 

@@ -23,23 +23,22 @@ def table(report: dict[str, Any], targets: Iterable[str]) -> str:
             without = sum(x["products_without_tensor_cores"] for x in mine)
             lines.append(
                 f"* {target}: {len(mine)} kernels compile, {len(errors)} do not; {len(spilling)} spill registers; "
+                f"{sum(not x['fits'] for x in mine)} need more shared memory than there is; "
                 f"{without} of {sum(x['products'] for x in mine)} products without tensor cores."
             )
-            clean = {_without_block(x["kernel"]) for x in mine if not x["spill_bytes"]}
-            for x in spilling:
-                other = ", which has configurations without" if _without_block(x["kernel"]) in clean else ""
-                how = f"{x['warps']} warps, {x['stages']} stages"
-                lines.append(f"  * spills {x['spill_bytes']} bytes: {x['kernel']} ({how}){other}")
+            lines += [f"  * spills {x['spill_bytes']} bytes: {_title(x)}" for x in spilling]
+            lines += [f"  * needs more shared memory than there is: {_title(x)}" for x in mine if not x["fits"]]
             lines += [f"  * does not compile: {x['kernel']}: {x['error']}" for x in errors]
+    lines += ["", *_families(compiled, targets)]
     lines += [
         "",
         "| bfloat16, M 64, I 4096, sm_90 | registers | spills | shared | blocks/SM | tensor-core instructions |",
         "|---|---|---|---|---|---|",
     ]
     for x in compiled:
-        if x["target"] == "sm_90" and "bf16" in x["kernel"] and not re.search(r"M(16|32|128)|6144", x["kernel"]):
+        if x["target"] == "sm_90" and "bf16" in x["kernel"] and not re.search(r"M(16|32|128)|6144|8192", x["kernel"]):
             lines.append(
-                f"| {x['kernel']} ({x['warps']} warps, {x['stages']} stages) | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
+                f"| {_title(x)} | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
                 f"| {x['blocks_per_multiprocessor']} | {x['tensor_core_instructions']} |"
             )
     lines += [
@@ -52,7 +51,7 @@ def table(report: dict[str, Any], targets: Iterable[str]) -> str:
             lines.append(f"| {x['kernel']}: {x['error']} | | | | |")
         else:
             lines.append(
-                f"| {x['kernel']} ({x['warps']} warps, {x['stages']} stages) | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
+                f"| {_title(x)} | {x['registers']} | {x['spill_bytes']} | {x['shared_bytes']} "
                 f"| {x['tensor_core_instructions']} |"
             )
     lines += [
@@ -81,8 +80,27 @@ def table(report: dict[str, Any], targets: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def _without_block(name: str) -> str:
-    return re.sub(r" BV\d+$", "", name)
+def _title(x: dict[str, Any]) -> str:
+    return f"{x['kernel']} ({x['warps']} warps, {x['stages']} stages)"
+
+
+def _families(compiled: list[dict[str, Any]], targets: Iterable[str]) -> list[str]:
+    """Each kernel over all of its dtypes, sizes and configurations: how many, and the most registers and bytes that any takes."""
+    lines = [
+        "| all dtypes, M and configurations: how many, most registers, most spilled, most shared | "
+        + " | ".join(targets)
+        + " |"
+    ]
+    lines.append("|---" * (1 + len(list(targets))) + "|")
+    names = dict.fromkeys(x["kernel"].split(" ")[0] for x in compiled)
+    for name in names:
+        cells = []
+        for target in targets:
+            mine = [x for x in compiled if x["target"] == target and x["kernel"].split(" ")[0] == name]
+            most = [max((x[key] for x in mine), default=0) for key in ("registers", "spill_bytes", "shared_bytes")]
+            cells.append(f"{len(mine)}: {most[0]}, {most[1]}, {most[2]}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def _aims(compared: dict[str, Any]) -> list[str]:

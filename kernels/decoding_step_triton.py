@@ -20,6 +20,10 @@ def _step(
     channels, eps, scale, qk_batch, qk_step, gates_batch, gates_step, c_batch, c_step, x_batch, x_step,
     S: tl.constexpr, M: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
+    """Compute S steps of `BV` value channels, gates included, and move their part of the state on in place.
+
+    state ← decay ∘ state + keyᵀ (sigmoid(c) x),   out = query state
+    """
     b, col, chan = tl.program_id(1).to(tl.int64), tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, M)
     inside = col < channels
     at_state = state + b * M * channels + chan[:, None] * channels + col[None, :]
@@ -41,7 +45,7 @@ def _step(
 
 
 def supported(query_key: torch.Tensor, state: torch.Tensor) -> bool:
-    """Whether the kernel takes these sizes: a power of two of key channels and a state in float32."""
+    """Tell whether the kernel takes these sizes: a power of two of key channels and a state in float32."""
     mem_size, steps = state.shape[1], query_key.shape[1]
     return mem_size in (16, 32, 64, 128) and steps > 0 and state.dtype == torch.float32
 
@@ -76,5 +80,13 @@ def decoding_step_triton(
     state: torch.Tensor,
     eps: float,
 ) -> torch.Tensor:
-    """Arguments and results as in `decoding_step`, for sizes that are `supported` and a contiguous state."""
+    """Run a few decoding steps by the kernel: `decoding_step` for sizes that are `supported` and a contiguous state.
+
+    Args:
+        query_key, gates: `[batch, steps, 2 · mem_size]`; channel_gate, x: `[batch, steps, d_inner]`.
+        state: `[batch, mem_size, d_inner]` in float32, **moved on in place**.
+
+    Returns:
+        `[batch, steps, d_inner]` in float32.
+    """
     return _step_op(query_key, gates, channel_gate, x, state, eps)

@@ -52,7 +52,7 @@ def _product(a, b, addend, PRECISION: tl.constexpr):
 
 @triton.jit
 def _values(v, gate, at, at_gate, inside, HAS_GATE: tl.constexpr):
-    """Values at `at`, times the sigmoid of their gate."""
+    """Load the values at `at`, times the sigmoid of their gate, where there is one."""
     values = tl.load(v + at, mask=inside, other=0.0)
     if HAS_GATE:
         c = tl.load(gate + at_gate, mask=inside, other=0.0).to(tl.float32)
@@ -66,6 +66,7 @@ def _intra_chunk(
     scale, T, NC,
     M: tl.constexpr, C: tl.constexpr, SUB: tl.constexpr, HAS_SEQ: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
+    """Compute what does not involve values, of one chunk: scores `[C, C]`, q_in and k_out `[C, M]`, decay `[M]`."""
     n, b = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows, sub, chans = tl.arange(0, C), tl.arange(0, SUB), tl.arange(0, M)
     t = n * C + rows
@@ -142,6 +143,10 @@ def _outputs(
     CUT: tl.constexpr, KEEP_STATES: tl.constexpr, STORE_FINAL: tl.constexpr, STATE: tl.constexpr,
     PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
+    """Write the outputs of a block of value channels, chunk after chunk of a segment, with the state `[M, BV]` in registers.
+
+    o = q_in state + scores v,   state ← decay ∘ state + k_outᵀ v
+    """
     segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
     cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
     in_cols = cols < V
@@ -191,9 +196,9 @@ def _states(
     M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_GATE: tl.constexpr, KEEP_STATES: tl.constexpr,
     STORE_FINAL: tl.constexpr, REVERSE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
-    """state ← decay ∘ state + keysᵀ x, chunk after chunk, from zero in each segment; REVERSE: from its last chunk.
+    """Carry a state `[M, BV]` along a segment's chunks, from zero: state ← decay ∘ state + keysᵀ x; REVERSE: from the last chunk.
 
-    Kept: the state before the update.
+    What is kept is the state before the update.
     """
     segment, b = tl.program_id(1), tl.program_id(2).to(tl.int64)
     cols, rows, chans = tl.program_id(0) * BV + tl.arange(0, BV), tl.arange(0, C), tl.arange(0, M)
@@ -235,6 +240,11 @@ def _chunk_gradients(
     M: tl.constexpr, C: tl.constexpr, GROUP: tl.constexpr, HAS_GATE: tl.constexpr, HAS_ENTRANCE: tl.constexpr,
     WANT_VALUES: tl.constexpr, WANT_SUMS: tl.constexpr, STATE: tl.constexpr, PRECISION: tl.constexpr, BV: tl.constexpr,
 ):  # fmt: skip
+    """Compute one chunk's gradients: of values (and their gate) block by block, of scores, q_in, k_out and decay summed over them.
+
+    d_v = k_out d_state + scoresᵀ d_o, where d_state is the gradient of the state at the chunk's end, and
+    d_scores = d_o vᵀ,   d_q_in = d_o stateᵀ,   d_k_out = v d_stateᵀ,   d_decay = Σ_values state ∘ d_state.
+    """
     n, split, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     rows, chans, block_cols = tl.arange(0, C), tl.arange(0, M), tl.arange(0, BV)
     group = n // GROUP
@@ -315,9 +325,14 @@ def _intra_chunk_backward(
     scale, T, NC,
     M: tl.constexpr, C: tl.constexpr, SUB: tl.constexpr, HAS_SEQ: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """The log decay at step l acts on every pair j < l ≤ i. With e_i = q_i d_q_i (what comes in at i) and f_j = k_j d_k_j
+    """Compute the gradients of q, k and g of one chunk, from those of what `_intra_chunk` returned.
+
+    The log decay at step l acts on every pair j < l ≤ i. With e_i = q_i d_q_i (what comes in at i) and f_j = k_j d_k_j
     (what goes out at j), restricted to the chunk, d_g_l = Σ_{i≥l} e_i − f_i for pairs inside, Σ_{i≥l} e_i for what comes
-    from before the chunk, Σ_{j<l} f_j for what leaves it, and a constant for what passes through."""
+    from before the chunk, Σ_{j<l} f_j for what leaves it, and a constant for what passes through.
+
+    What is as long as the chunk is read again for each sub-chunk, just before it is used: registers do not hold it throughout.
+    """
     n, b = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows, sub, chans = tl.arange(0, C), tl.arange(0, SUB), tl.arange(0, M)
     t = n * C + rows
@@ -326,21 +341,15 @@ def _intra_chunk_backward(
     d_q, d_k, d_g = d_q + row_offset, d_k + row_offset, d_g + row_offset
     chunk = b * NC + n
     d_scores, d_q_in, d_k_out = d_scores + chunk * C * C, d_q_in + chunk * C * M, d_k_out + chunk * C * M
-    at = t[:, None] * M + chans[None, :]
+    at, by_step = t[:, None] * M + chans[None, :], rows[:, None] * M + chans[None, :]
     g_all = tl.load(g + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
-    g_next = tl.load(g + at + M, mask=((t + 1 < T) & (rows + 1 < C))[:, None], other=0.0).to(tl.float32)
     passing = tl.load(d_decay + chunk * M + chans) * tl.exp(tl.sum(g_all, 0))
-    leaving = tl.load(d_k_out + rows[:, None] * M + chans[None, :])
-    leaving *= tl.load(k + at, mask=(t < T)[:, None], other=0.0).to(tl.float32) * tl.exp(
-        tl.cumsum(g_next, 0, reverse=True)
-    )
     if HAS_SEQ:
         seq_idx += b * T
         seq = tl.load(seq_idx + tl.minimum(t, T - 1))
         seq_before = tl.load(seq_idx + tl.maximum(n * C - 1, 0))
         seq_end = tl.load(seq_idx + tl.minimum(n * C + C, T) - 1)
         passing = tl.where(seq_end == seq_before, passing, 0.0)
-        leaving = tl.where((seq == seq_end)[:, None], leaving, 0.0)
     later = tl.zeros([M], tl.float32)  # Σ e − f over the sub-chunks after this one
     for back in range(0, C, SUB):
         s = C - SUB - back
@@ -348,38 +357,33 @@ def _intra_chunk_backward(
         own = (n * C + i < T)[:, None]
         at_own = (n * C + i)[:, None] * M + chans[None, :]
         at_chunk = i[:, None] * M + chans[None, :]
-        q_own = tl.load(q + at_own, mask=own, other=0.0).to(tl.float32) * scale
+        wanted = (i[:, None] >= 0) & (rows[None, :] >= 0)
+        earlier, later_rows = ((rows < s) & (t < T))[:, None], ((rows >= s + SUB) & (t < T))[:, None]
+        to_end = earlier
+        if HAS_SEQ:
+            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1))
+            wanted = seq_own[:, None] == seq[None, :]
+            to_end = earlier & (seq == seq_end)[:, None]
+        # Pairs with other sub-chunks, which meet at the border of this one.
+        before = tl.sum(tl.load(g + at, mask=earlier, other=0.0).to(tl.float32), 0)
+        g_next = tl.load(g + at + M, mask=((rows + 1 < s) & (t + 1 < T))[:, None], other=0.0).to(tl.float32)
+        keys = tl.load(k + at, mask=earlier, other=0.0).to(tl.float32) * tl.exp(tl.cumsum(g_next, 0, reverse=True))
+        left_before = tl.sum(tl.load(d_k_out + by_step, mask=to_end, other=0.0) * keys, 0)
+        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :], mask=wanted, other=0.0)
+        pair_q = _product(d_rows, keys, None, PRECISION)
+        g_later = tl.load(g + at, mask=later_rows, other=0.0).to(tl.float32)
+        after = tl.sum(g_later, 0)
+        queries = tl.load(q + at, mask=later_rows, other=0.0).to(tl.float32) * scale * tl.exp(tl.cumsum(g_later, 0))
+        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None], mask=wanted, other=0.0)  # transposed
+        pair_k = _product(d_cols, queries, None, PRECISION)
+        # Pairs within.
         k_own = tl.load(k + at_own, mask=own, other=0.0).to(tl.float32)
         g_own = tl.load(g + at_own, mask=own, other=0.0).to(tl.float32)
         own_next = ((n * C + i + 1 < T) & (sub + 1 < SUB))[:, None]
         g_own_next = tl.load(g + at_own + M, mask=own_next, other=0.0).to(tl.float32)
-        before = tl.sum(tl.where((rows < s)[:, None], g_all, 0.0), 0)
-        after = tl.sum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
-        from_start = tl.exp(tl.cumsum(g_own, 0))
-        log_to_end = tl.cumsum(g_own_next, 0, reverse=True)
-        # What comes from before the chunk, and what leaves it.
-        grad_q = tl.load(d_q_in + at_chunk) * from_start * tl.exp(before)[None, :]
-        grad_k = tl.load(d_k_out + at_chunk) * tl.exp(log_to_end + after[None, :])
-        if HAS_SEQ:
-            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1))
-            grad_q = tl.where((seq_own == seq_before)[:, None], grad_q, 0.0)
-            grad_k = tl.where((seq_own == seq_end)[:, None], grad_k, 0.0)
-        coming = q_own * grad_q
-        left_own = k_own * grad_k
-        # Pairs with other sub-chunks, which meet at the border of this one.
-        wanted = (i[:, None] >= 0) & (rows[None, :] >= 0)
-        if HAS_SEQ:
-            wanted = seq_own[:, None] == seq[None, :]
-        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :], mask=wanted, other=0.0)
-        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None], mask=wanted, other=0.0)  # transposed
-        to_border = tl.cumsum(tl.where((rows + 1 < s)[:, None], g_next, 0.0), 0, reverse=True)
-        earlier, later_rows = ((rows < s) & (t < T))[:, None], ((rows >= s + SUB) & (t < T))[:, None]
-        keys = tl.load(k + at, mask=earlier, other=0.0).to(tl.float32) * tl.exp(to_border)
-        from_border = tl.cumsum(tl.where((rows >= s + SUB)[:, None], g_all, 0.0), 0)
-        queries = tl.load(q + at, mask=later_rows, other=0.0).to(tl.float32) * scale * tl.exp(from_border)
-        pair_q = _product(d_rows, keys, None, PRECISION) * from_start
-        pair_k = _product(d_cols, queries, None, PRECISION) * tl.exp(log_to_end)
-        # Pairs within.
+        from_start, log_to_end = tl.exp(tl.cumsum(g_own, 0)), tl.cumsum(g_own_next, 0, reverse=True)
+        left_before *= tl.exp(tl.sum(g_own, 0) + after)
+        pair_q, pair_k = pair_q * from_start, pair_k * tl.exp(log_to_end)
         between = tl.zeros([SUB, M], tl.float32)
         for r in range(SUB):
             step = n * C + s + r
@@ -393,9 +397,16 @@ def _intra_chunk_backward(
             weighted = d_row[:, None] * between
             pair_q += tl.where((sub == r)[:, None], tl.sum(weighted * k_own, 0)[None, :], 0.0)
             pair_k += weighted * q_r[None, :]
-        coming += q_own * pair_q - k_own * pair_k
+        # What comes from before the chunk, and what leaves it.
+        q_own = tl.load(q + at_own, mask=own, other=0.0).to(tl.float32) * scale
+        grad_q = tl.load(d_q_in + at_chunk) * from_start * tl.exp(before)[None, :]
+        grad_k = tl.load(d_k_out + at_chunk) * tl.exp(log_to_end + after[None, :])
+        if HAS_SEQ:
+            grad_q = tl.where((seq_own == seq_before)[:, None], grad_q, 0.0)
+            grad_k = tl.where((seq_own == seq_end)[:, None], grad_k, 0.0)
+        left_own = k_own * grad_k
+        coming = q_own * (grad_q + pair_q) - k_own * pair_k
         grad_g = tl.cumsum(coming, 0, reverse=True) + later[None, :] + passing[None, :]
-        left_before = tl.sum(tl.where((rows < s)[:, None], leaving, 0.0), 0)
         grad_g += tl.cumsum(left_own, 0) - left_own + left_before[None, :]
         later += tl.sum(coming, 0)
         tl.store(d_q + at_own, ((grad_q + pair_q) * scale).to(d_q.dtype.element_ty), mask=own)
@@ -404,33 +415,46 @@ def _intra_chunk_backward(
 
 
 def _configs(*options: tuple[int, int, int]) -> list[triton.Config]:
-    """Block of value channels, warps, pipeline stages. The interpreter can only take one."""
+    """Make configurations of a block of value channels, warps and pipeline stages; the interpreter can only take one."""
     configs = [triton.Config({"BV": bv}, num_warps=warps, num_stages=stages) for bv, warps, stages in options]
     return configs[:1] if triton.knobs.runtime.interpret else configs
 
 
-def walk_configs(configs: list[triton.Config], m: int, precision: str) -> list[triton.Config]:
-    """Those in which the state fits into registers. Products of float32 numbers take three times as many."""
-    most = 16 if precision == "tf32x3" and m >= 64 else min(64 * 128 // m, 128)
-    return [x for x in configs if (x.kwargs["BV"] == 16) == (most == 16) and x.kwargs["BV"] <= most] or configs[:1]
+def walk_configs(configs: list[triton.Config], m: int, precision: str, generation: int) -> list[triton.Config]:
+    """Choose those of `_outputs` and `_states` whose state stays in registers, and whose stages fit into shared memory.
+
+    `generation` as in `kernel_dispatch`. What fits was found by compiling (`benchmarks/kernel_static.py`): products to float32's
+    digits ("tf32x3") take three times the registers, and AMD has 64 KB of shared memory.
+    """
+    if precision == "tf32x3":
+        fitting = {(32, 4, 3), (32, 8, 2), (128, 8, 2)} if m < 64 else {(16, 4, 2), (16, 8, 2)}
+        fitting -= {(16, 4, 2)} if m > 64 else set()
+    elif generation == 0:
+        fitting = {(32, 4, 2), (16, 4, 2)}
+    else:
+        fitting = {(32, 4, 3), (32, 8, 2)} | ({(128, 8, 2)} if m <= 64 else set())
+        fitting |= {(64, 4, 3)} if m <= 64 and generation > 8 else set()
+    return _only(configs, fitting)
 
 
 def gradient_configs(configs: list[triton.Config], together: bool, generation: int) -> list[triton.Config]:
-    """Those that keep everything in registers, on a `generation` of GPUs (`kernel_dispatch.generation`)."""
+    """Choose those of `_chunk_gradients` that keep everything in registers; `generation` as in `kernel_dispatch`."""
     if together and generation >= 9:
-        fitting = {(32, 8, 2), (32, 8, 1)}
-    else:
-        fitting = {(16, 8, 1)} if generation else {(16, 4, 1)}
+        return _only(configs, {(32, 8, 2), (32, 8, 1)})
+    return _only(configs, {(16, 8, 1)} if generation else {(16, 4, 1)})
+
+
+def _only(configs: list[triton.Config], fitting: set[tuple[int, int, int]]) -> list[triton.Config]:
     return [x for x in configs if (x.kwargs["BV"], x.num_warps, x.num_stages) in fitting] or configs[:1]
 
 
 def in_parts(dtype: torch.dtype, d_key: int) -> bool:
-    """Whether the gradients of values and of all else come from two launches, because registers do not hold both at once."""
-    return d_key > 64 or dtype == torch.float32
+    """Tell whether gradients of values and of all else come from two launches, since registers do not hold both at once."""
+    return d_key > 64 or dtype != torch.bfloat16
 
 
 def _prune_walk(configs, named_args, **kwargs):
-    return walk_configs(configs, kwargs["M"], kwargs["PRECISION"])
+    return walk_configs(configs, kwargs["M"], kwargs["PRECISION"], generation(named_args["decay"].device))
 
 
 def _prune_gradients(configs, named_args, **kwargs):
@@ -438,7 +462,7 @@ def _prune_gradients(configs, named_args, **kwargs):
     return gradient_configs(configs, together, generation(named_args["v"].device))
 
 
-WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2), (16, 4, 2), (16, 8, 2))
+WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2), (32, 4, 2), (16, 4, 2), (16, 8, 2))
 GRADIENT_CONFIGS = _configs((32, 8, 2), (32, 8, 1), (16, 4, 1), (16, 8, 1))
 INTRA_BACKWARD_WARPS = {"cuda": 8, "hip": 4}  # AMD's warps are twice as wide; with these nothing spills
 _walk = {"key": ["M", "V", "KEEP_STATES"], "prune_configs_by": {"early_config_prune": _prune_walk}}
@@ -451,17 +475,17 @@ _tuned_gradients = triton.autotune(
 
 
 def supported(q: torch.Tensor, v: torch.Tensor) -> bool:
-    """Whether the kernels take these sizes."""
+    """Tell whether the kernels take these sizes."""
     return q.shape[2] in KEY_SIZES and v.shape[2] % 8 == 0 and q.shape[1] > 0 and q.shape[0] > 0
 
 
 def chunk_size(v: torch.Tensor, d_key: int) -> int:
-    """Steps per chunk: what fits into registers."""
-    return 32 if v.dtype == torch.float32 or d_key > 64 else 64
+    """Return the steps per chunk: as many as fit into registers."""
+    return 64 // (1 + (d_key > 64)) // (1 + (v.dtype == torch.float32))
 
 
 def _state_dtype(v: torch.Tensor) -> tuple[torch.dtype, tl.dtype]:
-    """Operands of products with a state, which may leave the range of float16; and what kept states are stored in."""
+    """Return the dtype of operands of products with a state, which may leave the range of float16; and what kept states are stored in."""
     return (torch.bfloat16, tl.bfloat16) if v.dtype == torch.bfloat16 else (torch.float32, tl.float32)
 
 
@@ -479,7 +503,7 @@ def _run_intra_chunk(q, k, g, seq_idx, steps, dtype, scale, precision):
 
 
 def _cut(batch: int, chunks: int, d_value: int, device: torch.device) -> tuple[int, int]:
-    """Number of segments, and of chunks in each, so that all multiprocessors work even for few rows."""
+    """Return the number of segments, and of chunks in each, so that all multiprocessors work even for few rows."""
     programs = batch * triton.cdiv(d_value, 64)
     segments = max(min(processors(device) // programs, chunks // MIN_SEGMENT), 1)
     length = triton.cdiv(chunks, segments)
@@ -487,7 +511,7 @@ def _cut(batch: int, chunks: int, d_value: int, device: torch.device) -> tuple[i
 
 
 def _segment_states(keys, decay, x, gate, segments, length, precision, kept=None, **options):
-    """What each of the first `segments` segments adds to the state by itself `[batch, segments, d_key, d_value]`."""
+    """Compute what each of the first `segments` segments adds to the state by itself, `[batch, segments, d_key, d_value]`."""
     batch, chunks, steps, d_key = keys.shape
     seq_len, d_value = x.shape[1:]
     options = {"STORE_FINAL": True, "REVERSE": False} | options
@@ -500,7 +524,7 @@ def _segment_states(keys, decay, x, gate, segments, length, precision, kept=None
 
 
 def _strides(x: torch.Tensor | None) -> tuple[int, ...]:
-    """Of rows and steps; the kernels want channels side by side."""
+    """Return the strides of rows and steps; the kernels want channels side by side."""
     return (0, 0) if x is None else x.stride()[:2]
 
 
@@ -509,7 +533,7 @@ def _dense(x: torch.Tensor | None) -> torch.Tensor | None:
 
 
 def _joined(local, decay, boundary, length):
-    """The gradient of the state at the end of each segment `[batch, segments, d_key, d_value]`, and before the first.
+    """Compute the gradient of the state at the end of each segment `[batch, segments, d_key, d_value]`, and before the first.
 
     `local`: what segments add to a gradient that was zero; `boundary`: the gradient at the end of all, or None for zero.
     """
@@ -523,17 +547,17 @@ def _joined(local, decay, boundary, length):
 
 
 def _fade(decay, length):
-    """What is left of a state after each segment, `[batch, segments, d_key]`."""
+    """Compute what is left of a state after each segment, `[batch, segments, d_key]`."""
     return _by_segment(decay, length).prod(2)
 
 
 def _by_segment(decay, length):
-    """`[batch, chunks, d_key]` → `[batch, segments, length, d_key]`, filled up with chunks in which nothing fades."""
+    """Cut into segments: `[batch, chunks, d_key]` → `[batch, segments, length, d_key]`, filled up with chunks in which nothing fades."""
     return torch.nn.functional.pad(decay, (0, 0, 0, -decay.shape[1] % length), value=1.0).unflatten(1, (-1, length))
 
 
 def _reach(decay, length):
-    """How much of the gradient at its segment's end reaches the end of each chunk, `[batch, chunks, d_key]`."""
+    """Compute how much of the gradient at its segment's end reaches the end of each chunk, `[batch, chunks, d_key]`."""
     later = torch.nn.functional.pad(_by_segment(decay, length)[:, :, 1:], (0, 0, 0, 1), value=1.0)
     return later.flip(2).cumprod(2).flip(2).flatten(1, 2)[:, : decay.shape[1]].contiguous()
 
@@ -544,7 +568,7 @@ def _forward_op(
     initial_state: torch.Tensor | None, seq_idx: torch.Tensor | None, scale: float, output_final_state: bool,
     keep_states: bool, output_dtype: torch.dtype,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Outputs, final state and states kept for backward; empty tensors for what is not wanted."""
+    """Compute outputs, final state and states kept for backward; empty tensors for what is not wanted."""
     batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
     v, value_gate = _dense(v), _dense(value_gate)
     _, state = _state_dtype(v)
@@ -593,7 +617,7 @@ def _backward_op(
     seq_idx: torch.Tensor | None, states: torch.Tensor, d_output: torch.Tensor, d_final: torch.Tensor | None,
     scale: float, has_initial: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of q, k, v, g, of the values' gate and of the initial state, empty where there is none."""
+    """Compute the gradients of q, k, v, g, of the values' gate and of the initial state, empty where there is none."""
     batch, seq_len, d_key, d_value = *q.shape, v.shape[2]
     q, k, g, d_output = (x.contiguous() for x in (q, k, g, d_output))
     v, value_gate = _dense(v), _dense(value_gate)
@@ -688,7 +712,17 @@ def gated_linear_attention_triton(
     seq_idx: torch.Tensor | None = None,
     output_dtype: torch.dtype = torch.float32,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Arguments and results as in `gated_linear_attention`, for sizes that are `supported`."""
+    """Run gated linear attention by the kernels: `gated_linear_attention` for sizes that are `supported`.
+
+    Args:
+        q, k, g: queries, keys and log decays, `[batch, seq_len, d_key]`.
+        v, value_gate: values and the logits of their gate, `[batch, seq_len, d_value]`.
+        scale, initial_state, output_final_state, seq_idx: as in `gated_linear_attention`.
+        output_dtype: of the output, which is computed in float32.
+
+    Returns:
+        The output `[batch, seq_len, d_value]` and the final state `[batch, d_key, d_value]` in float32, or None.
+    """
     tensors = (q, k, v, g, value_gate, initial_state)
     keep = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors)
     output, final, _ = _forward_op(*tensors, seq_idx, scale, output_final_state, keep, output_dtype)

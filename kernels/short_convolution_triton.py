@@ -28,7 +28,7 @@ def _input(
     x, history, seq_idx, t, seq_now, chan, in_chan, T, HISTORY, x_step, history_step, history_chan,
     HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr,
 ):  # fmt: skip
-    """Inputs at the steps `t`, zero where they are of another sequence than `seq_now`."""
+    """Load the inputs at the steps `t`, zero where they are of another sequence than `seq_now`."""
     present = (t >= 0) & (t < T)
     if HAS_SEQ:
         present = present & (tl.load(seq_idx + tl.minimum(tl.maximum(t, 0), T - 1)) == seq_now)
@@ -50,6 +50,7 @@ def _forward(
     TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr,
     BC: tl.constexpr, BT: tl.constexpr, SPAN: tl.constexpr,
 ):  # fmt: skip
+    """Compute `SPAN` steps of `BC` channels: s_t = silu(bias + Σ_lag weight_lag x_{t − lag})."""
     b, chan = tl.program_id(2).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC)
     in_chan = chan < channels
     x += b * x_batch
@@ -84,7 +85,11 @@ def _backward(
     TAPS: tl.constexpr, HAS_HISTORY: tl.constexpr, HAS_SEQ: tl.constexpr, BC: tl.constexpr, BT: tl.constexpr,
     SPAN: tl.constexpr, SUMS: tl.constexpr, BRANCHES: tl.constexpr, INPUT_BRANCHES: tl.constexpr,
 ):  # fmt: skip
-    """`d_weights` `[batch · spans, TAPS + 1, channels]`: parts of the gradients of the taps, newest first, and of the bias."""
+    """Compute the gradients of `SPAN` steps of `BC` channels: of x, and for the weights their sums over these steps.
+
+    d_x_t = Σ_ahead weight_ahead d_total_{t + ahead} + what x gets elsewhere; `d_weights` `[batch · spans, TAPS + 1, channels]`:
+    parts of the gradients of the taps, newest first, and of the bias.
+    """
     b, chan = tl.program_id(2).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC)
     in_chan, which = chan < channels, tl.arange(0, SUMS)
     row_offset = b * T * channels
@@ -158,7 +163,7 @@ def _step(
     channels, x_batch, x_step, state_batch, state_chan,
     S: tl.constexpr, TAPS: tl.constexpr, TAPS_POW2: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
-    """S further steps after the window `state` `[batch, channels, TAPS]` (newest last), which is moved on in place."""
+    """Compute S further steps after the window `state` `[batch, channels, TAPS]` (newest last), which is moved on in place."""
     b, chan, k = tl.program_id(1).to(tl.int64), tl.program_id(0) * BC + tl.arange(0, BC), tl.arange(0, TAPS_POW2)
     in_chan = chan < channels
     x, state, s = x + b * x_batch, state + b * state_batch, s + b * S * channels
@@ -205,7 +210,7 @@ def _(x, weight, bias, history, seq_idx):
 
 
 def _run_backward(x, weight, bias, history, seq_idx, d_s: list[torch.Tensor], others: list[torch.Tensor], d_x):
-    """Fills `d_x` and returns it with the gradients of weight and bias.
+    """Fill `d_x` and return it with the gradients of weight and bias.
 
     `d_s`: gradients of s, one to three; `others`: what x gets from elsewhere, up to two gradients. They are added up.
     """
@@ -228,7 +233,7 @@ def _backward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None,
     seq_idx: torch.Tensor | None, d_s: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
-    """Gradients of x, weight and bias."""
+    """Compute the gradients of x, weight and bias."""
     return _run_backward(x, weight, bias, history, seq_idx, [d_s], [], x.new_empty(x.shape))
 
 
@@ -249,7 +254,7 @@ _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
 
 
 class _Branched(torch.autograd.Function):
-    """s and x returned several times, so that backward gets a gradient from each place where they are read."""
+    """Return s and x several times, so that backward gets a gradient from each place where they are read."""
 
     @staticmethod
     def forward(ctx, branches, input_branches, *inputs):
@@ -287,7 +292,7 @@ def _(x, state, weight, bias):
 
 
 def _dense(x: torch.Tensor) -> torch.Tensor:
-    """The kernels take any strides but that of the channels."""
+    """Lay channels side by side; the kernels take any other strides."""
     return x if x.stride(2) == 1 else x.contiguous()
 
 
@@ -298,14 +303,22 @@ def short_convolution_triton(
     history: torch.Tensor | None = None,
     seq_idx: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Arguments and result as in `short_convolution_reference`; no gradient goes to the history."""
+    """Run the convolution and SiLU by the kernels: `short_convolution_reference`, but that no gradient goes to the history.
+
+    Args:
+        x: `[batch, seq_len, channels]`; weight: `[channels, 1, taps]`; bias: `[channels]`.
+        history: inputs before the first, `[batch, steps, channels]`; seq_idx: the sequence of each step, `[batch, seq_len]`.
+
+    Returns:
+        s, like `x`.
+    """
     return _forward_op(x, weight, bias, history, seq_idx)
 
 
 def short_convolution_branched_triton(
     *inputs: torch.Tensor | None, branches: int = MAX_BRANCHES, input_branches: int = MAX_INPUT_BRANCHES
 ) -> list[torch.Tensor]:
-    """s of `short_convolution_triton`'s arguments and x itself, each so many times: once for each place that reads it."""
+    """Return s of `short_convolution_triton`'s arguments and x itself, each so many times: once for each place that reads it."""
     # A compiler adds gradients up in one pass by itself.
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         return [*_Branched.apply(branches, input_branches, *inputs)]
@@ -315,7 +328,7 @@ def short_convolution_branched_triton(
 def short_convolution_step_triton(
     x: torch.Tensor, state: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> torch.Tensor:
-    """A few steps of decoding: the convolution and SiLU of `x` `[batch, steps, channels]`.
+    """Compute a few steps of decoding: the convolution and SiLU of `x` `[batch, steps, channels]`.
 
     **`state` is moved on in place**: the last `taps` inputs, newest last, `[batch, channels, taps]`, last dimension contiguous.
     """

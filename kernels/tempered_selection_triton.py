@@ -15,7 +15,10 @@ STEPS = 16  # steps a program
 
 @triton.jit
 def selection_gates(selection, temperature):
-    """γ, log γ and τ. For a selection far to the left γ is its exponential, and log γ the selection itself."""
+    """Compute γ = softplus(selection), log γ and τ = sigmoid(temperature).
+
+    For a selection far to the left γ is its exponential, and log γ the selection itself.
+    """
     e = tl.exp(-tl.abs(selection))
     # log(1 + e), by its series where adding 1 would lose digits
     log1p = tl.where(e < 1e-3, e * (1 - e * (0.5 - e * (1.0 / 3))), tl.log(1 + e))
@@ -30,6 +33,7 @@ def _forward(
     rows, eps, qk_row, gates_row,
     M: tl.constexpr, MP: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
+    """Compute `STEPS` steps of the query, of the key k / |k| γ^τ and of the log decay −γ τ, each `[rows, M]`."""
     row, chan = tl.program_id(0).to(tl.int64) * STEPS + tl.arange(0, STEPS)[:, None], tl.arange(0, MP)[None, :]
     inside = (row < rows) & (chan < M)
     at = row * M + chan
@@ -49,6 +53,7 @@ def _backward(
     rows, eps, qk_row, gates_row,
     M: tl.constexpr, MP: tl.constexpr, STEPS: tl.constexpr,
 ):  # fmt: skip
+    """Compute the gradients of `STEPS` steps of query and key, and of selection and temperature, each pair `[rows, 2 M]`."""
     row, chan = tl.program_id(0).to(tl.int64) * STEPS + tl.arange(0, STEPS)[:, None], tl.arange(0, MP)[None, :]
     inside = (row < rows) & (chan < M)
     at, at_pair = row * M + chan, row * 2 * M + chan
@@ -93,7 +98,7 @@ def _launch(kernel, query_key, gates, results, eps):
 def _forward_op(
     query_key: torch.Tensor, gates: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Query, gated key and log decay of rows `[steps, 2 · mem_size]`."""
+    """Compute query, gated key and log decay of rows `[steps, 2 · mem_size]`."""
     return _launch(_forward, query_key, gates, _empty_results(query_key, gates, eps), eps)
 
 
@@ -134,7 +139,14 @@ _forward_op.register_autograd(_gradients, setup_context=_keep_for_backward)
 def tempered_selection_triton(
     query_key: torch.Tensor, gates: torch.Tensor, eps: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Arguments and results as in `tempered_selection`."""
+    """Run the gates by the kernels: `tempered_selection`.
+
+    Args:
+        query_key, gates: query and key, selection and temperature side by side, `[..., 2 · mem_size]`.
+
+    Returns:
+        Query, gated key and log decay, `[..., mem_size]` in float32.
+    """
     shape = (*query_key.shape[:-1], query_key.shape[-1] // 2)
     rows = (x.reshape(-1, x.shape[-1]) for x in (query_key, gates))
     rows = (x if x.stride(1) == 1 else x.contiguous() for x in rows)
