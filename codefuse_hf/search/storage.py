@@ -34,8 +34,8 @@ MARK = "# An index of codefuse-hf: made from this code, and no part of it."
 _GENERATION = re.compile(r"g\d+")
 _PARTS = ("data", "indices", "indptr")
 _BUILDING, _LOCK, _MANIFEST, _IGNORE = "building", "lock", "manifest.json", ".gitignore"
-_IGNORED = "/.gitignore\n/manifest.json\n/.manifest.json.*\n/lock\n/building/\n/g[0-9]*/\n"
-_OWN = re.compile(rf"g\d+|{_BUILDING}|{_LOCK}|{re.escape(_MANIFEST)}|\.{re.escape(_MANIFEST)}\..*|{re.escape(_IGNORE)}")
+_IGNORED = "/.gitignore\n/..gitignore.*\n/manifest.json\n/.manifest.json.*\n/lock\n/building/\n/g[0-9]*/\n"
+_OWN = re.compile(rf"g\d+|{_BUILDING}|{_LOCK}|\.?(?:{re.escape(_MANIFEST)}|{re.escape(_IGNORE)})(?:\..*\.partial)?")
 
 
 @dataclass
@@ -145,8 +145,10 @@ def check_place(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} exists and is a file: choose another place for the index")
-    others = sorted(each.name for each in folder.iterdir() if not _is_own(folder, each.name))
-    if others or not (is_index(folder) or _is_old_index(folder)):
+    names = [each.name for each in folder.iterdir()]
+    others = sorted(name for name in names if not _is_own(folder, name))
+    begun = all(name == _LOCK or name.endswith(".partial") for name in names)  # a run that has not left its mark yet
+    if others or not (begun or is_index(folder) or _is_old_index(folder)):
         found = f"holds {others[0]!r}" if others else "is no code index"
         raise ValueError(f"{folder} exists and {found}: choose another place for the index")
 
@@ -199,10 +201,22 @@ def locked(folder: Path) -> Iterator[None]:
         if _is_old_index(folder):
             for name in (*_OLD_NAMES, _MANIFEST):
                 _remove(folder / name)
-        (folder / _IGNORE).write_text(f"{MARK}\n{_IGNORED}", encoding="utf-8")
+        _leave_mark(folder)
         yield
     finally:
         lock.release()
+
+
+def _leave_mark(folder: Path) -> None:
+    """Mark the folder as an index; whoever looks at it meanwhile finds a whole mark."""
+    mark = f"{MARK}\n{_IGNORED}"
+    try:
+        if (folder / _IGNORE).read_text(encoding="utf-8") == mark:
+            return
+    except (OSError, ValueError):
+        pass
+    with replacing(folder / _IGNORE, "w", encoding="utf-8") as file:
+        file.write(mark)
 
 
 def write(folder: Path, content: Content) -> None:

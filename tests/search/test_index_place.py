@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("faiss")
 
-from codefuse_hf.search import CodeIndex
+from codefuse_hf.search import CodeIndex, storage
 from codefuse_hf.search.places import default_folder, find_index
 from helpers.search_models import BagOfWords
 
@@ -120,6 +120,41 @@ def test_two_runs_at_once(repository):
     thread.join()
     assert [run.returncode for run in runs] == [0, 0], errors
     assert not problems and len(CodeIndex.load(folder)) == 4
+
+
+def test_an_index_that_another_run_has_just_begun_is_no_foreign_folder(tmp_path):
+    """The lock comes before the mark, and the mark is written beside its place."""
+    for name in ("lock", "..gitignore.0123abcd.partial"):
+        (tmp_path / name).touch()
+        storage.check_place(tmp_path)
+    with storage.locked(tmp_path):
+        assert storage.is_index(tmp_path)
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(ValueError, match=r"holds 'thesis\.txt'"):
+        storage.check_place(tmp_path)
+
+
+def test_the_mark_is_whole_whenever_somebody_looks(tmp_path):
+    done = threading.Event()
+    problems = []
+
+    def look() -> None:
+        while not done.is_set():
+            try:
+                storage.check_place(tmp_path)
+            except ValueError as error:
+                problems.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(300):
+            with storage.locked(tmp_path):
+                pass
+    finally:
+        done.set()
+        thread.join()
+    assert not problems
 
 
 def test_the_index_of_a_folder_above(repository):
