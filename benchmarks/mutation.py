@@ -118,6 +118,7 @@ TESTS_OF = {
     "codefuse_hf/search/*": [
         "tests/search/test_ranking.py",
         "tests/search/test_word_index.py",
+        "tests/search/test_words.py",
         "tests/search/test_paths.py",
         "tests/search/test_units.py",
         "tests/search/test_fusion.py",
