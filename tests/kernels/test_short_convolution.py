@@ -91,3 +91,16 @@ def test_single_steps_on_a_state_give_what_the_sequence_gives(kernel_size):
     steps = [conv(step, state=state) for step in x.split(1, 1)]
     torch.testing.assert_close(torch.cat(steps, 1), short_convolution_reference(x, conv.weight, conv.bias))
     torch.testing.assert_close(state, x[:, -kernel_size:].transpose(1, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@torch.no_grad()
+def test_a_step_of_half_precision_is_computed_in_the_precision_of_the_state(dtype):
+    torch.manual_seed(0)
+    conv, state = CausalConv1d(6, 4).to(dtype), torch.randn(2, 6, 4)
+    x, history = torch.randn(2, 1, 6).to(dtype), state.transpose(1, 2).clone()
+    expected = short_convolution_reference(x.double(), conv.weight.double(), conv.bias.double(), history.double())
+    out = conv(x, state=state)
+    assert out.dtype == dtype and state.dtype == torch.float32
+    torch.testing.assert_close(out, expected.to(dtype), atol=torch.finfo(dtype).eps, rtol=torch.finfo(dtype).eps)
+    torch.testing.assert_close(state, torch.cat([history[:, 1:], x.float()], 1).transpose(1, 2))
