@@ -5,25 +5,18 @@ tests of generation and of exporting are not in its source distribution (empty c
 `transformers_common_tests.py`): the tests of generation of this folder cover the same subjects.
 """
 
-import os
 import random
 import unittest
 
-import pytest
 import torch
 
 from codefuse_hf import CGMConfig, CGMForCausalLM, CGMModel
 from helpers import transformers_common_tests
 from helpers.models_cgm import WIDTH, text_config
 
-try:
-    common = transformers_common_tests.load("test_modeling_common")
-    config_common = transformers_common_tests.load("test_configuration_common")
-    training_common = transformers_common_tests.load("test_training_mixin")
-except transformers_common_tests.Unavailable as reason:
-    if os.environ.get("CI"):
-        raise  # the gate must not pass without them
-    pytest.skip(str(reason), allow_module_level=True)
+common, config_common, training_common = transformers_common_tests.load_or_skip(
+    "test_modeling_common", "test_configuration_common", "test_training_mixin"
+)
 
 
 class CGMTester:

@@ -5,25 +5,18 @@ tests of generation and of exporting are not in its source distribution (empty c
 `transformers_common_tests.py`): the tests of generation of this folder cover the same subjects.
 """
 
-import os
 import random
 import unittest
 
-import pytest
 import torch
 
 import codefuse_hf  # noqa: F401 - registers the models
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusModel
 from helpers import transformers_common_tests
 
-try:
-    common = transformers_common_tests.load("test_modeling_common")
-    config_common = transformers_common_tests.load("test_configuration_common")
-    training_common = transformers_common_tests.load("test_training_mixin")
-except transformers_common_tests.Unavailable as reason:
-    if os.environ.get("CI"):
-        raise  # the gate must not pass without them
-    pytest.skip(str(reason), allow_module_level=True)
+common, config_common, training_common = transformers_common_tests.load_or_skip(
+    "test_modeling_common", "test_configuration_common", "test_training_mixin"
+)
 
 
 class RodimusTester:
