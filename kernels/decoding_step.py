@@ -41,6 +41,6 @@ def decoding_step(
     query, key, log_decay = tempered_selection(query_key, gates, eps)
     value = torch.sigmoid(channel_gate if channel_gate.dtype == state.dtype else channel_gate.to(state.dtype)) * x
     if x.shape[1] == 1:
-        return gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
-    steps = zip(*(tensor.unbind(1) for tensor in (query, key, value, log_decay)), strict=True)
-    return torch.stack([gated_linear_attention_step(*step, state) for step in steps], 1)
+        return gated_linear_attention_step(query, key, value, log_decay, state)
+    steps = zip(*(tensor.split(1, 1) for tensor in (query, key, value, log_decay)), strict=True)
+    return torch.cat([gated_linear_attention_step(*step, state) for step in steps], 1)

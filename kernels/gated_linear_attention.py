@@ -88,13 +88,14 @@ def gated_linear_attention(
             arguments |= {"scale": _scale(q, scale), "output_dtype": output_dtype or torch.float32}
             arguments |= {"value_gate": value_gate}
             return gated_linear_attention_triton(q, k, v, g, output_final_state=output_final_state, **arguments)
-    v = _gated(v, value_gate)
     if isinstance(q.shape[1], int) and q.shape[1] == 1:
-        output, state = gated_linear_attention_reference(q, k, v, g, output_final_state=True, **arguments)
+        arguments |= {"value_gate": value_gate, "output_final_state": True}
+        output, state = gated_linear_attention_reference(q, k, v, g, **arguments)
     elif torch.compiler.is_compiling() and not torch.compiler.is_exporting():
-        output, state = _compiled(q, k, v, g, _scale(q, scale), initial_state, seq_idx)
+        output, state = _compiled(q, k, _gated(v, value_gate), g, _scale(q, scale), initial_state, seq_idx)
     else:
-        output, state = gated_linear_attention_chunk(q, k, v, g, output_final_state=True, **arguments)
+        arguments |= {"value_gate": value_gate, "output_final_state": True}
+        output, state = gated_linear_attention_chunk(q, k, v, g, **arguments)
     return output if output_dtype is None else output.to(output_dtype), state if output_final_state else None
 
 
@@ -138,17 +139,17 @@ def gated_linear_attention_step(
     """Compute one decoding step; **`state` is updated in place**.
 
     Args:
-        q, k, g: `[batch, d_key]`.
-        v: `[batch, d_value]`.
+        q, k, g: `[batch, 1, d_key]`.
+        v: `[batch, 1, d_value]`.
         state: `[batch, d_key, d_value]`, float32 or float64.
         scale: factor of the queries; `d_key ** -0.5` if None.
 
     Returns:
-        The output, `[batch, d_value]`, in the precision of the state.
+        The output, `[batch, 1, d_value]`, in the precision of the state.
     """
     q, k, v, g = (x if x.dtype == state.dtype else x.to(state.dtype) for x in (q, k, v, g))
-    state.mul_(g.exp().unsqueeze(-1)).baddbmm_(k.unsqueeze(2), v.unsqueeze(1))
-    return torch.baddbmm(state[:, :1], q.unsqueeze(1), state, beta=0, alpha=_scale(q, scale)).squeeze(1)
+    state.mul_(g.exp().transpose(1, 2)).baddbmm_(k.transpose(1, 2), v)
+    return torch.baddbmm(v, q, state, beta=0, alpha=_scale(q, scale))
 
 
 @_without_autocast
@@ -159,6 +160,7 @@ def gated_linear_attention_chunk(
     g: torch.Tensor,
     *,
     scale: float | None = None,
+    value_gate: torch.Tensor | None = None,
     initial_state: torch.Tensor | None = None,
     output_final_state: bool = False,
     seq_idx: torch.Tensor | None = None,
@@ -171,8 +173,11 @@ def gated_linear_attention_chunk(
     """
     if chunk_size < 1 or chunk_size & (chunk_size - 1):
         raise ValueError(f"chunk_size must be a power of two, got {chunk_size}")
-    seq_len, dtype, scale = q.shape[1], _compute_dtype(q, k, v, g), _scale(q, scale)
     traced = torch.compiler.is_compiling()
+    if value_gate is not None and (traced or torch.is_grad_enabled()):
+        v, value_gate = _gated(v, value_gate), None
+    seq_len, scale = q.shape[1], _scale(q, scale)
+    dtype = _compute_dtype(q, k, v, g, *([] if value_gate is None else [value_gate]))
     if not traced:
         if seq_len == 0:
             return v.to(dtype), _initial_state(k.to(dtype), v.to(dtype), initial_state) if output_final_state else None
@@ -191,7 +196,9 @@ def gated_linear_attention_chunk(
     elif torch.is_grad_enabled():
         output, state = _ChunkFunction.apply(q, k, v, g, state, links)
     else:
-        output, state = _forward(q, k, v, g, state, links)[:2]
+        if value_gate is not None:
+            value_gate = _chunks(value_gate.to(dtype), padding, chunks, chunk_size)
+        output, state = _forward(q, k, v, g, state, links, value_gate)[:2]
     output = output.flatten(1, 2)
     return output[:, :seq_len] if traced or padding else output, state if output_final_state else None
 
@@ -290,19 +297,27 @@ def _backward_of_compiled(ctx, d_output, d_state):
 _compiled.register_autograd(_backward_of_compiled, setup_context=_keep_for_backward)
 
 
-def _forward(q, k, v, g, state, links, keep_states: bool = False):
+def _forward(q, k, v, g, state, links, value_gate=None, keep_states: bool = False):
     """Outputs `[batch, chunks, steps, d_value]`, the final state, and the state before each chunk if asked for."""
-    scores, q_in, k_out, decay = _intra_chunk(q, k, g, links)
-    batch, chunks = v.shape[:2]
-    output = torch.matmul(scores, v)
+    scores, q_in, k_out, decay = _intra_chunk(q, k, _factors(g), links)
+    batch, chunks, steps, d_value = v.shape
+    output = v.new_empty(v.shape)
     states = v.new_empty(batch, chunks, *state.shape[1:]) if keep_states else None
-    state = state.clone()
+    # What a chunk reads lies together, its values in front of the state: one product, and all of it stays in the processor's cache.
+    weights = torch.cat([scores, q_in], -1)
+    both = v.new_empty(batch, steps + state.shape[1], d_value)
+    values, carried = both.split([steps, state.shape[1]], 1)
+    carried.copy_(state)
     for n in range(chunks):
+        if value_gate is None:
+            values.copy_(v[:, n])
+        else:
+            torch.mul(torch.sigmoid(value_gate[:, n]), v[:, n], out=values)
         if states is not None:
-            states[:, n] = state
-        output[:, n] += torch.bmm(q_in[:, n], state)
-        state.mul_(decay[:, n, :, None]).baddbmm_(k_out[:, n].transpose(1, 2), v[:, n])
-    return output, state, states
+            states[:, n] = carried
+        torch.bmm(weights[:, n], both, out=output[:, n])
+        carried.mul_(decay[:, n, :, None]).baddbmm_(k_out[:, n].transpose(1, 2), values)
+    return output, carried.clone(), states
 
 
 def _forward_traced(q, k, v, g, state, links):
@@ -310,7 +325,7 @@ def _forward_traced(q, k, v, g, state, links):
 
     The state before chunk i is the sum of what the chunks j < i wrote, each times the decay of the chunks between them.
     """
-    scores, q_in, k_out, _ = _intra_chunk(q, k, g, links)
+    scores, q_in, k_out, _ = _intra_chunk(q, k, _factors(g), links)
     written = torch.cat(
         [state[:, None], torch.matmul(k_out.transpose(2, 3), v)], 1
     )  # [batch, 1 + chunks, d_key, d_value]
@@ -330,31 +345,39 @@ def _forward_traced(q, k, v, g, state, links):
 @_without_autocast
 def _backward(q, k, v, g, states, links, d_output, d_state):
     """Gradients of `_forward` with respect to its inputs, `links` excepted."""
-    with torch.enable_grad():
-        inputs = [x.detach().requires_grad_() for x in (q, k, g)]
-        intra = _intra_chunk(*inputs, links)
-    d_intra, d_v, d_state = _inter_chunk_backward(*(x.detach() for x in intra), v, states, d_output, d_state)
-    d_q, d_k, d_g = torch.autograd.grad(intra, inputs, d_intra)
+    factors = _factors(g)
+    d_intra, d_v, d_state = _inter_chunk_backward(*_intra_chunk(q, k, factors, links), v, states, d_output, d_state)
+    d_q, d_k, d_g = _intra_chunk_backward(q, k, factors, links, *d_intra)
     return d_q, d_k, d_v, d_g, d_state
 
 
 def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, d_output, d_state):
     """Gradients of `_forward` with respect to what `_intra_chunk` returns, the values and the initial state."""
-    d_scores = torch.matmul(d_output, v.transpose(2, 3))
-    d_q_in = torch.matmul(d_output, states.transpose(2, 3))
-    d_v = torch.matmul(scores.transpose(2, 3), d_output)
-    d_k_out, d_decay = torch.empty_like(k_out), torch.empty_like(decay)
-    d_state = d_state.clone()
+    d_scores, d_q_in, d_k_out, d_decay = (torch.empty_like(x) for x in (scores, q_in, k_out, decay))
+    d_v, d_state = v.new_empty(v.shape), d_state.clone()
     for n in reversed(range(v.shape[1])):
+        d_out, d_values = d_output[:, n], d_v[:, n]
+        torch.bmm(d_out, v[:, n].transpose(1, 2), out=d_scores[:, n])
+        torch.bmm(d_out, states[:, n].transpose(1, 2), out=d_q_in[:, n])
         torch.bmm(v[:, n], d_state.transpose(1, 2), out=d_k_out[:, n])
-        d_v[:, n] += torch.bmm(k_out[:, n], d_state)
+        torch.bmm(scores[:, n].transpose(1, 2), d_out, out=d_values)
+        d_values.baddbmm_(k_out[:, n], d_state)
         torch.linalg.vecdot(d_state, states[:, n], out=d_decay[:, n])
-        d_state.mul_(decay[:, n, :, None]).baddbmm_(q_in[:, n].transpose(1, 2), d_output[:, n])
+        d_state.mul_(decay[:, n, :, None]).baddbmm_(q_in[:, n].transpose(1, 2), d_out)
     return (d_scores, d_q_in, d_k_out, d_decay), d_v, d_state
 
 
-def _intra_chunk(q, k, g, links):
-    r"""Everything about a chunk that does not involve values or states. All inputs `[batch, chunks, steps, d_key]`.
+def _factors(g):
+    """All exponentials of `_intra_chunk`, `[batch, chunks, levels + 2, steps, d_key]`: of the ways to the borders of each level,
+    then from the chunk's start and to its end."""
+    steps = g.shape[-2]
+    levels, sums = _exponent_matrix(steps, g.dtype, g.device)
+    # One product gives all exponents: a row of `sums` adds up the log decays that lie between a step and a border.
+    return torch.matmul(sums, g).exp().unflatten(2, (levels + 2, steps))
+
+
+def _intra_chunk(q, k, factors, links):
+    r"""Everything about a chunk that does not involve values or states. q and k `[batch, chunks, steps, d_key]`.
 
     Returns `scores[i, j] = Σ_m q_i k_j exp(G_i − G_j)` for j ≤ i (G: cumulative log decay), `q_in = q exp(G)`,
     `k_out = k exp(G_last − G)` and `decay = exp(G_last)`.
@@ -365,12 +388,8 @@ def _intra_chunk(q, k, g, links):
     exp(G_i − G_b) · exp(G_b − G_j), and both exponents are sums of a few non-positive numbers, each computed directly.
     What remains is the diagonal, where no decay acts.
     """
-    steps = q.shape[-2]
-    levels, sums = _exponent_matrix(steps, q.dtype, q.device)
-    # One product gives all exponents: a row of `sums` adds up the log decays that lie between a step and a border.
-    factors = torch.matmul(sums, g).exp().unflatten(2, (levels + 2, steps))
-    q_in, k_out = q * factors[:, :, levels], k * factors[:, :, levels + 1]
-    decay = factors[:, :, levels, -1]
+    q_in, k_out = q * factors[:, :, -2], k * factors[:, :, -1]
+    decay = factors[:, :, -2, -1]
     if torch.compiler.is_compiling():
         scores = _scores_traced(q, k, factors)
     else:
@@ -383,20 +402,56 @@ def _intra_chunk(q, k, g, links):
     return scores, q_in, k_out, decay
 
 
+def _intra_chunk_backward(q, k, factors, links, d_scores, d_q_in, d_k_out, d_decay):
+    """Gradients of `_intra_chunk` with respect to q, k and the log decays."""
+    if links is not None:
+        within, from_before, to_after = links
+        d_scores, d_q_in, d_k_out = d_scores * within, d_q_in * from_before[..., None], d_k_out * to_after[..., None]
+        d_decay = d_decay * from_before[..., -1:]
+    d_q, d_k, d_exponents = d_q_in * factors[:, :, -2], d_k_out * factors[:, :, -1], torch.empty_like(factors)
+    torch.mul(d_q, q, out=d_exponents[:, :, -2])
+    torch.mul(d_k, k, out=d_exponents[:, :, -1])
+    d_exponents[:, :, -2, -1].addcmul_(d_decay, factors[:, :, -2, -1])
+    d_diagonal = d_scores.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+    d_q.addcmul_(d_diagonal, k)
+    d_k.addcmul_(d_diagonal, q)
+    for level in range(factors.shape[2] - 2):
+        (queries, keys), d_blocks = _queries_and_keys(q, k, factors, level), _blocks(d_scores, level)
+        d_queries, d_keys = torch.matmul(d_blocks, keys), torch.matmul(d_blocks.transpose(-1, -2), queries)
+        (of_keys, of_queries), (d_first, d_second) = (_halves(x[:, :, level], level) for x in (factors, d_exponents))
+        _halves(d_q, level)[1].addcmul_(d_queries, of_queries)
+        _halves(d_k, level)[0].addcmul_(d_keys, of_keys)
+        torch.mul(d_queries, queries, out=d_second)
+        torch.mul(d_keys, keys, out=d_first)
+    sums = _exponent_matrix(q.shape[2], q.dtype, q.device)[1]
+    return d_q, d_k, torch.matmul(sums.T, d_exponents.flatten(2, 3))
+
+
 def _scores(q, k, factors):
     """Scores within chunks, block by block. `factors`: exponentials `[batch, chunks, levels + 2, steps, d_key]`."""
-    steps, d_key = q.shape[-2:]
     scores = torch.diag_embed((q * k).sum(-1))
-    for level in range(steps.bit_length() - 1):
-        half = 1 << level
-        blocks = (*q.shape[:2], steps // (2 * half), 2 * half, d_key)
-        factor, q_blocks, k_blocks = factors[:, :, level].reshape(blocks), q.reshape(blocks), k.reshape(blocks)
-        queries = q_blocks[..., half:, :] * factor[..., half:, :]
-        keys = k_blocks[..., :half, :] * factor[..., :half, :]
-        target = scores.view(*q.shape[:2], blocks[2], 2 * half, blocks[2], 2 * half)
-        target = target.diagonal(dim1=2, dim2=4).permute(0, 1, 4, 2, 3)
-        target[..., half:, :half] = torch.matmul(queries, keys.transpose(-1, -2))
+    for level in range(factors.shape[2] - 2):
+        queries, keys = _queries_and_keys(q, k, factors, level)
+        _blocks(scores, level).copy_(torch.matmul(queries, keys.transpose(-1, -2)))
     return scores
+
+
+def _queries_and_keys(q, k, factors, level):
+    """Those that meet at a level, each with its way to the border."""
+    first, second = _halves(factors[:, :, level], level)
+    return _halves(q, level)[1] * second, _halves(k, level)[0] * first
+
+
+def _halves(x, level):
+    """First and second halves of the blocks of a level: `[batch, chunks, steps, d_key]` → `[batch, chunks, blocks, half, d_key]`."""
+    return x.unflatten(2, (-1, 2, 1 << level)).unbind(3)
+
+
+def _blocks(scores, level):
+    """Where second halves meet the first halves of their blocks, a view `[batch, chunks, blocks, half, half]`."""
+    half = (-1, 2, 1 << level)
+    met = scores.unflatten(3, half).unflatten(2, half)[:, :, :, 1, :, :, 0]
+    return met.diagonal(dim1=2, dim2=4).permute(0, 1, 4, 2, 3)
 
 
 def _scores_traced(q, k, factors):

@@ -3,10 +3,16 @@ r"""What follows the recurrence of Rodimus: residual, output gate and norm (arXi
 z = (o + w_res ⊙ s) ⊙ silu(g),   y = z / sqrt(mean(z²) + eps) ⊙ w_norm      over the last dimension
 """
 
+import functools
+import math
+
 import torch
 from torch.nn import functional as F
 
 from .kernel_dispatch import use_kernels
+
+# Numbers in a block of what need not be kept for gradients: half a megabyte in float32.
+_BLOCK = 1 << 17
 
 
 def gated_norm_reference(out, residual, residual_weight, gate, weight, eps: float) -> torch.Tensor:
@@ -45,9 +51,16 @@ def gated_norm(
     residual, residual_weight, gate = (
         x if x.dtype == out.dtype else x.to(out.dtype) for x in (residual, residual_weight, gate)
     )
-    gated = torch.addcmul(out, residual, residual_weight)
-    gated = gated * F.silu(gate) if torch.is_grad_enabled() else gated.mul_(F.silu(gate))
-    return rms_norm(gated, weight, eps)
+    if torch.is_grad_enabled() or out.device.type != "cpu" or torch.compiler.is_compiling() or out.numel() <= _BLOCK:
+        gated = torch.addcmul(out, residual, residual_weight)
+        gated = gated * F.silu(gate) if torch.is_grad_enabled() else gated.mul_(F.silu(gate))
+        return rms_norm(gated, weight, eps)
+    # Block by block, each of which stays in the processor's cache from the first operation to the last.
+    normed, steps = out.new_empty(out.shape, dtype=weight.dtype), max(_BLOCK // (out.shape[0] * out.shape[2]), 1)
+    for block, *parts in zip(*(x.split(steps, 1) for x in (normed, out, residual, gate)), strict=True):
+        gated = torch.addcmul(parts[0], parts[1], residual_weight).mul_(F.silu(parts[2]))
+        block.copy_(rms_norm(gated, weight, eps))
+    return normed
 
 
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
@@ -58,6 +71,12 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
         normed = F.rms_norm(wide, weight.shape, wide_weight, eps)
     else:
         # PyTorch's own is put together from more operations there, each of them another way through memory.
-        square = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
-        normed = (wide * square.mul_(1 / wide.shape[-1]).add_(eps).rsqrt_()).mul_(wide_weight)
+        width = wide.shape[-1]
+        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(_root(eps * width, wide.dtype))
+        normed = (wide * wide_weight).div_(norm.mul_(width**-0.5))
     return normed if normed.dtype == weight.dtype else normed.to(weight.dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _root(square: float, dtype: torch.dtype) -> torch.Tensor:
+    return torch.tensor(math.sqrt(square), dtype=dtype)

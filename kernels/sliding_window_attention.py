@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 # Queries of a block. Fewer would see fewer keys that are not theirs, and make products too small to be quick.
-_BLOCK = 128
+_BLOCK = 64
 
 
 def worth_blocks(steps: int, window: int | None) -> bool:
@@ -36,54 +36,66 @@ def sliding_window_attention(
     Returns:
         `[batch, heads, steps, dim_value]`.
     """
+    past = key.shape[2] - query.shape[2]
+    first = min(window - past, query.shape[2])  # queries that see all before them
+    seen = (_tile(x[:, :, : past + first], query.shape[1]) for x in (key, value))
+    mask = query.new_ones(first, past + first, dtype=torch.bool).tril(past) if past > 0 else None
+    outputs = [
+        F.scaled_dot_product_attention(query[:, :, :first], *seen, mask, dropout, is_causal=mask is None, scale=scaling)
+    ]
+    if first < query.shape[2]:
+        rest = (query[:, :, first:], key[:, :, 1:], value[:, :, 1:])
+        outputs.append(_in_blocks(*rest, window, scaling, dropout))
+    return torch.cat(outputs, 2) if len(outputs) > 1 else outputs[0]
+
+
+def _in_blocks(query, key, value, window: int, scaling: float, dropout: float) -> torch.Tensor:
+    """The same for queries that all see a full window; the first key is the first that the first query sees."""
     batch, heads, steps, _ = query.shape
-    block, past = _block(window), key.shape[2] - steps
-    span, blocks = block + window - 1, -(-steps // block)
-    # A block sees its own keys and `window - 1` before them; the first and the last are filled up to that.
-    front, fill = window - 1 - past, blocks * block - steps
+    block = _block(window)
+    blocks = -(-steps // block)
+    fill, span = blocks * block - steps, block + window - 1
     queries = F.pad(query, (0, 0, 0, fill)).unflatten(2, (blocks, block))
     keys, values = (
-        _tile(F.pad(x, (0, 0, front, fill)).unfold(2, span, block).transpose(3, 4), heads) for x in (key, value)
+        _tile(F.pad(x, (0, 0, 0, fill)).unfold(2, span, block).transpose(3, 4), heads) for x in (key, value)
     )
     row = torch.arange(block, device=query.device)[:, None]
     column = torch.arange(span, device=query.device)
     band = (row <= column) & (column < row + window)
-    early = min(-(-front // block), blocks)  # blocks that begin with filling
-    start = block * torch.arange(early, device=query.device)[:, None, None, None]
-
-    def attend(part: slice, mask: torch.Tensor) -> torch.Tensor:
-        # Blocks become rows of the batch.
-        rows = (x[:, :, part].transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))
-        return F.scaled_dot_product_attention(*rows, mask, dropout, scale=scaling).unflatten(0, (batch, -1))
-
-    outputs = []
-    if early > 0:
-        outputs.append(attend(slice(early), (band & (column + start >= front)).repeat(batch, 1, 1, 1)))
-    if early < blocks:
-        outputs.append(attend(slice(early, None), band))
-    output = torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
-    return output.transpose(1, 2).flatten(2, 3)[:, :, :steps]
+    # Blocks become rows of the batch.
+    rows = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))
+    out = F.scaled_dot_product_attention(*rows, band, dropout, scale=scaling).unflatten(0, (batch, blocks))
+    return out.transpose(1, 2).flatten(2, 3)[:, :, :steps]
 
 
-def window_attention_step(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:
+def window_attention_step(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dim: int, scaling: float
+) -> torch.Tensor:
     """Compute softmax attention of one query over all keys, without gradients: quicker on a CPU than PyTorch's own for one query.
 
     Args:
-        query: `[batch, heads, dim]`.
-        key, value: `[batch, steps, key_heads, dim]` and `[batch, steps, value_heads, dim_value]`; query head j reads heads
+        query: `[batch, 1, heads · dim]`.
+        key, value: `[batch, steps, key_heads · dim]` and `[batch, steps, value_heads · dim]`; query head j reads heads
             `j % key_heads` and `j % value_heads`.
+        dim: width of a head.
         scaling: factor of the scores.
 
     Returns:
-        `[batch, heads, dim_value]`.
+        `[batch, 1, heads · dim]`.
     """
-    batch, heads, _ = query.shape
-    key_heads, value_heads = key.shape[2], value.shape[2]
+    batch, steps, width = value.shape
+    heads, key_heads, value_heads = query.shape[2] // dim, key.shape[2] // dim, width // dim
     # Query heads that read the same head are one matrix.
-    queries = query.view(batch, heads // key_heads, key_heads, -1).transpose(1, 2)
-    scores = torch.matmul(queries * scaling, key.permute(0, 2, 3, 1)).transpose(1, 2).reshape(batch, heads, -1)
-    weights = scores.softmax(-1).view(batch, heads // value_heads, value_heads, -1).transpose(1, 2)
-    return torch.matmul(weights, value.transpose(1, 2)).transpose(1, 2).reshape(batch, heads, -1)
+    if key_heads == 1:
+        queries = query.view(batch, heads, dim)
+        scores = torch.baddbmm(queries[:, :, :1], queries, key.transpose(1, 2), beta=0, alpha=scaling)
+    else:
+        queries = query.view(batch, heads // key_heads, key_heads, dim).transpose(1, 2) * scaling
+        keys = key.view(batch, steps, key_heads, dim).permute(0, 2, 3, 1)
+        scores = torch.matmul(queries, keys).transpose(1, 2).reshape(batch, heads, steps)
+    weights = scores.softmax(-1).view(batch, heads // value_heads, value_heads, steps).transpose(1, 2)
+    out = torch.matmul(weights, value.view(batch, steps, value_heads, dim).transpose(1, 2))
+    return out.transpose(1, 2).reshape(batch, 1, heads * dim)
 
 
 def _tile(x: torch.Tensor, heads: int) -> torch.Tensor:

@@ -166,9 +166,9 @@ class _Room:
         """Keys and values with those of a further token; the first of them leave with the next one, if `latest` is shorter."""
         self.start = self.stop - self.latest.shape[2]
         for tensor, state in zip(self.tensors, states, strict=True):
-            tensor[:, :, self.stop : self.stop + 1] = state
+            tensor.narrow(2, self.stop, 1).copy_(state)
         self.stop += 1
-        return [tensor[:, :, self.start : self.stop] for tensor in self.tensors]
+        return [tensor.narrow(2, self.start, self.stop - self.start) for tensor in self.tensors]
 
 
 class FullLayer(StateOperations, LinearAttentionAndFullAttentionLayer):

@@ -253,7 +253,7 @@ class RodimusInnerMixer(nn.Module):
         state = layer.recurrent_states[0] if has_past else None
         if has_past and _is_one(x.shape[1]) and not torch.is_grad_enabled():
             value = torch.sigmoid(_wide(value_gate)) * x
-            out = gated_linear_attention_step(query[:, 0], key[:, 0], value[:, 0], log_decay[:, 0], state)[:, None]
+            out = gated_linear_attention_step(query, key, value, log_decay, state)
         else:
             seq_idx = None if packing is None else packing.numbers
             out, state = gated_linear_attention(
@@ -331,6 +331,10 @@ class RodimusAttention(nn.Module):
         self.sliding_window = config.sliding_window
         self.scaling = self.head_dim**-0.5
         self.attention_dropout = config.attention_dropout
+        self.rotary_dim, self.rotary_interleaved = config.rotary_dim, config.attn_cfg["rotary_emb_interleaved"]
+        self.window_dtype: torch.dtype | None = (
+            None  # of queries, keys and values and so of the cache; None: the input's
+        )
         self.is_causal = True
         self.num_key_value_groups = 1  # heads are tiled here, not by the attention functions
         width = config.hidden_size
@@ -353,10 +357,13 @@ class RodimusAttention(nn.Module):
         """Attend to the window: `[batch, seq_len, d_model]` to the same shape, and the attention's weights if they were asked
         for. `moved`: padding of cache and segment, where the order in the cache is not that of the input."""
         batch, seq_len, width = hidden_states.shape
-        in_blocks = attention_mask is None and window_alone(self.config, seq_len, past_key_values, self.layer_idx)
+        in_blocks = attention_mask is None and not _is_one(seq_len)
+        in_blocks = in_blocks and window_alone(self.config, seq_len, past_key_values, self.layer_idx)
         query = self._rotate(self.q_proj(hidden_states), position_embeddings)
         key = self._rotate(self.k_proj(hidden_states), position_embeddings)
         value = self.v_proj(hidden_states)
+        if self.window_dtype is not None:
+            query, key, value = (x.to(self.window_dtype) for x in (query, key, value))
         if padding is not None:
             query = padding.pack(query)
             key, value = self._pack_with_cache(key, value, past_key_values, padding)
@@ -366,8 +373,7 @@ class RodimusAttention(nn.Module):
                 _own_memory(past_key_values.layers[self.layer_idx])
             key, value = key.squeeze(1), value.squeeze(1)
         if padding is None and attention_mask is None and self._steps_by_itself(query, past_key_values):
-            heads = (x.unflatten(-1, (-1, self.head_dim)) for x in (query.squeeze(1), key, value))
-            return self.out_proj(window_attention_step(*heads, self.scaling).flatten(1).unsqueeze(1)), None
+            return self.out_proj(window_attention_step(query, key, value, self.head_dim, self.scaling)), None
         if in_blocks:
             key, value = (x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for x in (key, value))
             dropout = self.attention_dropout if self.training else 0.0
@@ -394,10 +400,11 @@ class RodimusAttention(nn.Module):
 
     def _steps_by_itself(self, query: torch.Tensor, past_key_values: Cache | None) -> bool:
         """Whether a decoding step needs no attention function: where it only adds to what has to be done."""
-        plain = query.device.type == "cpu" and query.dtype in (torch.float32, torch.float64)
+        if past_key_values is None or not _is_one(query.shape[1]) or query.device.type != "cpu":
+            return False
         traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        sdpa = self.config._attn_implementation == "sdpa"
-        return past_key_values is not None and query.shape[1] == 1 and plain and sdpa and not traced
+        plain = query.dtype in (torch.float32, torch.float64)
+        return plain and not traced and self.config._attn_implementation == "sdpa"
 
     def _heads(self, x: torch.Tensor) -> torch.Tensor:
         """`[batch, length, heads · head_dim]` → `[batch, num_heads, length, head_dim]`, heads repeated in turn."""
@@ -410,15 +417,16 @@ class RodimusAttention(nn.Module):
         """Rotary position embedding of `[batch, length, heads · head_dim]` (arXiv 2104.09864)."""
         if position_embeddings is None:
             return x
-        cos, sin = (p.unsqueeze(2) for p in position_embeddings)  # [batch, length, 1, dim / 2]
-        heads, dim = x.unflatten(-1, (-1, self.head_dim)), 2 * cos.shape[-1]
-        rotary = heads if dim == self.head_dim else heads[..., :dim]
-        # Each pair (a, b) becomes (a cos − b sin, b cos + a sin); the two lie side by side, or half of the width apart.
-        shape, axis = ((-1, 2), -1) if self.config.attn_cfg["rotary_emb_interleaved"] else ((2, -1), -2)
-        pairs, cos, sin = rotary.unflatten(-1, shape), cos.unsqueeze(axis), sin.unsqueeze(axis)
-        rotated = pairs * cos + pairs.flip(axis) * torch.cat([-sin, sin], axis)
-        rotated = rotated.flatten(-2) if rotated.dtype == x.dtype else rotated.flatten(-2).to(x.dtype)
-        return (rotated if dim == self.head_dim else torch.cat([rotated, heads[..., dim:]], -1)).flatten(-2)
+        cos, sin = position_embeddings
+        axis, shape = (-1, (-1, 2)) if self.rotary_interleaved else (-2, (2, -1))
+        pairs, rest = x.unflatten(-1, (-1, self.head_dim)), None
+        if self.rotary_dim < self.head_dim:
+            pairs, rest = pairs.tensor_split([self.rotary_dim], -1)
+        pairs = pairs.unflatten(-1, shape)
+        # Each pair (a, b) becomes (a cos − b sin, b cos + a sin).
+        rotated = torch.addcmul(pairs * cos, pairs.flip(axis), sin)
+        rotated = rotated if rotated.dtype == x.dtype else rotated.to(x.dtype)
+        return rotated.flatten(2) if rest is None else torch.cat([rotated.flatten(-2), rest], -1).flatten(2)
 
     def _pack_with_cache(self, key, value, past_key_values, padding):
         """Keys and values in packed order, together with those in the cache, which are moved there."""
@@ -450,7 +458,7 @@ class RodimusMLP(nn.Module):
         up, gate = self.fc(hidden_states).chunk(2, -1)
         in_place = not torch.is_grad_enabled() and not torch.compiler.is_compiling()  # nobody else sees `gate`
         gated = F.silu(gate, inplace=True).mul_(up) if in_place else F.silu(gate) * up
-        return self.out_proj(F.dropout(gated, self.dropout, self.training))
+        return self.out_proj(F.dropout(gated, self.dropout) if self.training and self.dropout > 0 else gated)
 
 
 class RodimusBlock(GradientCheckpointingLayer):
@@ -502,7 +510,7 @@ class RodimusBlock(GradientCheckpointingLayer):
         return hidden_states + self._drop(self.ffn(self.ffn_norm(hidden_states + self._drop(attended))))
 
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
-        return F.dropout(x, self.dropout, self.training) if self.dropout > 0 else x
+        return F.dropout(x, self.dropout) if self.training and self.dropout > 0 else x
 
 
 class RodimusPreTrainedModel(PreTrainedModel):
@@ -805,7 +813,8 @@ class RodimusModel(RodimusPreTrainedModel):
     def _position_embeddings(
         self, position_ids: torch.Tensor, dtype: torch.dtype
     ) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Cosines and sines of the rotation angles, `[batch, seq_len, rotary_dim / 2]`; None if nothing rotates."""
+        """Cosines and sines of the rotation angles, as they meet pairs `[batch, seq_len, heads, 2, rotary_dim / 2]`, or with the
+        two of a pair side by side; the sines of the first of a pair have the other sign. None if nothing rotates."""
         dim = self.config.rotary_dim
         if dim == 0:
             return None
@@ -813,7 +822,10 @@ class RodimusModel(RodimusPreTrainedModel):
         angles = position_ids[..., None] * make(
             dim, self.config.attn_cfg["rotary_emb_base"], dtype, position_ids.device
         )
-        return angles.cos(), angles.sin()
+        angles = angles.unsqueeze(2)
+        axis = -1 if self.config.attn_cfg["rotary_emb_interleaved"] else -2
+        sin = angles.sin()
+        return angles.cos().unsqueeze(axis), torch.stack([-sin, sin], axis)
 
 
 class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, GenerationMixin):

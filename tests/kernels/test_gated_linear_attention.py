@@ -144,14 +144,30 @@ def test_gradients_of_packed_sequences_equal_reference(gates):
         assert_close(actual[name], expected[name])
 
 
+@pytest.mark.parametrize("gradients", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_gated_values(dtype, gradients):
+    x = inputs("mixed")
+    gate = torch.randn(x["v"].shape)
+    exact = {name: tensor.double() for name, tensor in x.items()} | {"v": x["v"].to(dtype).double()}
+    expected = gated_linear_attention_reference(**exact, value_gate=gate.to(dtype).double(), output_final_state=True)
+    with torch.set_grad_enabled(gradients):
+        found = gated_linear_attention(
+            **x | {"v": x["v"].to(dtype)}, value_gate=gate.to(dtype), output_final_state=True
+        )
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+        assert_close(a, b)
+
+
 @pytest.mark.parametrize("gates", ["typical", "mixed", "extreme"])
 def test_steps_equal_reference(gates):
     x = inputs(gates, steps=20)
     expected, final = gated_linear_attention_reference(**{n: t.double() for n, t in x.items()}, output_final_state=True)
     state = x["initial_state"].clone()
     for t in range(20):
-        output = gated_linear_attention_step(*(x[name][:, t] for name in "qkvg"), state)
-        assert_close(output, expected[:, t])
+        output = gated_linear_attention_step(*(x[name][:, t : t + 1] for name in "qkvg"), state)
+        assert_close(output, expected[:, t : t + 1])
     assert_close(state, final)
 
 
@@ -232,7 +248,7 @@ def test_autocast_does_not_change_steps():
     for enabled in (False, True):
         state = x["initial_state"].clone()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            results.append((gated_linear_attention_step(*(x[name][:, 0] for name in "qkvg"), state), state))
+            results.append((gated_linear_attention_step(*(x[name][:, :1] for name in "qkvg"), state), state))
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 

@@ -36,6 +36,20 @@ def test_norms_without_gradients(weight_dtype):
     torch.testing.assert_close(plain, F.rms_norm(out, (12,), weight.to(wide), 1e-5).to(weight_dtype))
 
 
+@pytest.mark.parametrize("weight_dtype", [torch.float32, torch.bfloat16])
+def test_long_inputs_without_gradients(weight_dtype):
+    """They are gone through block by block, of which the last is a smaller one."""
+    torch.manual_seed(0)
+    out, residual = (torch.randn(2, 700, 200) for _ in range(2))
+    gate = torch.randn(2, 700, 400).chunk(2, -1)[1]
+    weights = torch.randn(200), torch.randn(200).to(weight_dtype)
+    expected = gated_norm_reference(out, residual, weights[0], gate, weights[1], 1e-5)
+    before = out.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(gated_norm(out, residual, weights[0], gate, weights[1], 1e-5), expected)
+    assert torch.equal(out, before)
+
+
 @pytest.mark.parametrize("gradients", [True, False])
 @pytest.mark.parametrize("norm", [gated_norm, gated_norm_reference])
 def test_norms_are_computed_in_float64_or_else_in_float32(norm, gradients):

@@ -55,7 +55,11 @@ def test_blocks_from_two_of_them_on(steps, window, expected):
 
 @pytest.mark.parametrize("heads", [(4, 1, 2), (4, 4, 4), (4, 2, 1), (3, 1, 3)])
 def test_one_query_by_itself(heads):
-    query, key, value = (x.detach() for x in inputs(1, 20, heads))
-    expected = reference(query, key, value, 21, 0.3)[:, :, 0]
-    got = window_attention_step(query[:, :, 0], key.transpose(1, 2), value.transpose(1, 2), 0.3)
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(2, n, steps, 8, generator=generator, dtype=torch.float64)
+        for n, steps in zip(heads, (1, 21, 21), strict=True)
+    )
+    expected = reference(query, key, value, 21, 0.3).transpose(1, 2).flatten(2)
+    got = window_attention_step(*(x.transpose(1, 2).flatten(2) for x in (query, key, value)), 8, 0.3)
     torch.testing.assert_close(got, expected)

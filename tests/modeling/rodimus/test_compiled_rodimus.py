@@ -60,7 +60,7 @@ def test_packed_texts_compiled(model):
         positions = torch.cat([torch.arange(n) for n in lengths])[None]
         ids = make_ids(1, sum(lengths))
         found, expected = (f(ids, position_ids=positions, use_cache=False).logits for f in (compiled, model))
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)  # each is within 1e-5 of float64
     assert counter.frame_count == 1
 
 
