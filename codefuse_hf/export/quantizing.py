@@ -124,8 +124,8 @@ def quantize_torch(model: nn.Module, scheme: str, for_training: bool = False) ->
         model: the model, on a CPU.
         scheme: "int8" for weights in 8 bits, with a scale for each output, or "int4": in 4 bits, with one for each group of inputs.
         for_training: make weights of torchao, on which adapters (LoRA) train, but which are made wide again at every call. Otherwise
-            the model can only be run, fast: its products are computed in bfloat16, and a head and an embedding that share their
-            weights share a table in 8 bits.
+            the model can only be run, fast: its products are computed in bfloat16, a head and an embedding that share their
+            weights share a table in 8 bits, and the window of a Rodimus+ is kept in bfloat16.
 
     Raises:
         ValueError: an unknown scheme; ImportError: torchao is missing, where it is needed.
@@ -140,6 +140,8 @@ def quantize_torch(model: nn.Module, scheme: str, for_training: bool = False) ->
         if isinstance(module, nn.Linear) and not kept_in_float32(name):
             four = scheme == "int4" and Int4Linear.fits(module) and not (tied and module is head)
             model.set_submodule(name, Int4Linear(module) if four else Int8Linear(module))
+        elif hasattr(module, "window_dtype"):
+            module.window_dtype = torch.bfloat16  # as precise as the products that keys and values come from
     if tied:
         model.set_input_embeddings(Int8Embedding(model.get_output_embeddings(), table.weight.dtype))
     return model

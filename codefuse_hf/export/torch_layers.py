@@ -2,16 +2,35 @@
 
 torchao 0.18 has no configuration that runs fast there: `Int8WeightOnlyConfig` and `IntxWeightOnlyConfig` widen the weights at every
 call, and the packing formats of `Int4WeightOnlyConfig` are for GPUs. The operators below are those that Inductor and torchao's
-prototypes call. With inputs in float32 or float16 they are many times slower than in bfloat16, so inputs are rounded to that.
+prototypes call. With inputs in float32 or float16 they are many times slower than in bfloat16, so inputs are rounded to that. They
+are not in PyTorch's public interface, so `operators_work` tries them first: without them 8 bits are slower, and 4 bits refused.
 """
+
+import functools
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-# Beyond this, widening the weights costs less than it saves.
-_FEW_ROWS = 16
+# Beyond so many rows, widening the weights costs less than it saves.
+_FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 96
 _GROUPS = (128, 64, 32)
+
+
+@functools.cache
+def operators_work(bits: int) -> bool:
+    """Tell whether this PyTorch multiplies by weights in 8 or 4 bits on a CPU, and to the right result."""
+    numbers = (torch.arange(64)[:, None] + torch.arange(32)) % 16
+    scale, inputs = torch.arange(1, 65).bfloat16(), torch.eye(32).bfloat16()
+    try:
+        if bits == 8:
+            found = torch._weight_int8pack_mm(inputs, (numbers - 8).to(torch.int8), scale)
+        else:
+            scales_and_middles = torch.stack([scale, torch.zeros_like(scale)], 1)[None]
+            found = _multiply_int4(inputs, _pack(numbers), 32, scales_and_middles)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return torch.equal(found.float(), ((numbers - 8) * scale[:, None]).T.float())
 
 
 class Int8Linear(nn.Module):
@@ -34,7 +53,7 @@ class Int8Linear(nn.Module):
         """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16()
         # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
-        if rows.shape[0] <= _FEW_ROWS and self.in_features % 32 == 0:
+        if rows.shape[0] <= _FEW_ROWS_INT8 and self.in_features % 32 == 0 and operators_work(8):
             out = torch._weight_int8pack_mm(rows.contiguous(), self.weight, self.scale)
         else:
             out = F.linear(rows, self.weight.bfloat16()).mul_(self.scale)
@@ -58,18 +77,26 @@ class Int4Linear(nn.Module):
 
     Args:
         linear: the layer that it stands for, one that `fits`; without gradients.
+
+    Raises:
+        RuntimeError: this PyTorch has no product with such weights on CPUs.
     """
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
+        if not operators_work(4):
+            raise RuntimeError(
+                f"PyTorch {torch.__version__} does not multiply by weights in 4 bits on a CPU as version 2.13 does "
+                '(aten::_weight_int4pack_mm_for_cpu): use "int8", or for_training=True, or export the model to ONNX'
+            )
         self.out_features, self.in_features = linear.weight.shape
         self.group = next(group for group in _GROUPS if self.in_features % group == 0)
         weight = linear.weight.detach().float().unflatten(1, (-1, self.group))
         low, high = weight.aminmax(dim=2, keepdim=True)
         scale = ((high - low) / 15).clamp(min=1e-6).bfloat16()
         middle = (low + 8 * scale).bfloat16()  # what 8 of 0 to 15 stands for
-        numbers = ((weight - middle.float()) / scale.float()).round().add(8).clamp(0, 15).to(torch.int32).flatten(1)
-        self.register_buffer("weight", torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers, 1))
+        numbers = ((weight - middle.float()) / scale.float()).round().add(8).clamp(0, 15)
+        self.register_buffer("weight", _pack(numbers.flatten(1)))
         self.register_buffer("scales_and_middles", torch.cat([scale, middle], 2).transpose(0, 1).contiguous())
         self.bias = linear.bias
 
@@ -81,8 +108,53 @@ class Int4Linear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16().contiguous()
-        out = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.weight, self.group, self.scales_and_middles)
+        places = None if rows.shape[0] <= _FEW_ROWS_INT4 else _places(self.out_features)
+        if places is None:
+            out = _multiply_int4(rows, self.weight, self.group, self.scales_and_middles)
+        else:
+            out = self._multiply_widened(rows, places)
         return _finish(out, x, self.bias)
+
+    def _multiply_widened(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """The product by weights in bfloat16, their outputs in the order in which they are packed: `places` says which is where."""
+        blocks, block = places.shape
+        packed = self.weight.view(blocks, self.in_features, block // 2).transpose(0, 1).contiguous()
+        weight = rows.new_empty(self.in_features, blocks, 2, block // 2)
+        for half, numbers in enumerate((packed & 15, packed >> 4)):
+            weight[:, :, half] = numbers.view(torch.int8).sub_(8)
+        scale, middle = self.scales_and_middles[:, places.flatten()].movedim(-1, 0).unsqueeze(2).contiguous()
+        weight = weight.view(-1, self.group, self.out_features).mul_(scale).add_(middle)
+        return (rows @ weight.flatten(0, 1))[:, places.flatten().argsort()]
+
+
+def _pack(numbers: torch.Tensor) -> torch.Tensor:
+    """Two of `[outputs, inputs]` numbers from 0 to 15 in a byte, in the order of this processor's kernel."""
+    return torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers.to(torch.int32), 1)
+
+
+def _multiply_int4(rows: torch.Tensor, weight: torch.Tensor, group: int, scales_and_middles: torch.Tensor):
+    return torch.ops.aten._weight_int4pack_mm_for_cpu(rows, weight, group, scales_and_middles)
+
+
+@functools.cache
+def _places(outputs: int) -> torch.Tensor | None:
+    """Which output each number of packed weights belongs to, `[blocks, outputs of a block]`: first of the bytes' lower halves, then
+    of the upper. None where the kernel lays them out in another way.
+
+    The order depends on the processor, so it is found by packing the outputs' own numbers, and some numbers of inputs.
+    """
+    inputs = 32
+    digits = [_pack((torch.arange(outputs) >> shift & 15)[:, None].expand(-1, inputs)) for shift in (0, 4, 8, 12, 16)]
+    columns = _pack((torch.arange(inputs) % 16).expand(outputs, -1))
+    for block in (64, 32, 16):
+        if outputs % block == 0:
+            parts = [x.view(-1, inputs, block // 2) for x in digits]
+            found = sum(torch.cat([x & 15, x >> 4], -1).long() << 4 * i for i, x in enumerate(parts))
+            column = columns.view(-1, inputs, block // 2) & 15
+            in_turn = torch.equal(column, (torch.arange(inputs) % 16)[:, None].expand_as(column).to(column.dtype))
+            if in_turn and torch.equal(found, found[:, :1].expand_as(found)):
+                return found[:, 0].clone()
+    return None
 
 
 def _finish(out: torch.Tensor, x: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

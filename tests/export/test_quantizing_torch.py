@@ -6,8 +6,9 @@ import importlib.util
 import pytest
 import torch
 
+from codefuse_hf.export import torch_layers
 from codefuse_hf.export.quantizing import kept_in_float32, quantize_torch
-from codefuse_hf.export.torch_layers import Int4Linear, Int8Embedding, Int8Linear
+from codefuse_hf.export.torch_layers import Int4Linear, Int8Embedding, Int8Linear, operators_work
 from helpers.models_rodimus import make_ids, make_model, plus
 
 needs_torchao = pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="torchao is not installed")
@@ -35,6 +36,7 @@ def test_fast_layers_answer_as_their_rounded_weights_do_for_a_token_and_for_a_pr
             model.get_submodule(name).weight.copy_(module(torch.eye(module.in_features)).t())
     expected = model(ids).logits.float()
     past = quantised(ids[:, :20]).past_key_values
+    assert past.layers[0].keys.dtype == past.layers[0].values.dtype == torch.bfloat16
     steps = [quantised(ids[:, i : i + 1], past_key_values=past).logits for i in range(20, 30)]
     for got, right in ((quantised(ids).logits, expected), (torch.cat(steps, 1), expected[:, 20:])):
         assert got.dtype == dtype
@@ -103,3 +105,26 @@ def test_an_adapter_trains_on_it(scheme):
 def test_an_unknown_scheme_is_refused():
     with pytest.raises(ValueError, match="unknown quantisation 'int3'"):
         quantize_torch(model_of_width_64(), "int3")
+
+
+@pytest.mark.parametrize("outputs", [16, 48, 64, 192])
+@torch.no_grad()
+def test_many_rows_are_multiplied_as_few_rows_are(outputs):
+    torch.manual_seed(0)
+    layer, x = Int4Linear(torch.nn.Linear(256, outputs)), torch.randn(2, 150, 256)
+    few = torch.cat([layer(part) for part in x.flatten(0, 1).split(50)]).view(2, 150, outputs)
+    assert (layer(x) - few).norm() / few.norm() < 0.01
+
+
+def test_a_pytorch_without_the_operators_is_told_from_others(monkeypatch):
+    operators_work.cache_clear()
+    try:
+        monkeypatch.setattr(torch_layers, "_multiply_int4", lambda rows, weight, *others: rows.new_zeros(32, 64))
+        monkeypatch.delattr(torch, "_weight_int8pack_mm")
+        assert not operators_work(8) and not operators_work(4)
+        linear, x = torch.nn.Linear(64, 32, bias=False), torch.randn(2, 64)
+        torch.testing.assert_close(Int8Linear(linear)(x), linear(x), rtol=0.05, atol=0.05)
+        with pytest.raises(RuntimeError, match=r'does not multiply by weights in 4 bits on a CPU.*use "int8"'):
+            Int4Linear(linear)
+    finally:
+        operators_work.cache_clear()
