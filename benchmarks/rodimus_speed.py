@@ -2,8 +2,9 @@
 
     python benchmarks/rodimus_speed.py
 
-measures, in one run, interleaved and repeated: time per decoded token and cache bytes at growing context, prefill and
-training throughput, peak memory, and the chunk-parallel operator against the step-by-step reference. Medians and spread go
+measures, in one run, interleaved and repeated: time per decoded token and cache bytes at growing context, one token beside its
+linear layers alone and beside a compiled step, prefill and training throughput, peak memory, and the chunk-parallel operator
+against the step-by-step reference. Medians and spread go
 to `benchmarks/results/rodimus_speed.json`, a plot beside it. Run it on an otherwise idle machine (under ten minutes on two
 cores); the load of the machine is recorded. On one thread (`--threads 1`) all times are CPU seconds, which other programs disturb
 least.
@@ -27,8 +28,9 @@ from typing import Any
 
 import torch
 import transformers
+from torch._dynamo.utils import counters
 from tqdm.auto import tqdm
-from transformers import Mamba2Config, Mamba2ForCausalLM, PreTrainedModel
+from transformers import Mamba2Config, Mamba2ForCausalLM, PreTrainedModel, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, __version__, measure
 from codefuse_hf.files import readable_size
@@ -58,6 +60,8 @@ class Shapes:
     training_batch: int = 2
     training_length: int = 512
     operator_length: int = 2048
+    step_rounds: int = 40
+    compiler: str = "inductor"
     repeats: int = 5
 
 
@@ -76,6 +80,8 @@ QUICK = Shapes(
     prefill_length=128,
     training_length=32,
     operator_length=128,
+    step_rounds=2,
+    compiler="eager",
     repeats=2,
 )
 
@@ -117,6 +123,37 @@ def prefill(model: PreTrainedModel, shapes: Shapes, length: int | None = None) -
         model.eval()(ids, use_cache=True, logits_to_keep=1)
 
 
+class LinearLayers:
+    """Nothing but the products of a model's linear layers: what no change around them can save."""
+
+    def __init__(self, model: PreTrainedModel, tokens: int):
+        head = model.get_output_embeddings()
+        layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        self.work = [(x, torch.randn(1 if x is head else tokens, x.in_features)) for x in layers]
+
+    @torch.inference_mode()
+    def __call__(self) -> None:
+        for layer, rows in self.work:
+            layer(rows)
+
+
+class StaticStep:
+    """One token behind a full context in a static cache, through a model or a compiled model."""
+
+    def __init__(self, model: PreTrainedModel, forward: Callable, shapes: Shapes):
+        self.forward, self.shapes = forward, shapes
+        self.cache = StaticCache(config=model.config, max_cache_len=2 * shapes.contexts[0])
+        with torch.no_grad():
+            model.eval()(self._ids(shapes.contexts[0]), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+
+    def _ids(self, tokens: int) -> torch.Tensor:
+        return torch.randint(self.shapes.vocab_size, (1, tokens))
+
+    def __call__(self) -> None:
+        with torch.no_grad():
+            self.forward(self._ids(1), past_key_values=self.cache, use_cache=True)
+
+
 class TrainingStep:
     """Forward, backward and AdamW on one batch of random tokens."""
 
@@ -148,6 +185,36 @@ def throughput(
             if repeat > 0:
                 seconds[name].append(clock() - start)
     return {name: _summary([tokens / s for s in values]) for name, values in seconds.items()}
+
+
+def single_steps(models: dict[str, PreTrainedModel], shapes: Shapes, seed: int, clock: Callable) -> dict[str, Any]:
+    """Seconds of one token behind the shortest context: in a dynamic and a static cache, compiled, and its linear layers alone.
+
+    All take turns. `graphs` counts what was compiled for each compiled model, for the first token and all others.
+    """
+    tasks: dict[str, dict[str, Callable[[], None]]] = {}
+    graphs: dict[str, int] = {}
+    for name in ("Rodimus", "Rodimus+", "Llama"):
+        model, growing = models[name], measure.GrowingContext(models[name], seed)
+        growing.advance_to(shapes.contexts[0])
+        tasks[name] = {"dynamic": lambda growing=growing: growing.forward(1), "linear": LinearLayers(model, 1)}
+        if name != "Llama":
+            compiled = torch.compile(model.forward, fullgraph=True, dynamic=False, backend=shapes.compiler)
+            tasks[name] |= {
+                "static": StaticStep(model, model.forward, shapes),
+                "compiled": StaticStep(model, compiled, shapes),
+            }
+    seconds: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in kinds} for name, kinds in tasks.items()}
+    for repeat in tqdm(range(shapes.step_rounds + 2), desc="single tokens"):
+        for name, kinds in tasks.items():
+            for kind, task in kinds.items():
+                before, start = counters["stats"]["unique_graphs"], clock()
+                task()
+                if repeat > 1:
+                    seconds[name][kind].append(clock() - start)
+                graphs[name] = graphs.get(name, 0) + counters["stats"]["unique_graphs"] - before
+    result = {name: {kind: _summary(values) for kind, values in kinds.items()} for name, kinds in seconds.items()}
+    return {"context": shapes.contexts[0], "graphs": graphs, "seconds": result}
 
 
 def operator(shapes: Shapes, seed: int, clock: Callable[[], float]) -> dict[str, Any]:
@@ -269,6 +336,12 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         add(f"{name}: prefill over Llama's", speed["prefill"][name] / speed["prefill"]["Llama"], at_least=1.5)
         add(f"{name}: training over Llama's", speed["training"][name] / speed["training"]["Llama"], at_least=1.0)
         add(f"{name}: training over Mamba2's", speed["training"][name] / speed["training"]["Mamba2"], at_least=2.0)
+        step = {kind: x["median"] for kind, x in report["single_steps"]["seconds"][name].items()}
+        add(f"{name}: the linear layers' share of a decoded token", step["linear"] / step["dynamic"], at_least=0.85)
+        linear = report["prefill"][f"{name}, linear layers"]["median"]
+        add(f"{name}: prefill over its linear layers alone", speed["prefill"][name] / linear, at_least=0.85)
+        add(f"{name}: static over compiled step", step["static"] / step["compiled"], at_least=1.2)
+        add(f"{name}: graphs of the compiled step", report["single_steps"]["graphs"][name], at_most=1)
     add("chunk operator over reference, forward", report["operator"]["forward"]["speedup"], at_least=10)
     add(
         "chunk operator over reference, forward and backward",
@@ -314,10 +387,13 @@ def run(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
     report["read_bandwidth_bytes_per_second"] = bandwidth = measure.read_bandwidth(
         size=1 << 24 if args.quick else 1 << 29
     )
+    report["single_steps"] = single_steps(models, shapes, args.seed, clock)
     records = measure.measure_decoding(models, shapes.contexts, shapes.decode_steps, shapes.repeats, args.seed, clock)
     report["decode"] = [record.as_dict() for record in records]
     report["decode_floor"] = bandwidth_floor(records, models, bandwidth)
     prefills = {name: lambda model=model: prefill(model, shapes) for name, model in models.items()}
+    for name in ("Rodimus", "Rodimus+"):
+        prefills[f"{name}, linear layers"] = LinearLayers(models[name], shapes.prefill_length)
     report["prefill"] = throughput(prefills, shapes.prefill_length, shapes.repeats, "prefill", clock)
     steps = {name: TrainingStep(model, shapes) for name, model in models.items()}
     tokens = shapes.training_batch * shapes.training_length
