@@ -191,8 +191,12 @@ def main() -> None:
                 print(f"{number:3} {outcome} {found['cpu_s']:6.1f} s  {file}:{what['line']}", flush=True)
     for folder, (missed, noticed) in counts.items():
         print(f"{folder}: {noticed} of {noticed + missed} noticed")
-    for tests, file in files.items():  # that these tests pass at all has not been seen
-        if tests not in unnoticed and (found := run(file, None, 10 * args.timeout))["noticed"]:
+    unseen = [file for tests, file in files.items() if tests not in unnoticed]
+    print(
+        f"Do the tests of {len(unseen)} files pass without any change? Each takes as long as a mutant that goes unnoticed."
+    )
+    for file in unseen:
+        if (found := run(file, None, 10 * args.timeout))["noticed"]:
             print(f"WRONG: tests of {file} fail without any change: {found['said']}")
 
 
