@@ -80,11 +80,11 @@ def test_nothing_is_installed_as_modeling_or_kernels():
 
 OPTIONAL = (
     "peft", "trl", "datasets", "sentence_transformers", "faiss", "bm25s", "tree_sitter", "tree_sitter_languages",
-    "networkx", "evaluate", "sklearn", "pytest", "hypothesis",
+    "networkx", "evaluate", "sklearn", "matplotlib", "pytest", "hypothesis",
 )  # fmt: skip
 
 
-def test_rodimus_needs_no_optional_dependency():
+def test_no_family_needs_an_optional_dependency():
     """Also what transformers and accelerate import by themselves is kept away, where it is optional to us."""
     code = """
 import sys
@@ -93,6 +93,7 @@ import torch
 from codefuse_hf import RodimusConfig, RodimusForCausalLM
 model = RodimusForCausalLM(RodimusConfig(vocab_size=8, d_model=16, n_layer=1))
 print(model.generate(torch.ones(1, 3, dtype=torch.long), max_new_tokens=2).shape)
+from codefuse_hf import CGEConfig, CGEModel, CGMConfig, CGMForCausalLM, CGMProcessor
 """
     assert run(code, *OPTIONAL).strip() == "torch.Size([1, 5])"
 
