@@ -288,6 +288,14 @@ def test_saving_and_loading(tmp_path, kind):
     assert torch.equal(loaded.lm.lm_head(hidden), model(**inputs).logits)
 
 
+def test_a_saved_configuration_does_not_say_where_its_parts_came_from(tmp_path):
+    text, encoder = text_config(), bert_config()
+    text._name_or_path = encoder._name_or_path = "/somewhere/private"
+    CGMConfig(text, encoder).save_pretrained(tmp_path)
+    assert "private" not in (tmp_path / "config.json").read_text()
+    assert CGMConfig.from_pretrained(tmp_path).encoder_config.hidden_size == 16
+
+
 def test_the_adapter_begins_with_the_spread_of_the_language_model():
     model = tiny(text=text_config(initializer_range=0.05), adapter_hidden_dim=400)
     for layer in (model.adapter.fc1, model.adapter.fc2):
