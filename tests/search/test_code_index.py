@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("faiss")
 
@@ -61,6 +62,18 @@ def test_finds_what_is_described(repository, mode):
     best = index.search("fetch with retry when the connection breaks", mode=mode, kinds=("function",))[0]
     assert (best.path, best.name, best.line) == ("net/client.py", "fetch_with_retry", 1)
     assert best.snippet.startswith("def fetch_with_retry")
+
+
+def test_a_model_on_another_device_is_asked_for_arrays(repository):
+    class Elsewhere(BagOfWords):
+        def encode_document(self, texts, convert_to_numpy=False, **_):
+            vectors = super().encode_document(texts)
+            return vectors if convert_to_numpy else torch.from_numpy(vectors).to("meta")
+
+        encode_query = encode_document
+
+    index = CodeIndex.build(repository, model=Elsewhere(), progress=False)
+    assert index.search("fetch with retry", mode="vectors", kinds=("function",))[0].name == "fetch_with_retry"
 
 
 def test_words_alone_need_no_model(repository):
