@@ -15,16 +15,12 @@ FILES = [
     for room in ("codefuse_hf", "modeling", "kernels")
     for path in sorted((ROOT / room).rglob("*.py"))
 ]
-# Rooms whose lines are still to be rewritten.
-OPEN = (
-    "codefuse_hf/graph/languages/python/flow/",
-    "codefuse_hf/graph/languages/python/names/",
-    "codefuse_hf/graph/languages/python/update/labels.py",
-)
+# Files with a line that is still to be rewritten.
+OPEN = tuple(f"codefuse_hf/graph/languages/python/flow/{name}.py" for name in ("solver", "variables"))
 READERS = ("codefuse_hf/graph/languages/java/reading/", "codefuse_hf/graph/languages/python/")
 # Words that begin a description of a thing, or of a case, and no sentence about what is done.
 WORDS = """
-    a about all an another any args arguments as beginnings bool both by bytes cached class cosines dense dotted each every everything files float
+    a about all an another any args arguments as beginnings bool both by bytes cached class cosines dense dotted each every everything file files float
     for from functions gated given how if in inputs it items its kernels keys keywords modules new no none normalised nothing number of one or other
     our outputs parameters positional positions private relevance rows same softmax some something source such that the there these this those token
     tokens two units variables weight weighted what when where whether which whole width with without
@@ -72,7 +68,7 @@ def test_there_are_docstrings_to_look_at():
     assert len(found) > 800 and "RodimusModel.forward" in found and "build_code_graph" in found
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if not f.startswith(OPEN) and not f.endswith("_triton.py")])
+@pytest.mark.parametrize("file", [f for f in FILES if not f.endswith("_triton.py") and f not in OPEN])
 def test_the_first_line_begins_with_a_verb(file):
     wrong = []
     for name, docstring in public_functions(parsed(file)):

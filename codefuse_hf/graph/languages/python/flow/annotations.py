@@ -91,7 +91,7 @@ class TypeReader:
         self.names, self.slots = names, slots
 
     def read(self, path: str, annotation: tuple[int, tuple]) -> Type:
-        """The type that an annotation (facts.py: `Annotation`) of the file `path` names."""
+        """Returns the type that an annotation (facts.py: `Annotation`) of the file `path` names."""
         return self._tree(path, tree_of(annotation), 0)
 
     def _tree(self, path: str, tree: tuple | None, depth: int) -> Type:
@@ -130,7 +130,7 @@ class TypeReader:
         return None
 
     def type_variable(self, path: str, tree: tuple | None) -> tuple[str, str] | None:
-        """The type variable that a tree names: where it is made, and its name."""
+        """Returns the type variable that a tree names: where it is made, and its name."""
         if tree is None or tree[0] != "name" or tree[2]:
             return None
         found = self.names.path_entities(path, tree[1:])
@@ -214,7 +214,7 @@ def _is_nothing(entity: Entity) -> bool:
 
 
 def tree_of(annotation: tuple) -> tuple | None:
-    """The tree of an annotation (facts.py)."""
+    """Returns the tree of an annotation (facts.py)."""
     root, rest = annotation
     return ("name", root, rest) if root else rest
 
@@ -225,12 +225,12 @@ def _union(types: list[Type]) -> Type:
 
 
 def parts(type_: Type) -> tuple:
-    """The types of a union, or the one type."""
+    """Returns the types of a union, or the one type."""
     return type_[1:] if type_ is not None and type_[0] == "union" else (type_,)
 
 
 def callable_fits(type_: Type) -> bool:
-    """Whether a function may be of a type."""
+    """Tells whether a function may be of a type."""
     return any(
         each is None or each[0] in ("call", "class") or (each[0] == "external" and each[1] not in _CONCRETE)
         for each in parts(type_)
@@ -238,7 +238,7 @@ def callable_fits(type_: Type) -> bool:
 
 
 def names_fit(wanted: str, bases: Any) -> bool:
-    """Whether a class with these external bases is of the external type `wanted`."""
+    """Tells whether a class with these external bases is of the external type `wanted`."""
     return any(_is_below(base.rpartition(".")[2], wanted) for base in bases)
 
 
@@ -250,16 +250,16 @@ def _is_below(name: str, wanted: str) -> bool:
 
 
 def head_of(type_: tuple) -> str:
-    """The class outside the project of which the values of a type are instances."""
+    """Returns the class outside the project of which the values of a type are instances."""
     kind = type_[0]
     return kind if kind == "tuple" else type_[-1] if kind in ("list", "dict", "external") else ""
 
 
 def is_structural(name: str) -> bool:
-    """Whether a class need not inherit from `name` to be one."""
+    """Tells whether a class need not inherit from `name` to be one."""
     return name in _STRUCTURAL
 
 
 def says_something(type_: Type) -> bool:
-    """Whether values of the project can be told from a type."""
+    """Tells whether values of the project can be told from a type."""
     return any(each is not None and each[0] not in ("external", "nothing") for each in parts(type_))

@@ -25,6 +25,7 @@ class Attributes(Flows):
     # -- the variables that other files know by name -------------------------------------------------------------------------------
 
     def open(self, name: tuple) -> int:
+        """Makes the variable of this file that all files know by a name, when it is first asked for, and what is to flow into it."""
         kind = name[1]
         maker = _OPENERS.get(kind)
         variable = 0 if maker is None else maker(self, *name[2:])
@@ -118,13 +119,14 @@ class Attributes(Flows):
             self.add(variable, self.value(Kind.INSTANCE, self.slot, index))
 
     def note_store(self, where: Place, name: str, variable: int) -> None:
-        """A class variable has come into being: it shows in every view that the class is part of."""
+        """Lets a class variable that has come into being show in every view that the class is part of."""
         self.state.stores.setdefault(name, []).append((where, variable))
         for receiver, view in list(self.state.views_by_name.get(name, ())):
             if where in self.ask(Structure.mro, self.slot, self.second[receiver]):
                 self.flow(variable, view)
 
     def watch_stores(self, sender: int, index: int) -> None:
+        """Tells another file of each attribute that is stored on a class of this one, now or later."""
         self.state.store_watchers.setdefault(index, []).append(sender)
         for name, stores in self.state.stores.items():
             for where, _ in stores:
@@ -132,31 +134,35 @@ class Attributes(Flows):
                     self.send(sender, self.number((self.slot, "class", index, name)), EXISTS)
 
     def member_variable(self, found: Member, name: str) -> int:
-        """The variable of a name at the end of a class's body."""
+        """Returns the variable of a name at the end of a class's body."""
         if found[0] == self.slot:
             return self.structure.class_(self.slot, found[1]).namespace[name]
         return self.shared(found[0], "member", found[1], name)
 
     def returned(self, owner: int, function: int) -> int:
+        """Returns the variable of what a function returns."""
         if owner == self.slot:
             return self.facts.functions.returned(function)
         return self.shared(owner, "returned", function)
 
     def parameter(self, owner: int, function: int, position: int) -> int:
+        """Returns the variable of a function's parameter."""
         if owner == self.slot:
             return self.facts.functions.parameter(function, position)
         return self.shared(owner, "parameter", function, position)
 
     def instance_variable(self, instance: int, name: str) -> int:
+        """Returns the variable of what is stored as `instance.name`."""
         return self.shared(self.first[instance], "instance", self.second[instance], name)
 
     def class_variable(self, owner: int, index: int, name: str) -> int:
+        """Returns the variable of what is stored as `Class.name` from outside the class's body."""
         return self.shared(owner, "class", index, name)
 
     # -- classes -------------------------------------------------------------------------------------------------------------------
 
     def find_member(self, owner: int, index: int, name: str) -> Member | None:
-        """The first class in method resolution order that defines `name`."""
+        """Returns the first class in method resolution order that defines `name`."""
         key = ("member", owner, index, name)
         self.asked.add(key)
         memo = self.structure.memo
@@ -166,6 +172,7 @@ class Attributes(Flows):
         return self.ask(Structure.metaclass, owner, index)
 
     def bind(self, function: int, name: str, receiver: int) -> int:
+        """Makes a bound method of a function that a class holds; implicit static methods stay functions."""
         if name in _IMPLICIT_STATIC:
             return function
         if self.kinds[receiver] == Kind.CLASS:
@@ -173,7 +180,7 @@ class Attributes(Flows):
         return self.value(Kind.BOUND, function, receiver)
 
     def bind_member(self, value: int, receiver: int, name: str, target: int) -> None:
-        """The descriptor protocol for one value found in a class."""
+        """Follows the descriptor protocol for one value found in a class."""
         kind = self.kinds[value]
         if kind in (Kind.FUNCTION, Kind.WRAPPED):
             self.add(target, self.bind(value, name, receiver))
@@ -195,7 +202,7 @@ class Attributes(Flows):
             self.add(target, value)
 
     def member(self, found: Member, name: str, receiver: int, target: int) -> None:
-        """Class member `name`, bound to `receiver` (an instance or a class), reaches `target`; properties are left to be called."""
+        """Lets class member `name`, bound to `receiver` (an instance or a class), reach `target`; properties are left to be called."""
         if found[2] >= 0:
             self.add(target, self.bind(self.value(Kind.FUNCTION, found[0], found[2]), name, receiver))
         else:
@@ -251,7 +258,7 @@ class Attributes(Flows):
             self.on(member, ("return_receiver", receiver, target))
 
     def call_bound(self, value: int, key: tuple, caller: int, receiver: int, plain: tuple, target: int) -> None:
-        """What a class holds under some name is called through an instance, one of several maybe."""
+        """Calls what a class holds under some name through an instance, one of several maybe."""
         kind, arguments = self.kinds[value], Arguments.of_plain(plain)
         if kind in (Kind.FUNCTION, Kind.WRAPPED):
             arguments = arguments.after(receiver)
@@ -264,7 +271,7 @@ class Attributes(Flows):
                 self.flow(self.parameter(owner, function, 0), target)
 
     def return_receiver(self, value: int, receiver: int, target: int) -> None:
-        """A method that returns an object of its receiver's class is called."""
+        """Returns the receiver where a method is called that returns an object of its receiver's class."""
         while self.kinds[value] in (Kind.CLASSMETHOD, Kind.WRAPPED):
             value = self.second[value] if self.kinds[value] == Kind.WRAPPED else self.first[value]
         if self.kinds[value] == Kind.FUNCTION:
@@ -273,7 +280,7 @@ class Attributes(Flows):
                 self.add(target, receiver)
 
     def take_receiver(self, value: int, receiver: int) -> None:
-        """What a class holds under some name is called through this instance."""
+        """Gives this instance as first argument to what its class holds under some name."""
         if self.kinds[value] == Kind.CLASSMETHOD:
             value, receiver = self.first[value], self.value(Kind.CLASS, self.first[receiver], self.second[receiver])
         if self.kinds[value] == Kind.WRAPPED:
@@ -289,7 +296,7 @@ class Attributes(Flows):
             self.add(self.field(self.value(Kind.OBJECT, owner, signature.variadic_sites[0]), 0), receiver)
 
     def implicit(self, caller: int, value: int, name: str) -> None:
-        """A special method that an operator or a built-in calls without interest in its arguments or result."""
+        """Calls a special method as an operator or a built-in does, without interest in its arguments or result."""
         if self.kinds[value] != Kind.INSTANCE:
             return
         if name in _STAND_INS and self.find_member(self.first[value], self.second[value], name) is None:
@@ -303,7 +310,7 @@ class Attributes(Flows):
     # -- reading -------------------------------------------------------------------------------------------------------------------
 
     def load_attribute(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
-        """`value.name` reaches `target`."""
+        """Lets `value.name` reach `target`."""
         kind = self.kinds[value]
         if kind == Kind.INSTANCE:
             self._load_from_instance(caller, value, name, target, is_callee)
@@ -364,7 +371,8 @@ class Attributes(Flows):
             self.later.append(("key", "ask_getattr", (caller, value, name, target)))
 
     def ask_getattr(self, caller: int, value: int, name: str, target: int) -> None:
-        """`value.name`, where the class has no such attribute: `__getattr__` is called, unless some other object that may stand there has the attribute."""
+        """Loads `value.name` where the class has no such attribute: calls `__getattr__`, unless some other object that may stand there has
+        the attribute."""
         if not self.held(target):
             arguments = Arguments(((0, Constant(name)),))
             self.call_method(("getattr", name, target), caller, value, "__getattr__", arguments, target)
@@ -373,7 +381,8 @@ class Attributes(Flows):
                 self.on(self.shared(found[0], "asked", found[2]), ("load_step", caller, name, target))
 
     def view(self, receiver: int, name: str) -> tuple[int, Place | None, bool]:
-        """The variable of what `receiver.name` yields (properties uncalled), the class whose Attribute node it means, and whether no class defines it."""
+        """Returns the variable of what `receiver.name` yields (properties uncalled), the class whose Attribute node it means, and whether
+        no class defines it."""
         known = self.state.views.get((receiver, name))
         if known is None:
             owner, index = self.first[receiver], self.second[receiver]
@@ -383,7 +392,7 @@ class Attributes(Flows):
         return known
 
     def see(self, value: int, caller: int, name: str, target: int, is_callee: bool) -> None:
-        """One value of a view reaches the place that asked for it; a property is called from there."""
+        """Lets one value of a view reach the place that asked for it; a property is called from there."""
         kind = self.kinds[value]
         if kind == Kind.GETTER:
             getter, receiver = self.first[value], self.second[value]
@@ -436,7 +445,7 @@ class Attributes(Flows):
                     self.use(caller, place, index)
 
     def module_member(self, kind: str, place: Any, name: str, target: int, caller: int = 0) -> None:
-        """`module.name` reaches `target`; the module's `__getattr__` is called by `caller`."""
+        """Lets `module.name` reach `target`; the module's `__getattr__` is called by `caller`."""
         if kind == "module":
             found = self.ask(Structure.exported, place, name)
             self.flow(self.shared(place, "attribute", name), target)
@@ -453,6 +462,7 @@ class Attributes(Flows):
             self.add_entity(target, child)
 
     def add_entity(self, variable: int, entity: tuple) -> None:
+        """Puts what a name stands for (a module, class, function, something outside the project) into a variable."""
         kind, place, _ = entity
         if kind == "module":
             self.add(variable, self.value(Kind.MODULE, place))
@@ -482,6 +492,7 @@ class Attributes(Flows):
     # -- storing -------------------------------------------------------------------------------------------------------------------
 
     def store_attribute(self, caller: int, value: int, name: str, source: int) -> None:
+        """Runs `value.name = source`."""
         kind = self.kinds[value]
         if kind == Kind.INSTANCE:
             self._store_in_instance(caller, value, name, source)
@@ -514,7 +525,7 @@ class Attributes(Flows):
             self.flow(source, self.instance_variable(value, name))
 
     def set_property(self, found: int, caller: int, receiver: int, name: str, source: int) -> None:
-        """`receiver.name = source`, where the class holds `found` under that name."""
+        """Runs `receiver.name = source`, where the class holds `found` under that name."""
         if self.kinds[found] == Kind.PROPERTY and self.second[found] >= 0:
             ignored = self.new(("ignored", name))
             arguments = Arguments(((0, source),), (), (receiver,))
@@ -523,17 +534,20 @@ class Attributes(Flows):
     # -- edges ---------------------------------------------------------------------------------------------------------------------
 
     def use(self, caller: int, target_slot: int, definition: int) -> None:
-        """A reference."""
+        """Notes a reference."""
         if caller >= 0:
             self.uses.add((caller, target_slot, definition))
 
     def use_function(self, caller: int, owner: int, function: int) -> None:
+        """Notes a reference to a function."""
         self.use(caller, owner, self.structure.facts[owner].functions.definition(function))
 
     def use_class(self, caller: int, owner: int, index: int) -> None:
+        """Notes a reference to a class."""
         self.use(caller, owner, self.structure.facts[owner].classes.definition(index))
 
     def use_attribute(self, caller: int, place: Place, name: str) -> None:
+        """Notes a reference to the Attribute node of a class."""
         self.use(caller, place[0], self.structure.class_(*place).attributes[name])
 
 

@@ -100,7 +100,7 @@ class Builtins(Calls):
     # -- containers --------------------------------------------------------------------------------------------------------------
 
     def site_of(self, value: int) -> tuple:
-        """(kind, fields, rest, keys, length) of a container."""
+        """Returns what is known of a container: (kind, fields, rest, keys, length)."""
         site = self.second[value]
         if site.__class__ is tuple:
             return site[1], {}, 0, 0, site[2]
@@ -108,11 +108,11 @@ class Builtins(Calls):
         return self.program.sites[site] if slot == self.slot else self.ask(Structure.site, slot, site)
 
     def static_site(self, site: Any) -> tuple:
-        """The same of a container of this file by its number."""
+        """Returns the same of a container of this file by its number."""
         return ("", {}, 0, 0, -1) if site.__class__ is tuple else self.program.sites[site]
 
     def new_site(self, key: Any, kind: str, length: int = -1) -> int:
-        """A container that a call at `key` makes."""
+        """Makes the container that a call at `key` makes, once."""
         sites = self.state.sites
         known = sites.get(key)
         if known is None:
@@ -120,13 +120,13 @@ class Builtins(Calls):
         return known
 
     def fields_of(self, value: int) -> dict[Any, int]:
-        """The known items of a container: key to variable."""
+        """Returns the known items of a container: key to variable."""
         fields = {key: self.field(value, key) for key in self.site_of(value)[1]}
         fields.update(self.state.site_fields.get(value, ()))
         return fields
 
     def field(self, value: int, key: Any) -> int:
-        """The variable of item `key`."""
+        """Returns the variable of item `key`."""
         if type(key) is not str:
             key = _plain_key(key)
         slot, site = self.first[value], self.second[value]
@@ -140,7 +140,7 @@ class Builtins(Calls):
         return self.shared(slot, "field", site, key)
 
     def follow_field(self, variable: int, site: Any, key: Any) -> None:
-        """An item of a container of this file has come into being."""
+        """Tells those who watch a container of this file of an item that has come into being."""
         value = self.value(Kind.OBJECT, self.slot, site)
         self.state.site_fields.setdefault(value, {})[key] = variable
         for watcher in list(self.state.watchers.get(value, ())):
@@ -163,13 +163,14 @@ class Builtins(Calls):
             self._inform(watcher, key, variable)
 
     def watch_from(self, sender: int, fields: int, site: Any) -> None:
+        """Tells another file of each item of a container of this one, now or later."""
         value = self.value(Kind.OBJECT, self.slot, site)
         self.state.site_watchers.setdefault(value, []).append((sender, fields))
         for key in self.state.site_fields.get(value, ()):
             self.send(sender, fields, self.constant(key))
 
     def note_field(self, owner: int, site: Any, key: int) -> None:
-        """Another file's container, which is watched here, has a new item."""
+        """Takes in a new item of another file's container, which is watched here."""
         value, name = self.value(Kind.OBJECT, owner, site), self.first[key]
         known = self.state.site_fields.setdefault(value, {})
         if name not in known:
@@ -184,23 +185,25 @@ class Builtins(Calls):
             self.flow(variable, self.field(watcher[1], key))
 
     def rest(self, value: int) -> int:
-        """The variable of items at unknown keys."""
+        """Returns the variable of items at unknown keys."""
         return self.shared(self.first[value], "rest", self.second[value])
 
     def keys(self, value: int) -> int:
+        """Returns the variable of a dictionary's keys."""
         return self.shared(self.first[value], "keys", self.second[value])
 
     def all_items(self, value: int) -> int:
-        """The variable of all items."""
+        """Returns the variable of all items."""
         return self.shared(self.first[value], "all", self.second[value])
 
     def follow_all(self, variable: int, site: Any) -> None:
+        """Lets all items of a container, now or later, reach a variable."""
         value = self.value(Kind.OBJECT, self.slot, site)
         self.flow(self.rest(value), variable)
         self.watch(value, ("all", variable))
 
     def get_item(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
-        """`value[key]` reaches `target`."""
+        """Lets `value[key]` reach `target`."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
             self._get_from_object(place, caller, value, key, target)
@@ -232,7 +235,7 @@ class Builtins(Calls):
             self.on(key, ("get_global", value, target))
 
     def get_global(self, key: int, namespace: int, target: int) -> None:
-        """`globals()[key]` reaches `target`."""
+        """Lets `globals()[key]` reach `target`."""
         if self.kinds[key] == Kind.CONSTANT:
             self._from_namespace(namespace, self.first[key], target)
 
@@ -258,12 +261,12 @@ class Builtins(Calls):
             self.flow(self.all_items(value), target)
 
     def get_by_key(self, key: int, place: tuple, caller: int, value: int, target: int) -> None:
-        """`value[key]` reaches `target`, for a key that is a literal."""
+        """Lets `value[key]` reach `target`, for a key that is a literal."""
         if self.kinds[key] == Kind.CONSTANT:
             self._get_from_object(place, caller, value, Constant(self.first[key]), target)
 
     def get_any(self, place: tuple, caller: int, value: int, target: int) -> None:
-        """The same for an unknown key."""
+        """Lets `value[key]` reach `target` for an unknown key."""
         self.flow(self.all_items(value), target)
 
     def _with_keys(self, key: int, known: str, unknown: str, *arguments: Any) -> None:
@@ -273,7 +276,7 @@ class Builtins(Calls):
             self.later.append(("key", "without_keys", (key, unknown, arguments)))
 
     def without_keys(self, key: int, unknown: str, arguments: tuple) -> None:
-        """The fall-back of `_with_keys`."""
+        """Takes the step for unknown keys, where `_with_keys` has met no literal."""
         if not self._has_constant(key):
             getattr(self, unknown)(*arguments)
 
@@ -302,7 +305,7 @@ class Builtins(Calls):
         return result
 
     def set_item(self, place: tuple, caller: int, value: int, key: Any, source: int) -> None:
-        """`value[key] = source`."""
+        """Runs `value[key] = source`."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
             self._set_in_object(value, key, source)
@@ -332,23 +335,23 @@ class Builtins(Calls):
             self.flow(source, self.rest(value))
 
     def set_by_key(self, key: int, value: int, source: int) -> None:
-        """`value[key] = source`, for a key that is a literal."""
+        """Runs `value[key] = source`, for a key that is a literal."""
         if self.kinds[key] == Kind.CONSTANT:
             self._set_in_object(value, Constant(self.first[key]), source)
 
     def set_any(self, value: int, source: int) -> None:
-        """The same for an unknown key."""
+        """Runs `value[key] = source` for an unknown key."""
         self.flow(source, self.rest(value))
 
     def take_items(self, value: int, target: int) -> None:
-        """All items of a container reach `target`."""
+        """Lets all items of a container reach `target`."""
         if self.kinds[value] == Kind.OBJECT:
             self.flow(self.all_items(value), target)
 
     # -- iteration -------------------------------------------------------------------------------------------------------------------
 
     def elements_of(self, value: int) -> int | None:
-        """The variable of what iterating over a container or generator yields; None for anything else."""
+        """Returns the variable of what iterating over a container or generator yields; None for anything else."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
             return self.keys(value) if self.site_of(value)[0] == "dict" else self.all_items(value)
@@ -360,7 +363,7 @@ class Builtins(Calls):
         return None
 
     def iterate(self, caller: int, value: int, target: int) -> None:
-        """`for target in value`."""
+        """Runs `for target in value`."""
         elements = self.elements_of(value)
         if elements is not None:
             self.flow(elements, target)
@@ -382,11 +385,11 @@ class Builtins(Calls):
                 self.member_of_class(("iterate", caller, target), caller, meta, "__iter__", value, NO_ARGUMENTS, target)
 
     def take_each(self, value: int, caller: int, target: int) -> None:
-        """`iterate` as a step."""
+        """Takes `iterate` as a step."""
         self.iterate(caller, value, target)
 
     def advance(self, value: int, caller: int, target: int) -> None:
-        """`next(value)` reaches `target`."""
+        """Lets `next(value)` reach `target`."""
         if self.kinds[value] == Kind.INSTANCE:
             where = self.first[value], self.second[value]
             for step in ("__next__", "__anext__", "next"):
@@ -397,7 +400,7 @@ class Builtins(Calls):
             self.iterate(caller, value, target)
 
     def unpack(self, place: int, caller: int, value: int, key: tuple, target: int) -> None:
-        """One target of `a, *b, c = value`."""
+        """Assigns to one target of `a, *b, c = value`."""
         if self.kinds[value] != Kind.OBJECT or self.site_of(value)[0] not in ("list", "tuple"):
             if key[0] == "rest":
                 made = self.new_site(("unpack", place), "list")
@@ -426,7 +429,7 @@ class Builtins(Calls):
                 self.flow(self.all_items(value), self.rest(made))
 
     def enter(self, caller: int, value: int, target: int) -> None:
-        """`with value as target`."""
+        """Runs `with value as target`."""
         if self.kinds[value] == Kind.INSTANCE:
             ignored = self.new(("ignored", "with"))
             for start, stop in (("__enter__", "__exit__"), ("__aenter__", "__aexit__")):
@@ -441,7 +444,7 @@ class Builtins(Calls):
             self.add(target, value)
 
     def catch(self, value: int, target: int) -> None:
-        """`except value as target`."""
+        """Runs `except value as target`."""
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
         elif self.kinds[value] == Kind.OBJECT and (value, target) not in self.state.caught:
@@ -449,7 +452,7 @@ class Builtins(Calls):
             self.on(self.all_items(value), ("catch", target))
 
     def operator(self, place: tuple, caller: int, value: int, method: str, right: int, target: int) -> None:
-        """`value ∘ right`; for sequences, `+` makes a longer one."""
+        """Runs `value ∘ right`; for sequences, `+` makes a longer one."""
         kind = self.kinds[value]
         if method.__class__ is tuple:
             if kind == Kind.CONSTANT and isinstance(self.first[value], str):
@@ -477,7 +480,7 @@ class Builtins(Calls):
             self.on(right, step)
 
     def append_items(self, value: int, kind: str, length: int, made: int) -> None:
-        """The right operand of `+` or `|`, behind a left one of known length (or -1)."""
+        """Puts the right operand of `+` or `|` behind a left one of known length (or -1)."""
         if self.kinds[value] != Kind.OBJECT:
             return
         if kind == "dict":
@@ -495,6 +498,7 @@ class Builtins(Calls):
     def call_container_method(
         self, key: tuple, caller: int, receiver: int, name: str, arguments: Any, target: int
     ) -> None:
+        """Calls a method of a container or generator: `append`, `get`, `items`, `send` and the like."""
         kind = self.kinds[receiver]
         given = [a for _, a in arguments.positional]
         first = given[0] if given else 0
@@ -525,7 +529,7 @@ class Builtins(Calls):
             self.on(function, ("extend_property", receiver, name, target))
 
     def extend_property(self, value: int, receiver: int, name: str, target: int) -> None:
-        """A property with `value` for its `name`."""
+        """Makes a property with `value` for its `name`."""
         getter, setter = self.first[receiver], self.second[receiver]
         if name == "setter":
             setter = value
@@ -602,7 +606,7 @@ class Builtins(Calls):
                 self.on(argument, ("merge", value))
 
     def merge(self, other: int, value: int) -> None:
-        """`value.update(other)`."""
+        """Runs `value.update(other)`."""
         if self.kinds[other] != Kind.OBJECT or other == value:
             return
         if self.site_of(other)[0] == "dict":
@@ -613,7 +617,7 @@ class Builtins(Calls):
             self.on(self.all_items(other), ("take_pair", value))
 
     def take_pair(self, pair: int, value: int) -> None:
-        """An item of `dict(pairs)`."""
+        """Takes in an item of `dict(pairs)`."""
         if self.kinds[pair] == Kind.OBJECT:
             self.flow(self.field(pair, 1), self.rest(value))
             self.flow(self.rest(pair), self.rest(value))
@@ -651,6 +655,7 @@ class Builtins(Calls):
         return variable
 
     def call_builtin(self, key: tuple, caller: int, name: str, arguments: Any, target: int) -> None:
+        """Calls something outside the project of which it is known what it does, by its dotted name."""
         given = [a for _, a in arguments.positional]
         if arguments.prefix:
             made = []
@@ -698,7 +703,7 @@ class Builtins(Calls):
         self.on(function, call_back((*key, "callback"), caller, passed, self.new((*key, "callback"))))
 
     def call_special(self, value: int, caller: int, name: str) -> None:
-        """`implicit` as a step."""
+        """Takes `implicit` as a step."""
         self.implicit(caller, value, name)
 
     def _map(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -757,7 +762,7 @@ class Builtins(Calls):
             self.on(given[0], ("reverse", caller, self.rest(made)))
 
     def reverse(self, value: int, caller: int, target: int) -> None:
-        """`for target in reversed(value)`."""
+        """Runs `for target in reversed(value)`."""
         name = "__reversed__"
         if self.kinds[value] == Kind.INSTANCE and self.find_member(self.first[value], self.second[value], name):
             iterator = self.new((name, caller, value, target))
@@ -777,7 +782,7 @@ class Builtins(Calls):
             self.on(given[0], ("start_iteration", key, caller, target))
 
     def start_iteration(self, value: int, key: tuple, caller: int, target: int) -> None:
-        """`iter(value)`."""
+        """Runs `iter(value)`."""
         if self.kinds[value] == Kind.INSTANCE:
             for name in ("__iter__", "__aiter__"):
                 if self.find_member(self.first[value], self.second[value], name) is not None:
@@ -858,16 +863,16 @@ class Builtins(Calls):
             self.later.append(("key", "without_keys", (given[1], "get_prefixed", (given[0], caller, prefix, target))))
 
     def load_named(self, name: int, source: int, caller: int, target: int) -> None:
-        """`getattr(source, name)` reaches `target`."""
+        """Lets `getattr(source, name)` reach `target`."""
         if isinstance(self.first[name], str):
             self.on(source, ("load_step", caller, self.first[name], target))
 
     def load_step(self, value: int, caller: int, name: str, target: int) -> None:
-        """`load_attribute` as a step."""
+        """Takes `load_attribute` as a step."""
         self.load_attribute(caller, value, name, target, False)
 
     def get_prefixed(self, source: int, caller: int, prefix: str, target: int) -> None:
-        """`getattr(source, prefix + unknown)` reaches `target`."""
+        """Lets `getattr(source, prefix + unknown)` reach `target`."""
         self.on(source, ("load_prefixed", caller, prefix, target))
 
     def _prefixes(self) -> dict[int, str]:
@@ -881,7 +886,7 @@ class Builtins(Calls):
         return self.state.prefixes
 
     def load_prefixed(self, value: int, caller: int, prefix: str, target: int) -> None:
-        """`getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
+        """Loads `getattr(value, "prefix" + unknown)`: the methods whose names begin so, if they are not too many to mean anything."""
         if self.kinds[value] not in (Kind.INSTANCE, Kind.CLASS):
             return
         found = self.ask(Structure.methods_with_prefix, self.first[value], self.second[value], prefix)
@@ -897,7 +902,7 @@ class Builtins(Calls):
             self.on(argument, ("with_constant", method, arguments))
 
     def with_constant(self, value: int, method: str, arguments: tuple) -> None:
-        """A step that is taken with literals only."""
+        """Takes a step with literals only."""
         if self.kinds[value] == Kind.CONSTANT:
             getattr(self, method)(value, *arguments)
 
@@ -909,12 +914,12 @@ class Builtins(Calls):
         self._each_constant(given[1], "store_named", given[0], caller, source)
 
     def store_named(self, name: int, owner: int, caller: int, source: int) -> None:
-        """`setattr(owner, name, source)`."""
+        """Runs `setattr(owner, name, source)`."""
         if isinstance(self.first[name], str):
             self.on(owner, ("store_step", caller, self.first[name], source))
 
     def store_step(self, value: int, caller: int, name: str, source: int) -> None:
-        """`store_attribute` as a step."""
+        """Takes `store_attribute` as a step."""
         self.store_attribute(caller, value, name, source)
 
     def _type(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -922,7 +927,7 @@ class Builtins(Calls):
             self.on(given[0], ("take_class", target))
 
     def take_class(self, value: int, target: int) -> None:
-        """`type(value)`."""
+        """Runs `type(value)`."""
         if self.kinds[value] == Kind.INSTANCE:
             self.add(target, self.value(Kind.CLASS, self.first[value], self.second[value]))
 
@@ -932,16 +937,16 @@ class Builtins(Calls):
         self.on(given[0], ("with_owner", given[1], target))
 
     def with_owner(self, owner: int, receiver: int, target: int) -> None:
-        """`super(owner, receiver)`."""
+        """Runs `super(owner, receiver)`."""
         if self.kinds[owner] == Kind.CLASS:
             self.on(receiver, ("wrap_second", Kind.SUPER, owner, target))
 
     def wrap_second(self, value: int, kind: int, first: int, target: int) -> None:
-        """A value made of two, of which the second is at hand."""
+        """Makes a value of two, of which the second is at hand."""
         self.add(target, self.value(kind, first, value))
 
     def wrap_first(self, value: int, kind: int, second: int, target: int) -> None:
-        """A value made of two, of which the first is at hand."""
+        """Makes a value of two, of which the first is at hand."""
         self.add(target, self.value(kind, value, second))
 
     def _static_method(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
@@ -960,7 +965,7 @@ class Builtins(Calls):
             self.on(getter, ("make_property", setter if type(setter) is int else 0, target))
 
     def make_property(self, getter: int, setter: int, target: int) -> None:
-        """A property with each function that the setter's variable holds; 0: without one."""
+        """Makes a property with each function that the setter's variable holds; 0: without one."""
         if setter:
             self.on(setter, ("wrap_second", Kind.PROPERTY, getter, target))
         else:
@@ -979,7 +984,7 @@ class Builtins(Calls):
             self.on(given[0], ("take_namespace", target))
 
     def take_namespace(self, value: int, target: int) -> None:
-        """`vars(value)`."""
+        """Runs `vars(value)`."""
         if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
             self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
 
@@ -1001,7 +1006,7 @@ class Builtins(Calls):
             self._each_constant(given[0], "load_module", target)
 
     def load_module(self, constant: int, target: int) -> None:
-        """`import_module(name)`."""
+        """Runs `import_module(name)`."""
         name = self.first[constant]
         if isinstance(name, str) and name and not name.startswith("."):
             entity = self.ask(Structure.resolved, self.slot, name)
@@ -1018,7 +1023,7 @@ class Builtins(Calls):
             self.add(target, self.value(Kind.BUILTIN, "fixture()"))
 
     def note_fixture(self, value: int, name: str) -> None:
-        """A function of this file is a fixture."""
+        """Takes a function of this file for a fixture."""
         if self.kinds[value] != Kind.FUNCTION or self.first[value] != self.slot:
             return
         functions, label = self.facts.functions, self.second[value]
@@ -1033,7 +1038,7 @@ class Builtins(Calls):
             self.on(given[0], ("take_instance", target))
 
     def take_instance(self, value: int, target: int) -> None:
-        """`object.__new__(value)`."""
+        """Runs `object.__new__(value)`."""
         if self.kinds[value] == Kind.CLASS:
             self.add(target, self.value(Kind.INSTANCE, self.first[value], self.second[value]))
 

@@ -29,7 +29,7 @@ class Calls(Attributes):
     """Mixin of `Solver`: calls."""
 
     def invoke(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
-        """`value` is called at place `key` by `caller`; what it returns reaches `target`."""
+        """Calls `value` at place `key` for `caller`; what it returns reaches `target`."""
         kind = self.kinds[value]
         if kind == Kind.FUNCTION:
             self.call_function(key, caller, value, arguments, target)
@@ -55,7 +55,7 @@ class Calls(Attributes):
             self.flow(self.rest(value), target)  # of a type Callable[…, result]
 
     def call_value(self, value: int, key: tuple, caller: int, plain: tuple, target: int) -> None:
-        """The step of `call_back`."""
+        """Takes the step of `call_back`."""
         if len(key) > _MAX_NESTED or key.count(key[-1]) > _MAX_SAME:
             self.state.has_dropped = True
         elif self.first_time((key, caller, value, plain, target)):
@@ -66,7 +66,7 @@ class Calls(Attributes):
     def call_function(
         self, key: tuple, caller: int, value: int, arguments: Arguments, target: int, forwards: bool = True
     ) -> None:
-        """A function is called; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
+        """Calls a function; unless `forwards`, what a wrapper calls with its own arguments is seen to elsewhere."""
         owner, index = self.first[value], self.second[value]
         if caller != UNSEEN:
             functions = self.structure.facts[owner].functions
@@ -100,7 +100,8 @@ class Calls(Attributes):
                 self._return_argument(owner, index, signature, position, arguments, target)
 
     def call_promised(self, key: tuple, edge: tuple[int, int, int]) -> None:
-        """A method of a protocol is called, unless it is known here what stands behind the protocol. (Not `__call__`: behind that is a function.)"""
+        """Calls a method of a protocol, unless it is known here what stands behind the protocol. (Not `__call__`: behind that is a
+        function.)"""
         callee = self.program.calls[key[0]][1] if type(key[0]) is int else 0
         for value in self.points[callee]:
             if not self._is_of_protocol(self.second[value] if self.kinds[value] == Kind.BOUND else value):
@@ -171,7 +172,7 @@ class Calls(Attributes):
         self.on(self.returned(owner, function), ("take_wrapper", owner, tuple(made), target))
 
     def take_wrapper(self, value: int, owner: int, made: tuple[tuple[int, int], ...], target: int) -> None:
-        """One value that a call returns, which may be a wrapper."""
+        """Takes one value that a call returns, which may be a wrapper."""
         if self.kinds[value] == Kind.FUNCTION and self.first[value] == owner:
             for wrapper, given in made:
                 if wrapper == self.second[value] and given:
@@ -182,14 +183,14 @@ class Calls(Attributes):
         self.add(target, value)
 
     def wrap(self, wrapped: int, wrapper: int, target: int) -> None:
-        """A wrapper for one value, as long as that is not wrapped too often."""
+        """Makes a wrapper for one value, as long as that is not wrapped too often."""
         depth, inner = 0, wrapped
         while self.kinds[inner] == Kind.WRAPPED:
             depth, inner = depth + 1, self.second[inner]
         self.add(target, wrapper if depth > _MAX_WRAPPERS else self.value(Kind.WRAPPED, wrapper, wrapped))
 
     def without_wrapped(self, given: int, wrapper: int, target: int) -> None:
-        """The wrapper of something that is not known."""
+        """Passes on the wrapper of something that is not known."""
         if not self.held(given):
             self.add(target, wrapper)
 
@@ -239,6 +240,7 @@ class Calls(Attributes):
                 self.flow(self.parameter(owner, function, position), target)
 
     def bind_arguments(self, owner: int, function: int, signature: Signature, arguments: Arguments) -> None:
+        """Lets the arguments of a call flow into the parameters that take them."""
         parameters, count, (rest, named) = signature.parameters, signature.count, signature.variadic_sites
         position = 0
         for value in arguments.prefix:
@@ -280,7 +282,7 @@ class Calls(Attributes):
             self.give(argument, self.parameter(owner, function, position))
 
     def star_argument(self, value: int, owner: int, function: int, position: int) -> None:
-        """`*argument`: the items of a known sequence land on parameter after parameter."""
+        """Passes `*argument`: the items of a known sequence land on parameter after parameter."""
         signature: Signature = self.ask(Structure.signature, owner, function)
         count, rest = signature.count, signature.variadic_sites[0]
         packed = self.value(Kind.OBJECT, owner, rest) if rest >= 0 else None
@@ -307,7 +309,7 @@ class Calls(Attributes):
             self.flow(self.rest(value), self.parameter(owner, function, place))
 
     def star_keywords(self, value: int, owner: int, function: int) -> None:
-        """`**argument`: the items of a known dictionary land on the parameters of their names."""
+        """Passes `**argument`: the items of a known dictionary land on the parameters of their names."""
         if self.kinds[value] != Kind.OBJECT:
             return
         signature: Signature = self.ask(Structure.signature, owner, function)
@@ -327,7 +329,7 @@ class Calls(Attributes):
     # -- classes -------------------------------------------------------------------------------------------------------------------
 
     def instantiate(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:
-        """A class is called: its `__new__` and `__init__` are, and an instance comes back."""
+        """Calls a class: its `__new__` and `__init__` are called, and an instance comes back."""
         owner, index = self.first[value], self.second[value]
         instance = self.value(Kind.INSTANCE, owner, index)
         self.add(target, instance)
@@ -363,7 +365,7 @@ class Calls(Attributes):
     # -- functools.partial -----------------------------------------------------------------------------------------------------------
 
     def make_partial(self, key: tuple, callee: int, positional: tuple, keywords: tuple) -> int:
-        """A PARTIAL value. It carries what others must know: which arguments there are, and literals; the variables stay here."""
+        """Makes a PARTIAL value. It carries what others must know: which arguments there are, and literals; the variables stay here."""
         arguments = (*positional, *keywords)
         shape = tuple([(word, _described(argument)) for word, argument in arguments])
         variables = (callee, *[argument if type(argument) is int else 0 for _, argument in arguments])
@@ -371,10 +373,11 @@ class Calls(Attributes):
         return self.value(Kind.PARTIAL, self.slot, (number, shape, len(positional)))
 
     def partial_variables(self, number: int) -> tuple[int, ...]:
-        """The callee of a partial made in this file, then its arguments."""
+        """Returns the callee of a partial made in this file, then its arguments."""
         return list(self.state.partials)[number][2]
 
     def partial_variable(self, value: int, position: int) -> int:
+        """Returns the variable of a partial's callee (position 0) or of one of its arguments."""
         return self.shared(self.first[value], "partial", self.second[value][0], position)
 
     def _call_partial(self, key: tuple, caller: int, value: int, arguments: Arguments, target: int) -> None:

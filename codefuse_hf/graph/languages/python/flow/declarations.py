@@ -116,7 +116,7 @@ class Structure:
     # -- what is known of one file -------------------------------------------------------------------------------------------------
 
     def program(self, slot: int) -> Program:
-        """The data-flow program of a file."""
+        """Returns the data-flow program of a file."""
         return Program(self.facts[slot].program or self._spill[slot])
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class Structure:
             facts.program = b""
 
     def wanted(self, slot: int) -> set[int]:
-        """Variables of a file in which literals matter."""
+        """Returns the variables of a file in which literals matter."""
         known = self._wanted.get(slot)
         if known is None:
             if len(self._wanted) >= _MAX_FILES_AT_HAND:
@@ -144,7 +144,7 @@ class Structure:
         return known
 
     def limits(self, slot: int) -> dict[int, tuple]:
-        """The annotations of a file's variables, by variable; (OWN_TYPE, class) for `self`."""
+        """Returns the annotations of a file's variables, by variable; (OWN_TYPE, class) for `self`."""
         known = self._limits.get(slot)
         if known is None:
             if len(self._limits) >= _MAX_FILES_AT_HAND:
@@ -173,7 +173,7 @@ class Structure:
         return found
 
     def annotation(self, slot: int, label: int, position: int) -> tuple | None:
-        """The annotation of a function's parameter, or of its result for position -1: its own, or else the stub's."""
+        """Returns the annotation of a function's parameter, or of its result for position -1: its own, or else the stub's."""
         functions = self.facts[slot].functions
         known = functions.annotation(label, position)
         if known is not None:
@@ -184,11 +184,11 @@ class Structure:
         return words.get(functions.parameters(label)[position][0]) if words else None
 
     def typed_variables(self, slot: int) -> list[tuple]:
-        """`PythonFacts.typed` of a file, with what its stub says before it."""
+        """Returns `PythonFacts.typed` of a file, with what its stub says before it."""
         return [*self.stubs.typed.get(slot, ()), *self.facts[slot].typed]
 
     def open_ended(self, slot: int) -> set[int]:
-        """Variables of a file that hold any number of values: what wrappers are made for."""
+        """Returns the variables of a file that hold any number of values: what wrappers are made for."""
         known = self._open_ended.get(slot)
         if known is None:
             facts = self.facts[slot]
@@ -197,7 +197,7 @@ class Structure:
         return known
 
     def getters(self, slot: int) -> dict[int, int]:
-        """The functions of a file that are the `__getattr__` of a class, by the variable of the name that they are given."""
+        """Returns the functions of a file that are the `__getattr__` of a class, by the variable of the name that they are given."""
         known = self._getters.get(slot)
         if known is None:
             functions = self.facts[slot].functions
@@ -211,13 +211,14 @@ class Structure:
         return known
 
     def class_(self, slot: int, label: int) -> ClassFacts | None:
-        """A class's facts; None when there is no such class (any more)."""
+        """Returns a class's facts; None when there is no such class (any more)."""
         return self.names.class_(self.paths[slot], label) if self._has_class(slot, label) else None
 
     def _has_class(self, slot: int, label: int) -> bool:
         return self.facts[slot] is not None and self.facts[slot].classes.has(label)
 
     def signature(self, slot: int, label: int) -> Signature | None:
+        """Describes how a function takes arguments; None when there is no such function (any more)."""
         facts = self.facts[slot]
         if facts is None or not facts.functions.has(label):
             return None
@@ -242,8 +243,8 @@ class Structure:
         return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), makes, is_typed)
 
     def given_back(self, slot: int, label: int) -> tuple[tuple[int, bool], ...]:
-        """The arguments of which a function returns one, by its type variable (`x: T -> T`): positions, and whether the result is an instance of that
-        class (`kind: type[T]`). None where another argument may hold such objects."""
+        """Returns the arguments of which a function returns one, by its type variable (`x: T -> T`): positions, and whether the result is
+        an instance of that class (`kind: type[T]`). None where another argument may hold such objects."""
         facts = self.facts[slot]
         if facts is None or not facts.functions.has(label):
             return ()
@@ -280,7 +281,7 @@ class Structure:
         return found
 
     def method_at(self, slot: int, definition: int) -> tuple[str, int] | None:
-        """The name and the class of the method that a definition is; None if it is none."""
+        """Returns the name and the class of the method that a definition is; None if it is none."""
         known = self._methods.get(slot)
         if known is None:
             if len(self._methods) >= _MAX_FILES_AT_HAND:
@@ -294,11 +295,11 @@ class Structure:
         return known.get(definition)
 
     def is_handed_out(self, slot: int, kind: str, label: int) -> bool:
-        """Whether some function of the file may return one of its functions or classes, as decorators do with their wrappers."""
+        """Tells whether some function of the file may return one of its functions or classes, as decorators do with their wrappers."""
         return self.facts[slot] is not None and (kind, label) in self.facts[slot].handed_out
 
     def site(self, slot: int, label: int) -> tuple | None:
-        """A display as the solver sees it, with 1 for each variable that is there."""
+        """Describes a display as the solver sees it, with 1 for each variable that is there."""
         sites = self._sites.get(slot)
         if sites is None:
             if len(self._sites) >= _MAX_FILES_AT_HAND:
@@ -311,6 +312,7 @@ class Structure:
         return kind, dict.fromkeys(fields, 1), 1 if rest else 0, 1 if keys else 0, length
 
     def has_cell(self, slot: int, name: str) -> bool:
+        """Tells whether functions of a module read this name from the module."""
         return self.facts[slot] is not None and name in self.facts[slot].cells
 
     # -- classes -------------------------------------------------------------------------------------------------------------------
@@ -339,17 +341,18 @@ class Structure:
         return known
 
     def mro(self, slot: int, label: int) -> tuple[Place, ...]:
+        """Returns a class and its bases in the project, in method resolution order."""
         return tuple(self._order(slot, label))
 
     def member(self, slot: int, label: int, name: str) -> Member | None:
-        """The first class in method resolution order that defines `name`."""
+        """Returns the first class in method resolution order that defines `name`."""
         for facts, place, number in self._bodies(slot, label):
             if name in facts.namespace:
                 return Member(place, number, facts.plain.get(name, -1))
         return None
 
     def member_after(self, slot: int, label: int, name: str, after_slot: int, after: int) -> Member | None:
-        """The same behind class `after`."""
+        """Returns the first class behind class `after` in method resolution order that defines `name`."""
         passed = False
         for facts, place, number in self._bodies(slot, label):
             if passed and name in facts.namespace:
@@ -358,17 +361,19 @@ class Structure:
         return None
 
     def attribute(self, slot: int, label: int, name: str) -> Place | None:
-        """The first class in method resolution order with an Attribute node of that name."""
+        """Returns the first class in method resolution order with an Attribute node of that name."""
         for facts, place, number in self._bodies(slot, label):
             if name in facts.attributes:
                 return place, number
         return None
 
     def has_attribute(self, slot: int, label: int, name: str) -> bool:
+        """Tells whether a class itself has an Attribute node of that name."""
         facts = self.class_(slot, label)
         return facts is not None and name in facts.attributes
 
     def metaclass(self, slot: int, label: int) -> Place | None:
+        """Returns the metaclass that a class or its nearest base names, if that is of the project."""
         for facts, place, _ in self._bodies(slot, label):
             if facts.metaclass is not None:
                 for entity in self.names.path_entities(self.paths[place], facts.metaclass):
@@ -377,22 +382,24 @@ class Structure:
         return None
 
     def external_bases(self, slot: int, label: int) -> tuple[str, ...]:
+        """Returns the dotted names of the classes outside the project that a class inherits from."""
         if not self._has_class(slot, label):
             return ()
         return self.names.unread(self.names.external_bases, self.paths[slot], label)
 
     def is_protocol(self, slot: int, label: int) -> bool:
-        """Whether a class only says what others must have: it has no objects of its own."""
+        """Tells whether a class only says what others must have: it has no objects of its own."""
         if not self._has_class(slot, label):
             return False
         bases = self.names.unread(self.names.bases, self.paths[slot], label)
         return any(base.kind == "external" and base.place in _PROTOCOLS for base in bases)
 
     def is_enum(self, slot: int, label: int) -> bool:
+        """Tells whether a class is an enum."""
         return any(b.startswith("enum.") or b.endswith(("Enum", "Flag")) for b in self.external_bases(slot, label))
 
     def fields(self, slot: int, label: int) -> tuple[str, ...] | None:
-        """The arguments of a generated constructor (dataclass, named tuple), in order; None where none is generated."""
+        """Returns the arguments of a generated constructor (dataclass, named tuple), in order; None where none is generated."""
         names: list[str] = []
         generated = False
         for facts, _, _ in reversed(self._bodies(slot, label)):
@@ -402,13 +409,14 @@ class Structure:
         return tuple(names) if generated else None
 
     def methods_with_prefix(self, slot: int, label: int, prefix: str) -> tuple[str, ...]:
+        """Returns the names of a class's methods, own and inherited, that begin so."""
         found: dict[str, None] = {}
         for facts, _, _ in self._bodies(slot, label):
             found.update((name, None) for name in facts.plain if name.startswith(prefix))
         return tuple(found)
 
     def heirs(self, slot: int, label: int, name: str) -> tuple[Place, ...]:
-        """The subclasses that inherit method `name`, in order of files; none when there are too many subclasses to mean anything."""
+        """Returns the subclasses that inherit method `name`, in order of files; none when there are too many subclasses to mean anything."""
         below = self.find_subclasses().get((slot, label), ())
         if len(below) >= MAX_SUBCLASSES:
             return ()
@@ -416,7 +424,7 @@ class Structure:
         return self._in_order(found)
 
     def subclasses(self, slot: int, label: int) -> tuple[Place, ...]:
-        """The classes that name it as a base, in order of files; none when there are too many subclasses."""
+        """Returns the classes that name it as a base, in order of files; none when there are too many subclasses."""
         below = self.find_subclasses().get((slot, label), ())
         if len(below) >= MAX_SUBCLASSES:
             return ()
@@ -431,7 +439,7 @@ class Structure:
         return tuple([each[2:] for each in sorted(found)])
 
     def find_subclasses(self) -> dict[Place, set[Place]]:
-        """The subclasses of each class, direct or not."""
+        """Returns the subclasses of each class, direct or not."""
         if self._subclasses is None:
             self._subclasses = {}
             for slot, facts in enumerate(self.facts):
@@ -448,7 +456,7 @@ class Structure:
         return path in self.names.sources and bool(self.names.behind_stub(path, "class", label))
 
     def methods(self, name: str) -> tuple[Place, ...]:
-        """The one method of that name; none when anything else in a class of the project has the name, too."""
+        """Returns the one method of that name; none when anything else in a class of the project has the name, too."""
         if self._by_name is None:
             self._by_name = {}
             for slot, facts in enumerate(self.facts):
@@ -472,7 +480,7 @@ class Structure:
         return Entity(kind, self.paths[place] if kind == "module" else place, 0)
 
     def import_(self, slot: int, level: int, module: str, name: str | None, whole: bool) -> tuple:
-        """(module, entities) of an import statement: the module to take a member of, or else the things it names."""
+        """Returns (module, entities) of an import statement: the module to take a member of, or else the things it names."""
         if self.facts[slot] is None:
             return None, ()
         path = self.paths[slot]
@@ -483,43 +491,45 @@ class Structure:
         return self._described(found), ()
 
     def exported(self, slot: int, name: str) -> int:
-        """The file in whose own names a module's name is found, through star imports; -1 for none."""
+        """Returns the file in whose own names a module's name is found, through star imports; -1 for none."""
         if self.facts[slot] is None:
             return -1
         found = self.names.export(self.paths[slot], name)
         return -1 if found is None else self.slots[found[0]]
 
     def is_definition(self, slot: int, name: str) -> bool:
-        """Whether a module's name is that of a function or class that it defines."""
+        """Tells whether a module's name is that of a function or class that it defines."""
         facts = self.facts[slot]
         return facts is not None and facts.origins.get(facts.exports.get(name), ("",))[0] in ("function", "class")
 
     def child(self, kind: str, place: Any, name: str) -> tuple | None:
-        """The submodule `name` of a package."""
+        """Returns the submodule `name` of a package."""
         if kind == "module" and self.facts[place] is None:
             return None
         child = self.names.modules.child(self._entity(kind, place), name)
         return None if child is None else self._described(child)
 
     def has_getattr(self, slot: int) -> bool:
+        """Tells whether a module has a `__getattr__` of its own."""
         return self.facts[slot] is not None and "__getattr__" in self.facts[slot].exports
 
     def used(self, kind: str, place: Any, name: str) -> tuple[tuple, ...]:
-        """The classes, functions and attributes that `module.name` means."""
+        """Returns the classes, functions and attributes that `module.name` means."""
         if kind == "module" and self.facts[place] is None:
             return ()
         found = self.names.member(self._entity(kind, place), name)
         return tuple([self._described(e) for e in found if e.kind in ("class", "function", "attribute")])
 
     def resolved(self, slot: int, name: str) -> tuple | None:
-        """The module that `importlib.import_module(name)` gives."""
+        """Returns the module that `importlib.import_module(name)` gives."""
         if self.facts[slot] is None:
             return None
         found = self.names.modules.resolve(self.paths[slot], 0, name)
         return None if found is None else self._described(found)
 
     def fixture(self, slot: int, name: str, overridden: bool) -> tuple[int, ...]:
-        """The files that may have the fixture `name` for the tests of a file: itself, or the nearest conftest.py above that has the name; else all these."""
+        """Returns the files that may have the fixture `name` for the tests of a file: itself, or the nearest conftest.py above that has the
+        name; else all these."""
         if self.facts[slot] is None:
             return ()
         path = self.paths[slot]
@@ -541,7 +551,7 @@ class Structure:
         return -1 if found is None else self.slots[found[0]]
 
     def typed(self, slot: int, annotation: tuple) -> Type:
-        """The type that an annotation of the file, or of a stub (names/stubs.py), names."""
+        """Returns the type that an annotation of the file, or of a stub (names/stubs.py), names."""
         if len(annotation) == 3:
             slot, annotation = annotation[0], annotation[1:]
         return None if self.facts[slot] is None else self.types.read(self.paths[slot], annotation)
@@ -591,7 +601,7 @@ def _names_in(tree: tuple | None) -> list[tuple]:
 
 
 def methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:
-    """The functions that are methods of a file, by name; -1 for what else is bound to a name in a class."""
+    """Returns the functions that are methods of a file, by name; -1 for what else is bound to a name in a class."""
     found: dict[str, list[int]] = {}
     for label in () if facts is None else facts.classes.present():
         plain = facts.classes.plain(label)

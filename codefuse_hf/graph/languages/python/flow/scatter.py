@@ -26,7 +26,8 @@ _SAY_NOTHING = frozenset(("object", "Generic", "Protocol", "ABC", "Exception", "
 
 
 def without_scatter(solver: Solver, state: FileState) -> tuple[np.ndarray, bool]:
-    """The calls of a file that has run, and whether any was left out. What is asked about other files is on record as the file's question."""
+    """Returns the calls of a file that has run, and whether any was left out. What is asked about other files is on record as the file's
+    question."""
     calls = np.unique(state.edges("calls"), axis=0)
     callers, counts = np.unique(calls[:, 0], return_counts=True)
     many = callers[counts > MAX_FAMILIES]

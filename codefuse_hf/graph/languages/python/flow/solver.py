@@ -62,7 +62,7 @@ class Solver(Builtins):
         self._run()
 
     def unknown_calls(self, state: FileState) -> list[tuple[int, str]]:
-        """(caller, name) of the method calls on parameters that nothing is known of, where the name may tell."""
+        """Lists (caller, name) of the method calls on parameters that nothing is known of, where the name may tell."""
         facts = self.structure.facts[state.slot]
         found: dict[tuple[int, str], None] = {}
         starts, operations = state.program.starts, state.program.operations
@@ -240,7 +240,7 @@ class Solver(Builtins):
         self.implicit(b, value, "__await__")
 
     def take_decorated(self, value: int, target: int, given: int) -> None:
-        """What a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls."""
+        """Takes what a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls."""
         own = self.points[given]
         if value in own or self._defined(value) in own or self._may_be_made(value):
             self.add(target, value)

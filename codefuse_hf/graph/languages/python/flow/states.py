@@ -107,7 +107,7 @@ class FileState:
         self.views: dict[tuple[int, str], tuple] = {}
 
     def edges(self, kind: str) -> np.ndarray:
-        """The edges found so far, `calls` or `uses`: int32 [n, 3]; an edge may come more than once."""
+        """Returns the edges found so far, `calls` or `uses`: int32 [n, 3]; an edge may come more than once."""
         return np.concatenate([*self.found[kind], _edge_array(getattr(self, kind))])
 
     def pack(self) -> bytes:
@@ -129,7 +129,7 @@ class FileState:
         return state
 
     def weight(self) -> int:
-        """About how many bytes of memory this takes."""
+        """Estimates how many bytes of memory this takes."""
         weight = 45 * len(self.points) + 260 * len(self.steps)
         weight += 120 * (len(self.copies) + len(self.far) + len(self.opened) + len(self.subscribers))
         weight += 200 * (len(self.extra) + len(self.named) + len(self.bound)) + 260 * len(self.views)
@@ -176,7 +176,7 @@ class States:
         self.weigh(state)
 
     def get(self, slot: int) -> FileState:
-        """A file's state, to be run: `weigh` it afterwards."""
+        """Returns a file's state, to be run: `weigh` it afterwards."""
         state = self._here.pop(slot, None)
         if state is None:
             state = FileState.unpack(slot, self._load_program(slot), self._found.pop(slot), self._spill[slot])

@@ -18,7 +18,7 @@ _MAX_STEPS = 4
 
 
 def taken_out(program: Program, limits: Mapping[int, tuple]) -> dict[int, tuple]:
-    """The annotations of the variables that hold what is taken out of annotated ones."""
+    """Returns the annotations of the variables that hold what is taken out of annotated ones."""
     found: dict[int, tuple] = {}
     pending = [(variable, each, 0) for variable, each in limits.items() if each[0] != OWN_TYPE]
     for variable, annotation, depth in pending:
@@ -59,7 +59,7 @@ def _targets(program: Program, variable: int) -> list[tuple[int, tuple]]:
 
 
 def type_taken(annotation: tuple, type_: Type) -> Type:
-    """The type of what `annotation` takes out of a container of a type."""
+    """Returns the type of what `annotation` takes out of a container of a type."""
     what, found = annotation[0], []
     for part in parts(type_):
         if part is None:

@@ -46,20 +46,22 @@ class Arguments:
         self.positional, self.keywords, self.prefix = positional, keywords, prefix
 
     def after(self, value: int) -> Arguments:
+        """Returns the same arguments behind a further first one, such as `self`."""
         return Arguments(self.positional, self.keywords, (value, *self.prefix))
 
     def plain(self) -> tuple[tuple, tuple, tuple]:
-        """As plain data, in which a literal stands as a tuple of itself."""
+        """Turns them into plain data, in which a literal stands as a tuple of itself."""
         return _plain(self.positional), _plain(self.keywords), self.prefix
 
     @classmethod
     def of_plain(cls, plain: tuple[tuple, tuple, tuple]) -> Arguments:
+        """Makes arguments of the plain data that `plain` gives."""
         positional, keywords, prefix = plain
         return cls(_with_constants(positional), _with_constants(keywords), prefix)
 
 
 def call_back(key: tuple, caller: int, arguments: Arguments, target: int) -> tuple:
-    """The step that calls a value."""
+    """Makes the step that calls a value."""
     return "call_value", key, caller, arguments.plain(), target
 
 
@@ -78,11 +80,12 @@ def _with_constants(pairs: tuple) -> tuple:
 
 
 def variables_as_arguments(variables: tuple) -> Arguments:
+    """Makes positional arguments of variables."""
     return Arguments(tuple((0, v) for v in variables))
 
 
 def arguments_of(*sources: Any) -> Arguments:
-    """Positional arguments from variables and Constants; anything else (a slice) passes nothing of interest."""
+    """Makes positional arguments of variables and Constants; anything else (a slice) passes nothing of interest."""
     return Arguments(tuple((0, s if type(s) is int or isinstance(s, Constant) else 0) for s in sources))
 
 

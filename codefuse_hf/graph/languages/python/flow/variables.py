@@ -79,7 +79,7 @@ class Flows:
         self.calls, self.uses, self.bound, self.asked = state.calls, state.uses, state.bound, state.asked
 
     def ask(self, question: Callable, *about: Any) -> Any:
-        """What the Structure answers to a question, one of its methods; that it was asked is put on record."""
+        """Asks the Structure a question, one of its methods; that it was asked is put on record."""
         key = (question.__name__, *about)
         self.asked.add(key)
         memo = self.structure.memo
@@ -88,6 +88,7 @@ class Flows:
     # -- values and variables ----------------------------------------------------------------------------------------------------
 
     def value(self, kind: int, a: Any, b: Any = 0) -> int:
+        """Returns the number of a value, the same each time; `a` and `b` mean what its kind says."""
         key = (kind, a, b)
         number = self.values.get(key)
         if number is None:
@@ -98,16 +99,16 @@ class Flows:
         return number
 
     def constant(self, value: Any) -> int:
-        """The value of a literal. 1, True and 1.0 are equal in Python; their types keep them apart."""
+        """Returns the value of a literal. 1, True and 1.0 are equal in Python; their types keep them apart."""
         return self.value(_CONSTANT, value, type(value))
 
     def fresh(self) -> int:
-        """A variable of this file that is new."""
+        """Makes a new variable of this file."""
         self.points.append(())
         return len(self.points) - 1
 
     def new(self, key: Any) -> int:
-        """The variable of this file that its run knows by `key`; made when it is first asked for."""
+        """Returns the variable of this file that its run knows by `key`; made when it is first asked for."""
         variable = self.extra.get(key)
         if variable is None:
             self.points.append(())
@@ -122,7 +123,7 @@ class Flows:
         return True
 
     def shared(self, *name: Any) -> int:
-        """The variable of file `name[0]` that all files know by this name."""
+        """Returns the variable of file `name[0]` that all files know by this name."""
         if name[0] == self.slot:
             variable = self.named.get(name)
             return self.open(name) if variable is None else variable
@@ -130,7 +131,7 @@ class Flows:
         return -(self.number(name) if number is None else number)
 
     def number(self, name: tuple) -> int:
-        """The number by which files speak of a variable to each other."""
+        """Returns the number by which files speak of a variable to each other."""
         number = self.numbers.get(name)
         if number is None:
             known = self.names.setdefault(name[0], [()])  # no number is 0: its negative must differ from it
@@ -139,11 +140,11 @@ class Flows:
         return number
 
     def name_of(self, number: int) -> tuple:
-        """The name behind a number."""
+        """Returns the name behind a number."""
         return self.names[number >> SHIFT][number & (1 << SHIFT) - 1]
 
     def local(self, number: int) -> int:
-        """The variable of this file that others know by `number`."""
+        """Returns the variable of this file that others know by `number`."""
         variable = self.opened.get(number)
         if variable is None:
             variable = self.opened[number] = self.shared(*self.name_of(number))
@@ -154,7 +155,7 @@ class Flows:
         raise NotImplementedError
 
     def held(self, variable: int) -> tuple[int, ...]:
-        """The values of a variable, as far as they are known here."""
+        """Returns the values of a variable, as far as they are known here."""
         return self.points[variable] if variable >= 0 else self.far.get(variable, ())
 
     def add(self, variable: int, value: int) -> None:
@@ -187,7 +188,7 @@ class Flows:
                 self.work.append((variable, value))
 
     def fits(self, value: int, annotation: tuple) -> bool:
-        """Whether a value may be of the type that an annotation of this file names."""
+        """Tells whether a value may be of the type that an annotation of this file names."""
         kind = self.kinds[value]
         if kind not in _LIMITED_KINDS:
             return True
@@ -220,12 +221,13 @@ class Flows:
         return False
 
     def type_of(self, annotation: tuple) -> Type:
-        """What an annotation of this file says, or one of what is taken out of a container (taken.py)."""
+        """Reads what an annotation of this file says, or one of what is taken out of a container (taken.py)."""
         if annotation[0].__class__ is str:
             return type_taken(annotation, self.type_of(annotation[-1]))
         return self.ask(Structure.typed, self.slot, annotation)
 
     def send(self, receiver: int, number: int, value: int) -> None:
+        """Sends another file a value for a variable that both know by `number`; it arrives at that file's next turn."""
         messages = self.out.get(receiver)
         if messages is None:
             messages = self.out[receiver] = []
@@ -243,7 +245,7 @@ class Flows:
             self.send(-table >> SHIFT, -table, SUBSCRIBE)
 
     def flow(self, source: int, target: int) -> None:
-        """Everything in `source`, now or later, reaches `target`."""
+        """Lets everything in `source`, now or later, reach `target`."""
         if source == target:
             return
         if source < 0:
@@ -281,7 +283,7 @@ class Flows:
             self.queued.extend([(step, value) for value in known])
 
     def give(self, source: Any, target: int) -> None:
-        """`flow` for an argument: a variable or a Constant."""
+        """Does what `flow` does for an argument: a variable or a Constant."""
         if type(source) is int:
             if source:
                 self.flow(source, target)
@@ -339,13 +341,17 @@ class Flows:
                 self.send(sender, number, value)
 
     def note_store(self, where: Place, name: str, variable: int) -> None:
+        """Takes in a new class variable; in `Attributes`."""
         raise NotImplementedError
 
     def note_field(self, owner: int, site: Any, key: int) -> None:
+        """Takes in a new item of another file's container; in `Builtins`."""
         raise NotImplementedError
 
     def watch_from(self, sender: int, fields: int, site: Any) -> None:
+        """Tells another file of a container's items; in `Builtins`."""
         raise NotImplementedError
 
     def watch_stores(self, sender: int, index: int) -> None:
+        """Tells another file of a class's stored attributes; in `Attributes`."""
         raise NotImplementedError

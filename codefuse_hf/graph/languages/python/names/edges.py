@@ -12,21 +12,21 @@ Edge = tuple[str, Ref, Ref]
 
 
 def name_edges(names: Names, path: str) -> Iterator[Edge]:
-    """All of them that begin in one file."""
+    """Lists the edges that begin in one file."""
     yield from import_edges(names, path)
     yield from class_edges(names, path)
     yield from reference_edges(names, path)
 
 
 def entity_ref(names: Names, entity: Entity) -> Ref | None:
-    """The node of an entity; None for what has none (namespace packages, things outside the project)."""
+    """Returns the node of an entity; None for what has none (namespace packages, things outside the project)."""
     if entity.kind in ("namespace", "external"):
         return None
     return Ref(entity.place, names.definition(entity))
 
 
 def import_edges(names: Names, path: str) -> Iterator[Edge]:
-    """File to the module it imports from, and to each class, function or attribute it imports by name."""
+    """Lists the edges from a file to the module it imports from, and to each class, function or attribute it imports by name."""
     source = Ref(path, 0)
     for statement in names.facts[path].imports:
         module = names.module_of(path, statement)
@@ -52,7 +52,7 @@ def import_edges(names: Names, path: str) -> Iterator[Edge]:
 
 
 def class_edges(names: Names, path: str) -> Iterator[Edge]:
-    """Class to each base class of the project."""
+    """Lists the edges from a class to each base class of the project."""
     classes = names.facts[path].classes
     for index in classes.present():
         for base in names.bases(path, index):

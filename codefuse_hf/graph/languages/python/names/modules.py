@@ -56,16 +56,18 @@ class Modules:
         self._roots: dict[str, dict[str, str | None]] = {}
 
     def is_package(self, folder: str) -> bool:
+        """Tells whether a folder has an `__init__`."""
         return self.file(_join(folder, "__init__")) is not None
 
     def file(self, stem: str) -> str | None:
+        """Returns the path of a module, source or stub, by its path without suffix; None if there is none."""
         for suffix in SUFFIXES:
             if stem + suffix in self.paths:
                 return stem + suffix
         return None
 
     def at(self, location: str) -> Entity | None:
-        """The module or package at a `/`-separated path without suffix; a package wins over a module of the same name."""
+        """Returns the module or package at a `/`-separated path without suffix; a package wins over a module of the same name."""
         if self.record.reads is not None:
             self.record.reads.append(("at", location))
         return self._at(location)
@@ -77,7 +79,7 @@ class Modules:
         return Entity("namespace", location, 0) if location in self.folders else None
 
     def root(self, folder: str, top: str) -> str | None:
-        """The folder in which an absolute import of `top` from a file in `folder` finds it."""
+        """Returns the folder in which an absolute import of `top` from a file in `folder` finds it."""
         if self.record.reads is not None:
             self.record.reads.append(("root", folder, top))
         roots = self._roots.setdefault(top, {})
@@ -104,7 +106,7 @@ class Modules:
         return None
 
     def resolve(self, importer: str, level: int, module: str) -> Entity | None:
-        """The module that `from {'.' * level}{module} import …` in the file `importer` names; None outside the project."""
+        """Returns the module that `from {'.' * level}{module} import …` in the file `importer` names; None outside the project."""
         folder = importer.rpartition("/")[0]
         if level:
             for _ in range(level - 1):
@@ -133,7 +135,7 @@ class Modules:
         return None
 
     def child(self, entity: Entity, name: str) -> Entity | None:
-        """The submodule `name` of a package."""
+        """Returns the submodule `name` of a package."""
         if entity.kind == "namespace":
             return self.at(_join(entity.place, name))
         folder, _, file = entity.place.rpartition("/")

@@ -74,7 +74,7 @@ class Names:
     # -- what is read ------------------------------------------------------------------------------------------------------------
 
     def read_by(self, reader: str, question: Callable[..., Any], *arguments: Any) -> tuple[Any, list[tuple]]:
-        """The answer to a question that a file asks, and what was read for it, which is put on record."""
+        """Returns the answer to a question that a file asks, and what was read for it, which is put on record."""
         outer = self.record.reads
         if outer is None:
             return question(*arguments), []
@@ -95,7 +95,7 @@ class Names:
                 self.readers.setdefault(each, []).append(reader)
 
     def unread(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """The answer to a question of which only what it keeps itself is put on record."""
+        """Returns the answer to a question of which only what it keeps itself is put on record."""
         outer = self.record.reads
         self.record.reads = None if outer is None else []
         answer = question(*arguments)
@@ -109,7 +109,7 @@ class Names:
     # -- variables and names ---------------------------------------------------------------------------------------------------
 
     def entities(self, path: str, variable: int) -> tuple[Entity, ...]:
-        """What a variable of a file stands for, as far as names alone tell."""
+        """Finds what a variable of a file stands for, as far as names alone tell."""
         outer = self.record.reads
         known = self.memo[path].get(variable)
         if known is not None:
@@ -155,7 +155,7 @@ class Names:
             self.note(path, reads)
 
     def definition(self, entity: Entity) -> int:
-        """The number of an entity's definition in the facts of its file."""
+        """Returns the number of an entity's definition in the facts of its file."""
         path, index = entity.place, entity.index
         if entity.kind == "class":
             return self.facts[path].classes.definition(index)
@@ -194,11 +194,11 @@ class Names:
         return list(found) or [Entity(kind, path, origin[1])]
 
     def behind_stub(self, path: str, kind: str, label: int) -> tuple[Entity, ...]:
-        """The definitions of sources that a class or function of a stub stands for, if there are any."""
+        """Returns the definitions of sources that a class or function of a stub stands for, if there are any."""
         return tuple(behind_stub(self, path, kind, label))
 
     def free_names(self, path: str) -> dict[int, str]:
-        """Variables of names that the module does not bind itself: built-in, or from a star import."""
+        """Returns the variables of names that the module does not bind itself: built-in, or from a star import."""
         known = self.free.get(path)
         if known is None:
             facts = self.facts[path]
@@ -206,7 +206,7 @@ class Names:
         return known
 
     def imported(self, path: str, statement: ImportFacts) -> list[Entity]:
-        """What an import statement binds its name to."""
+        """Finds what an import statement binds its name to."""
         module = self.module_of(path, statement)
         if statement.name is None:
             if (module is not None and not statement.whole and "." in statement.module) or (
@@ -223,10 +223,11 @@ class Names:
         return list(self.member(module, statement.name))
 
     def module_of(self, path: str, statement: ImportFacts) -> Entity | None:
+        """Finds the module that an import statement takes names from."""
         return self.modules.resolve(path, statement.level, statement.module)
 
     def member(self, entity: Entity, name: str) -> tuple[Entity, ...]:
-        """What `entity.name` stands for."""
+        """Finds what `entity.name` stands for."""
         if entity.kind == "external":
             return (Entity("external", f"{entity.place}.{name}", 0),)
         if entity.kind == "module":
@@ -253,13 +254,13 @@ class Names:
         return ()
 
     def own_member(self, entity: Entity, name: str) -> tuple[Entity, ...]:
-        """What a name in the body of a class stands for, its bases left out."""
+        """Finds what a name in the body of a class stands for, its bases left out."""
         self._read(entity.place, entity.index, name)
         namespace = self.class_(entity.place, entity.index).namespace
         return self.entities(entity.place, namespace[name]) if name in namespace else ()
 
     def exported(self, path: str, name: str) -> tuple[Entity, ...]:
-        """What a module's name stands for, through star imports too."""
+        """Finds what a module's name stands for, through star imports too."""
         held = self.export(path, name)
         if held is None:
             return ()
@@ -276,7 +277,7 @@ class Names:
         return found
 
     def export(self, path: str, name: str) -> tuple[str, int] | None:
-        """The file and variable that hold a module's name: those of the stub, where only that has it."""
+        """Returns the file and variable that hold a module's name: those of the stub, where only that has it."""
         if self.record.reads is not None:
             self.record.reads.append((path, name))
         variable = self.facts[path].exports.get(name)
@@ -304,7 +305,7 @@ class Names:
         return statement.name is not None and self.module_of(path, statement) is None
 
     def public(self, path: str) -> list[str]:
-        """The names that `from module import *` takes, less those that the module has from star imports itself."""
+        """Returns the names that `from module import *` takes, less those that the module has from star imports itself."""
         self._read("public", path)
         facts = self.facts[path]
         return facts.public if facts.public is not None else [n for n in facts.exports if not n.startswith("_")]
@@ -312,7 +313,7 @@ class Names:
     # -- star imports ------------------------------------------------------------------------------------------------------------
 
     def starred_names(self, path: str) -> dict[str, str]:
-        """Every name that a module gets from its star imports, with the file that binds it; later ones win."""
+        """Lists every name that a module gets from its star imports, with the file that binds it; later ones win."""
         known = self.starred.get(path)
         if known is not None:
             return known
@@ -375,7 +376,7 @@ class Names:
                 self.star_users.setdefault(target, set()).add(path)
 
     def path_entities(self, path: str, dotted: tuple[int, tuple[str, ...]] | None) -> tuple[Entity, ...]:
-        """What `(variable, attribute names)` stands for."""
+        """Finds what `(variable, attribute names)` stands for."""
         if dotted is None or not dotted[0]:
             return ()
         found = self.entities(path, dotted[0])
@@ -386,11 +387,11 @@ class Names:
     # -- classes -----------------------------------------------------------------------------------------------------------------
 
     def class_(self, path: str, index: int) -> ClassFacts:
-        """The facts of a class that there is."""
+        """Returns the facts of a class that there is."""
         return self.facts[path].classes[index]
 
     def bases(self, path: str, index: int) -> list[Entity]:
-        """What a class's bases stand for: classes of the project and external names, in order."""
+        """Finds what a class's bases stand for: classes of the project and external names, in order."""
         result = []
         for base in self.facts[path].classes.bases(index):
             for entity in self.path_entities(path, base):
@@ -401,7 +402,7 @@ class Names:
         return list(dict.fromkeys(result))
 
     def mro(self, path: str, index: int) -> tuple[tuple[str, int], ...]:
-        """The project's classes in method resolution order (C3); where that does not exist, depth first."""
+        """Returns the project's classes in method resolution order (C3); where that does not exist, depth first."""
         key = (path, index)
         self._read(path, index)
         known = self.orders.get(key)
@@ -449,7 +450,8 @@ class Names:
         return parents
 
     def external_bases(self, path: str, index: int) -> tuple[str, ...]:
-        """Dotted names of the classes outside the project that a class inherits from, directly or through the project's classes."""
+        """Returns the dotted names of the classes outside the project that a class inherits from, directly or through the project's
+        classes."""
         return tuple(name for place in self.mro(path, index) for name in self.external.get(place, ()))
 
 

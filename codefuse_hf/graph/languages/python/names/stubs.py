@@ -18,7 +18,7 @@ SUFFIX = ".pyi"
 
 
 def sources_of_stubs(paths: Iterable[str]) -> dict[str, str]:
-    """The source beside each stub that has one."""
+    """Returns the source beside each stub that has one."""
     paths = set(paths)
     pairs = {path: path.removesuffix(SUFFIX) for path in paths if path.endswith(SUFFIX)}
     return {path: stem + suffix for path, stem in pairs.items() for suffix in (".pyw", ".py") if stem + suffix in paths}
@@ -48,7 +48,7 @@ class StubTypes:
             names.read_by(path, self._read, path, source)
 
     def depends_on(self, changed: Iterable[str], readers: Iterable[str], now: Mapping[str, PythonFacts]) -> bool:
-        """Whether any of this may be otherwise once files have `changed`, and what `readers` read."""
+        """Tells whether any of this may be otherwise once files have `changed`, and what `readers` read."""
         if not self.files.isdisjoint(changed) or any(path in self.files for path in readers if path.endswith(SUFFIX)):
             return True
         stems = {path.rpartition(".")[0] for path in changed}
@@ -101,7 +101,8 @@ class StubTypes:
 
 
 def behind_stub(names: Names, path: str, kind: str, label: int) -> Iterator[Entity]:
-    """The definitions of sources that a definition of a stub stands for, of the same kind; none where the source does not have the name."""
+    """Returns the definitions of sources that a definition of a stub stands for, of the same kind; none where the source does not have the
+    name."""
     facts = names.facts[path]
     if kind == "class":
         name = facts.classes.name(label)

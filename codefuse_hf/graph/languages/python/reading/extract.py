@@ -82,6 +82,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         self._text = source.text if self._ascii else source.utf8.decode("latin-1")  # a character per byte
 
     def visit(self, node: Any) -> Version:
+        """Reads a node by the method for its type; returns its value, as far as it has one."""
         return self.handlers[node.type](self, node)
 
     def others(self, node: Any) -> Version:
@@ -92,6 +93,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return 0
 
     def text_of(self, node: Any) -> str:
+        """Reads the text of a node."""
         text = self._text[node.start_byte : node.end_byte]
         return text if self._ascii or text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
 
@@ -110,14 +112,17 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return known[text] if text in known else known.read(text)
 
     def variable(self) -> int:
+        """Makes a new variable."""
         number = self.next_variable
         self.next_variable = number + 1
         return number
 
     def operation(self, variable: int, code: int, a: int, b: int) -> None:
+        """Notes an operation on a variable; `a` and `b` mean what its code says (facts.py)."""
         self.emit((variable, code, a, b))
 
     def name_index(self, name: str) -> int:
+        """Returns the number of a name in this file."""
         return self.names.setdefault(name, len(self.names))
 
     def as_variable(self, version: Version) -> int:
@@ -202,6 +207,7 @@ class Extractor(Expressions, Definitions, Statements, Narrowing):
         return [name for name in exports if name not in hidden and not name.startswith("_")]
 
     def find(self, variable: int) -> int:
+        """Returns the variable that a variable is an alias of, in the end."""
         aliases = self.aliases
         root = variable
         while root in aliases:

@@ -128,7 +128,7 @@ def _numbered(keys: Iterable[tuple[int, Hashable]]) -> dict[int, Hashable]:
 
 
 def class_keys(facts: PythonFacts) -> dict[int, Hashable]:
-    """By which each class is recognised, by label: its name, and which of that name it is."""
+    """Returns by what each class is recognised, by label: its name, and which of that name it is."""
     return _numbered((label, facts.classes.name(label)) for label in facts.classes.in_order())
 
 
@@ -141,8 +141,8 @@ def function_keys(facts: PythonFacts) -> dict[int, Hashable]:
 
 
 def definition_keys(facts: PythonFacts) -> dict[int, Hashable]:
-    """By which each definition with a node is recognised, by its number: classes and functions as above, attributes by the name that a module or a
-    class knows them by, or else by what stands before them."""
+    """Returns by what each definition with a node is recognised, by its number: classes and functions as above, attributes by the name that
+    a module or a class knows them by, or else by what stands before them."""
     keys: dict[int, Hashable] = {0: "file"}
     for label, key in function_keys(facts).items():
         keys[facts.functions.definition(label)] = "function", key
