@@ -31,7 +31,7 @@ class StoredTensor:
 
 
 def find_tensors(folder: Path) -> dict[str, StoredTensor]:
-    """Name → tensor of the checkpoint in `folder`, safetensors before `.bin`. Reads no tensor data.
+    """Find the tensors of the checkpoint in `folder` by name, safetensors before `.bin`. Reads no tensor data.
 
     Raises:
         FileNotFoundError: no weights, or a shard is missing.

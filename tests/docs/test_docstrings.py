@@ -17,7 +17,7 @@ FILES = [
 ]
 # Files with a line that is still to be rewritten.
 OPEN = tuple(f"codefuse_hf/graph/languages/python/flow/{name}.py" for name in ("solver", "variables"))
-READERS = ("codefuse_hf/graph/languages/java/reading/", "codefuse_hf/graph/languages/python/")
+READERS = ("codefuse_hf/graph/languages/java/reading/", "codefuse_hf/graph/languages/python/reading/")
 # Words that begin a description of a thing, or of a case, and no sentence about what is done.
 WORDS = """
     a about all an another any args arguments as beginnings bool both by bytes cached class cosines dense dotted each every everything file files float

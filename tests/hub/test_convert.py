@@ -191,6 +191,13 @@ def test_tensor_in_two_shards(tmp_path):
         convert_folder(tmp_path / "source", tmp_path / "result")
 
 
+def test_no_weights(tmp_path):
+    write_published(tmp_path / "source")
+    (tmp_path / "source" / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"source has no weights: expected one of model\.safetensors"):
+        convert_folder(tmp_path / "source", tmp_path / "result")
+
+
 def test_truncated_file(tmp_path):
     write_published(tmp_path / "source")
     file = tmp_path / "source" / "model.safetensors"
