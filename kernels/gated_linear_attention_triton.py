@@ -331,51 +331,60 @@ def _intra_chunk_backward(
     (what goes out at j), restricted to the chunk, d_g_l = Σ_{i≥l} e_i − f_i for pairs inside, Σ_{i≥l} e_i for what comes
     from before the chunk, Σ_{j<l} f_j for what leaves it, and a constant for what passes through.
 
-    What is as long as the chunk is read again for each sub-chunk, just before it is used: registers do not hold it throughout.
+    Sub-chunks meet in pairs, each read again for every other: registers do not hold whole chunks.
     """
     n, b = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows, sub, chans = tl.arange(0, C), tl.arange(0, SUB), tl.arange(0, M)
     t = n * C + rows
-    row_offset = b * T * M
-    q, k, g = q + row_offset, k + row_offset, g + row_offset
-    d_q, d_k, d_g = d_q + row_offset, d_k + row_offset, d_g + row_offset
+    begin = (b * T + n * C) * M
+    q, k, g = q + begin, k + begin, g + begin
+    d_q, d_k, d_g = d_q + begin, d_k + begin, d_g + begin
     chunk = b * NC + n
     d_scores, d_q_in, d_k_out = d_scores + chunk * C * C, d_q_in + chunk * C * M, d_k_out + chunk * C * M
-    at, by_step = t[:, None] * M + chans[None, :], rows[:, None] * M + chans[None, :]
-    g_all = tl.load(g + at, mask=(t < T)[:, None], other=0.0).to(tl.float32)
+    g_all = tl.load(g + rows[:, None] * M + chans[None, :], mask=(t < T)[:, None], other=0.0).to(tl.float32)
     passing = tl.load(d_decay + chunk * M + chans) * tl.exp(tl.sum(g_all, 0))
     if HAS_SEQ:
         seq_idx += b * T
-        seq = tl.load(seq_idx + tl.minimum(t, T - 1))
-        seq_before = tl.load(seq_idx + tl.maximum(n * C - 1, 0))
-        seq_end = tl.load(seq_idx + tl.minimum(n * C + C, T) - 1)
+        seq_before = tl.load(seq_idx + tl.maximum(n * C - 1, 0)).to(tl.int32)
+        seq_end = tl.load(seq_idx + tl.minimum(n * C + C, T) - 1).to(tl.int32)
         passing = tl.where(seq_end == seq_before, passing, 0.0)
     later = tl.zeros([M], tl.float32)  # Σ e − f over the sub-chunks after this one
     for back in range(0, C, SUB):
         s = C - SUB - back
         i = s + sub
         own = (n * C + i < T)[:, None]
-        at_own = (n * C + i)[:, None] * M + chans[None, :]
-        at_chunk = i[:, None] * M + chans[None, :]
-        wanted = (i[:, None] >= 0) & (rows[None, :] >= 0)
-        earlier, later_rows = ((rows < s) & (t < T))[:, None], ((rows >= s + SUB) & (t < T))[:, None]
-        to_end = earlier
+        at_own = i[:, None] * M + chans[None, :]
         if HAS_SEQ:
-            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1))
-            wanted = seq_own[:, None] == seq[None, :]
-            to_end = earlier & (seq == seq_end)[:, None]
-        # Pairs with other sub-chunks, which meet at the border of this one.
-        before = tl.sum(tl.load(g + at, mask=earlier, other=0.0).to(tl.float32), 0)
-        g_next = tl.load(g + at + M, mask=((rows + 1 < s) & (t + 1 < T))[:, None], other=0.0).to(tl.float32)
-        keys = tl.load(k + at, mask=earlier, other=0.0).to(tl.float32) * tl.exp(tl.cumsum(g_next, 0, reverse=True))
-        left_before = tl.sum(tl.load(d_k_out + by_step, mask=to_end, other=0.0) * keys, 0)
-        d_rows = tl.load(d_scores + i[:, None] * C + rows[None, :], mask=wanted, other=0.0)
-        pair_q = _product(d_rows, keys, None, PRECISION)
-        g_later = tl.load(g + at, mask=later_rows, other=0.0).to(tl.float32)
-        after = tl.sum(g_later, 0)
-        queries = tl.load(q + at, mask=later_rows, other=0.0).to(tl.float32) * scale * tl.exp(tl.cumsum(g_later, 0))
-        d_cols = tl.load(d_scores + rows[None, :] * C + i[:, None], mask=wanted, other=0.0)  # transposed
-        pair_k = _product(d_cols, queries, None, PRECISION)
+            seq_own = tl.load(seq_idx + tl.minimum(n * C + i, T - 1)).to(tl.int32)
+        # Pairs with other sub-chunks, which meet at the border of this one: the earlier from the nearest on, then the later.
+        pair_q, pair_k = tl.zeros([SUB, M], tl.float32), tl.zeros([SUB, M], tl.float32)
+        before, left_before, after = tl.zeros([M], tl.float32), tl.zeros([M], tl.float32), tl.zeros([M], tl.float32)
+        for distance in range(SUB, s + 1, SUB):
+            j = s - distance + sub
+            at = j[:, None] * M + chans[None, :]
+            g_next = tl.load(g + at + M, mask=((sub + 1 < SUB) & (n * C + j + 1 < T))[:, None], other=0.0)
+            decay = tl.exp(tl.cumsum(g_next.to(tl.float32), 0, reverse=True) + before[None, :])
+            keys = tl.load(k + at, mask=(n * C + j < T)[:, None], other=0.0).to(tl.float32) * decay
+            d_rows, left = tl.load(d_scores + i[:, None] * C + j[None, :]), tl.load(d_k_out + at) * keys
+            if HAS_SEQ:
+                seq = tl.load(seq_idx + tl.minimum(n * C + j, T - 1)).to(tl.int32)
+                d_rows = tl.where(seq_own[:, None] == seq[None, :], d_rows, 0.0)
+                left = tl.where((seq == seq_end)[:, None], left, 0.0)
+            pair_q = _product(d_rows, keys, pair_q, PRECISION)
+            left_before += tl.sum(left, 0)
+            before += tl.sum(tl.load(g + at, mask=(n * C + j < T)[:, None], other=0.0).to(tl.float32), 0)
+        for first in range(s + SUB, C, SUB):
+            j = first + sub
+            at = j[:, None] * M + chans[None, :]
+            g_later = tl.load(g + at, mask=(n * C + j < T)[:, None], other=0.0).to(tl.float32)
+            queries = tl.load(q + at, mask=(n * C + j < T)[:, None], other=0.0).to(tl.float32) * scale
+            queries *= tl.exp(tl.cumsum(g_later, 0) + after[None, :])
+            d_cols = tl.load(d_scores + j[None, :] * C + i[:, None])  # transposed
+            if HAS_SEQ:
+                seq = tl.load(seq_idx + tl.minimum(n * C + j, T - 1)).to(tl.int32)
+                d_cols = tl.where(seq_own[:, None] == seq[None, :], d_cols, 0.0)
+            pair_k = _product(d_cols, queries, pair_k, PRECISION)
+            after += tl.sum(g_later, 0)
         # Pairs within.
         k_own = tl.load(k + at_own, mask=own, other=0.0).to(tl.float32)
         g_own = tl.load(g + at_own, mask=own, other=0.0).to(tl.float32)
@@ -385,22 +394,21 @@ def _intra_chunk_backward(
         left_before *= tl.exp(tl.sum(g_own, 0) + after)
         pair_q, pair_k = pair_q * from_start, pair_k * tl.exp(log_to_end)
         between = tl.zeros([SUB, M], tl.float32)
-        for r in range(SUB):
-            step = n * C + s + r
-            q_r = tl.load(q + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32) * scale
-            g_r = tl.load(g + step * M + chans, mask=step * M + chans < T * M, other=0.0).to(tl.float32)
+        for r in range(tl.minimum(SUB, T - n * C - s)):
+            q_r = tl.load(q + (s + r) * M + chans).to(tl.float32) * scale
+            g_r = tl.load(g + (s + r) * M + chans).to(tl.float32)
             between = tl.where((sub == r)[:, None], 1.0, between * tl.exp(g_r)[None, :])
             d_row = tl.load(d_scores + (s + r) * C + s + sub)
             if HAS_SEQ:
-                seq_r = tl.load(seq_idx + tl.minimum(step, T - 1))
+                seq_r = tl.load(seq_idx + n * C + s + r).to(tl.int32)
                 d_row = tl.where(seq_own == seq_r, d_row, 0.0)
             weighted = d_row[:, None] * between
             pair_q += tl.where((sub == r)[:, None], tl.sum(weighted * k_own, 0)[None, :], 0.0)
             pair_k += weighted * q_r[None, :]
         # What comes from before the chunk, and what leaves it.
         q_own = tl.load(q + at_own, mask=own, other=0.0).to(tl.float32) * scale
-        grad_q = tl.load(d_q_in + at_chunk) * from_start * tl.exp(before)[None, :]
-        grad_k = tl.load(d_k_out + at_chunk) * tl.exp(log_to_end + after[None, :])
+        grad_q = tl.load(d_q_in + at_own) * from_start * tl.exp(before)[None, :]
+        grad_k = tl.load(d_k_out + at_own) * tl.exp(log_to_end + after[None, :])
         if HAS_SEQ:
             grad_q = tl.where((seq_own == seq_before)[:, None], grad_q, 0.0)
             grad_k = tl.where((seq_own == seq_end)[:, None], grad_k, 0.0)
@@ -448,6 +456,11 @@ def _only(configs: list[triton.Config], fitting: set[tuple[int, int, int]]) -> l
     return [x for x in configs if (x.kwargs["BV"], x.num_warps, x.num_stages) in fitting] or configs[:1]
 
 
+def intra_backward_warps(m: int, generation: int) -> int:
+    """Choose the warps of `_intra_chunk_backward`, with which nothing spills; AMD's are twice as wide as NVIDIA's."""
+    return 8 if m > 64 and generation else 4
+
+
 def in_parts(dtype: torch.dtype, d_key: int) -> bool:
     """Tell whether gradients of values and of all else come from two launches, since registers do not hold both at once."""
     return d_key > 64 or dtype != torch.bfloat16
@@ -464,7 +477,6 @@ def _prune_gradients(configs, named_args, **kwargs):
 
 WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2), (32, 4, 2), (16, 4, 2), (16, 8, 2))
 GRADIENT_CONFIGS = _configs((32, 8, 2), (32, 8, 1), (16, 4, 1), (16, 8, 1))
-INTRA_BACKWARD_WARPS = {"cuda": 8, "hip": 4}  # AMD's warps are twice as wide; with these nothing spills
 _walk = {"key": ["M", "V", "KEEP_STATES"], "prune_configs_by": {"early_config_prune": _prune_walk}}
 _tuned_outputs, _tuned_states = (triton.autotune(WALK_CONFIGS, **_walk)(x) for x in (_outputs, _states))
 _tuned_gradients = triton.autotune(
@@ -655,7 +667,7 @@ def _backward_op(
         _intra_chunk_backward[(chunks, batch)](
             q, k, g, seq_idx, *parts, d_q, d_k, d_g, scale, seq_len, chunks,
             M=d_key, C=steps, SUB=SUB, HAS_SEQ=seq_idx is not None, PRECISION=precision,
-            num_warps=INTRA_BACKWARD_WARPS["hip" if torch.version.hip else "cuda"],
+            num_warps=intra_backward_warps(d_key, generation(v.device)),
         )  # fmt: skip
     if not has_initial:
         d_initial = v.new_empty(0, dtype=torch.float32)
