@@ -195,6 +195,32 @@ def test_damaged_index_is_refused(repository, damage):
         CodeIndex.load(folder)
 
 
+def changed(**values):
+    return lambda text: json.dumps({**json.loads(text), **values})
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        ("manifest.json", changed(format="codefuse-hf index 0"), "its format is not"),
+        ("manifest.json", changed(generation="../elsewhere"), "is no name of a generation"),
+        ("manifest.json", changed(units=99), "disagree about the number of units"),
+        (
+            "g1/files.json",
+            lambda text: text.replace("settings.py", "other.py"),
+            "units lie in files that it does not know",
+        ),
+        ("g1/vectors.faiss", lambda text: "IxPQ", "no flat index"),
+    ],
+)
+def test_a_damaged_index_says_what_is_wrong(repository, name, spoil, message):
+    folder = CodeIndex.build(repository, model=BagOfWords(), progress=False).folder
+    file = folder / name
+    file.write_text(spoil(file.read_text(errors="replace")))
+    with pytest.raises(ValueError, match=f"is not a usable index.*{message}"):
+        CodeIndex.load(folder)
+
+
 def test_commands(repository, capsys):
     assert main(["index", str(repository), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["units"] == len(CodeIndex.load(default_folder(repository)))
@@ -242,3 +268,12 @@ def test_an_interrupted_run_of_another_model_is_not_gone_on_with(repository, tmp
         CodeIndex.build(repository, model=BagOfWords(seed=0, fail_after=3), folder=folder, batch_size=1, progress=False)
     index = CodeIndex.build(repository, model=BagOfWords(seed=1), folder=folder, progress=False)
     assert index.manifest["embedded_now"] == len(index)
+
+
+def test_what_cannot_be_indexed_is_said_before_anything_is_read(repository):
+    with pytest.raises(ValueError, match="unknown kind 'poem': expected some of"):
+        next(iter_units(repository, kinds=("poem",), progress=False))
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*absent' to index"):
+        next(iter_units(repository / "absent", progress=False))
+    with pytest.raises(TypeError, match="the name of one, got int"):
+        CodeIndex.build(repository, model=5, progress=False)
