@@ -1,13 +1,16 @@
 """A build in little memory finds what a build in much memory finds."""
 
 import gc
+import json
 from array import array
 from pathlib import Path
 
 import jinja2
 import pytest
+from graph_names import GraphIndex
 
 from codefuse_hf.graph import GraphBuilder, build_code_graph
+from codefuse_hf.graph.languages.python.flow.rounds import Rounds
 from codefuse_hf.graph.languages.python.flow.states import FileState
 from codefuse_hf.graph.languages.python.reading.facts import Constant, PythonFacts
 from codefuse_hf.graph.languages.python.reading.program import Program, pack_program
@@ -80,3 +83,28 @@ def test_a_state_comes_back_as_it_was():
     assert state.steps == {1: ("see", 0), 2: [("see", 1), ("take", (2, Constant("x")))]}
     assert {tuple(edge) for edge in state.edges("calls").tolist()} == {(1, 2, 3), (4, 5, 6)}
     assert state.edges("uses").shape == (0, 3)
+
+
+def test_values_cross_a_chain_of_twenty_files_in_a_few_sweeps(tmp_path, monkeypatch):
+    count, sweeps = 20, []
+    for number in range(count):
+        following = f"from m{number + 1:02} import get as inner, give as outer\n"
+        functions = "def get():\n    return inner()\ndef give(function):\n    outer(function)\n"
+        (tmp_path / f"m{number:02}.py").write_text(following + functions)
+    (tmp_path / f"m{count:02}.py").write_text(
+        "def last(): pass\ndef get():\n    return last\ndef give(function):\n    function()\n"
+    )
+    (tmp_path / "a.py").write_text(
+        "from m00 import get, give\ndef first(): pass\ndef run():\n    get()()\n    give(first)\n"
+    )
+    deliver = Rounds._deliver
+
+    def counted(self, slot, messages):
+        sweeps.append(self.now[:2])
+        deliver(self, slot, messages)
+
+    monkeypatch.setattr(Rounds, "_deliver", counted)
+    graph = build_code_graph(tmp_path, progress=False, workers=0)
+    calls = GraphIndex(json.loads(graph.to_json())).calls()
+    assert {("a.run", "m20.last"), ("m20.give", "a.first")} <= calls
+    assert max(sweeps) <= (0, 5)

@@ -361,6 +361,9 @@ class Attributes(Flows):
         if name == "__class__":
             self.add(target, self.value(Kind.CLASS, owner, index))
             return
+        if name == "__dict__":
+            self.add(target, self.value(Kind.NAMESPACE, -1, value))
+            return
         view, attribute, unknown = self.view(value, name)
         self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:

@@ -240,7 +240,13 @@ class Builtins(Calls):
             self._from_namespace(namespace, self.first[key], target)
 
     def _from_namespace(self, value: int, name: Any, target: int) -> None:
-        self.flow(self.shared(self.first[value], "attribute", name), target)
+        self.flow(self._in_namespace(value, "attribute", name), target)
+
+    def _in_namespace(self, value: int, kind: str, name: Any) -> int:
+        """The variable of an entry: an attribute of the instance, or a module's `attribute`, which is stored as its `global`."""
+        if self.first[value] < 0:
+            return self.instance_variable(self.second[value], name)
+        return self.shared(self.first[value], kind, name)
 
     def _get_from_object(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
         kind, _, _, _, length = self.site_of(value)
@@ -313,7 +319,7 @@ class Builtins(Calls):
             arguments = arguments_of(key, source)
             self.call_method(place, caller, value, "__setitem__", arguments, self.new(("ignored", "__setitem__")))
         elif kind == Kind.NAMESPACE and isinstance(key, Constant):
-            self.flow(source, self.shared(self.first[value], "global", key.value))
+            self.give(source, self._in_namespace(value, "global", key.value))
 
     def _set_in_object(self, value: int, key: Any, source: int) -> None:
         kind, _, _, _, length = self.site_of(value)
@@ -517,6 +523,10 @@ class Builtins(Calls):
         elif kind == Kind.NAMESPACE:
             if name == "get":
                 self.get_item(key, caller, receiver, first, target)
+            elif name == "update":
+                for word, argument in arguments.keywords:
+                    if word is not None:
+                        self.give(argument, self._in_namespace(receiver, "global", word))
         elif kind == Kind.OBJECT:
             if self.site_of(receiver)[0] == "dict":
                 self._dict_method(key, caller, receiver, name, given, arguments, target)
@@ -987,6 +997,8 @@ class Builtins(Calls):
         """Runs `vars(value)`."""
         if self.kinds[value] == Kind.MODULE and self.first[value] >= 0:
             self.add(target, self.value(Kind.NAMESPACE, self.first[value]))
+        elif self.kinds[value] == Kind.INSTANCE:
+            self.add(target, self.value(Kind.NAMESPACE, -1, value))
 
     def _factory(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         """`wraps(f)` and `lru_cache(…)` give a decorator that returns what it decorates; `lru_cache` itself may be that decorator."""

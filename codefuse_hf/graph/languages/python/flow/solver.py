@@ -142,7 +142,7 @@ class Solver(Builtins):
     def _run(self) -> None:
         work, queued = self.work, self.queued
         add, copies, steps, methods, subscribers = self.add, self.copies, self.steps, _METHODS, self.subscribers
-        static, variables = _OPERATIONS, self.facts.variables
+        static, variables, points = _OPERATIONS, self.facts.variables, self.points
         starts, operations = self.program.starts, self.program.operations
         while work or queued:
             while queued:
@@ -154,26 +154,23 @@ class Solver(Builtins):
             if 0 < variable < variables:
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     code = operations[i]
-                    if code == 0:
-                        add(operations[i + 1], value)
-                    else:
+                    if code:
                         static[code](self, operations[i + 1], operations[i + 2], value)
-            targets = copies.get(variable)
-            if targets is not None:
-                if targets.__class__ is int:
-                    add(targets, value)
-                else:
-                    for target in targets:
+                    elif value not in points[operations[i + 1]]:
+                        add(operations[i + 1], value)
+            if variable in copies:
+                targets = copies[variable]
+                for target in (targets,) if targets.__class__ is int else targets:
+                    if target < 0 or value not in points[target]:
                         add(target, value)
-            later = steps.get(variable)
-            if later is not None:
+            if variable in steps:
+                later = steps[variable]
                 if later.__class__ is tuple:
                     queued.append((later, value))
                 else:
                     queued.extend([(step, value) for step in later])
-            listeners = subscribers.get(variable)
-            if listeners:
-                pairs = iter(listeners)
+            if variable in subscribers:
+                pairs = iter(subscribers[variable])
                 for receiver, number in zip(pairs, pairs, strict=True):
                     self.send(receiver, number, value)
 
@@ -315,7 +312,7 @@ class Solver(Builtins):
 
     def is_fixture(self, function: int) -> bool:
         """Whether pytest calls a function of this file for the tests that name it."""
-        return ("fixture", function) in self.bound
+        return hash(("fixture", function)) in self.bound
 
     def _take_fixture(self, word: str, variable: int, function: int) -> None:
         """A test's argument is what the nearest fixture of that name gives."""

@@ -29,7 +29,7 @@ class FileState:
         far: what has arrived here of other files' variables.
         copies: where a variable's values go: one variable, or several as an int64 array.
         steps: what else happens to each of them: one step, or a list.
-        extra: variables by what the run knows them by; `named`: by the names that others may use. `bound`: what has been done once and for all.
+        extra: variables by what the run knows them by; `named`: by the names that others may use. `bound`: what has been done once and for all, as hashes.
         opened: numbers that others use, and the variables that they are here.
         subscribers: the files that want a variable's values, each with the variable's number, as an int64 array.
         watched: the other files' tables of stores and items whose entries are sent here.
@@ -81,7 +81,7 @@ class FileState:
         self.steps: dict[int, Step | list[Step]] = {}
         self.extra: dict[Any, int] = {}
         self.named: dict[tuple, int] = {}
-        self.bound: set[tuple] = set()
+        self.bound: set[int] = set()
         self.opened: dict[int, int] = {}
         self.subscribers: dict[int, array] = {}
         self.later: list[tuple] = []
@@ -117,27 +117,53 @@ class FileState:
             if edges:
                 found.append(_edge_array(edges))
                 edges.clear()
-        return pickle.dumps([getattr(self, name) for name in _PACKED], 5)
+        single, several = {}, {}
+        for variable, targets in self.copies.items():
+            (single if targets.__class__ is int else several)[variable] = targets
+        values = [getattr(self, name) for name in _PACKED]
+        return pickle.dumps((values, single, _joined(several), _joined(self.subscribers)), 5)
 
     @classmethod
     def unpack(cls, slot: int, program: Program, found: dict[str, list[np.ndarray]], data: bytes) -> FileState:
         """Makes the state again that `pack` was called on. The bytes come from this process."""
         state = cls.__new__(cls)
         state._begin(slot, program, found)
-        for name, value in zip(_PACKED, pickle.loads(data), strict=True):
+        values, state.copies, several, subscribers = pickle.loads(data)
+        for name, value in zip(_PACKED, values, strict=True):
             setattr(state, name, value)
+        state.copies.update(_parted(*several))
+        state.subscribers = _parted(*subscribers)
         return state
 
     def weight(self) -> int:
         """Estimates how many bytes of memory this takes."""
         weight = 45 * len(self.points) + 260 * len(self.steps)
         weight += 120 * (len(self.copies) + len(self.far) + len(self.opened) + len(self.subscribers))
-        weight += 200 * (len(self.extra) + len(self.named) + len(self.bound)) + 260 * len(self.views)
+        weight += 200 * (len(self.extra) + len(self.named)) + 80 * len(self.bound) + 260 * len(self.views)
         weight += 150 * (len(self.calls) + len(self.uses))
         return weight + 60 * len(self.program.starts) + 5000
 
 
-_PACKED = tuple(sorted(set(FileState.__slots__) - {"calls", "found", "program", "slot", "uses", "views"}))
+_PACKED = tuple(
+    sorted(set(FileState.__slots__) - {"calls", "copies", "found", "program", "slot", "subscribers", "uses", "views"})
+)
+
+
+def _joined(table: dict[int, array]) -> tuple[array, array, array]:
+    """A table of arrays as its keys, the arrays' lengths and the arrays one after the other: to pickle each takes long."""
+    items = array("q")
+    for each in table.values():
+        items.extend(each)
+    return array("q", table), array("q", map(len, table.values())), items
+
+
+def _parted(keys: array, lengths: array, items: array) -> dict[int, array]:
+    """What `_joined` was given."""
+    found, start = {}, 0
+    for key, length in zip(keys, lengths, strict=True):
+        found[key] = items[start : start + length]
+        start += length
+    return found
 
 
 def _edge_array(edges: set[tuple[int, int, int]]) -> np.ndarray:
@@ -147,7 +173,7 @@ def _edge_array(edges: set[tuple[int, int, int]]) -> np.ndarray:
 class States:
     """The states of the files that run. When they outgrow `memory` bytes of memory, those that have not run for long are put away.
 
-    Files take turns from first to last in one round and from last to first in the next, so that what ran last is what runs first.
+    Files take turns from first to last in one sweep and from last to first in the next (rounds.py), so that what ran last is what runs first.
     """
 
     def __init__(self, load_program: Callable[[int], Program], memory: int):

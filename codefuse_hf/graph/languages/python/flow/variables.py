@@ -116,10 +116,11 @@ class Flows:
         return variable
 
     def first_time(self, mark: tuple) -> bool:
-        """Whether this file has not asked this before; for what is done once and for all."""
-        if mark in self.bound:
+        """Whether this file has not asked this before; for what is done once and for all. Kept are hashes: marks are long, and there are many."""
+        known = hash(mark)
+        if known in self.bound:
             return False
-        self.bound.add(mark)
+        self.bound.add(known)
         return True
 
     def shared(self, *name: Any) -> int:
@@ -134,7 +135,8 @@ class Flows:
         """Returns the number by which files speak of a variable to each other."""
         number = self.numbers.get(name)
         if number is None:
-            known = self.names.setdefault(name[0], [()])  # no number is 0: its negative must differ from it
+            # No number is 0, whose negative is the same, nor 1 or 2: -1 and -2 have one hash.
+            known = self.names.setdefault(name[0], [(), (), ()])
             number = self.numbers[name] = name[0] << SHIFT | len(known)
             known.append(name)
         return number

@@ -1,7 +1,7 @@
 """Runs files again after a change, and those of the others which then get other messages.
 
 What happens to a file is a function of its facts, the answers it gets and the messages it receives (`flow/rounds.py`). So the files run again that have
-changed or that get other answers; and a file whose messages of some round are not those of the run before is run again from its start, up to that round
+changed or that get other answers; and a file whose messages of some turn are not those of the run before is run again from its start, up to that turn
 with the messages that it had then. All others stay as they were.
 """
 
@@ -38,13 +38,11 @@ class History:
 
     Attributes:
         logs: of all files' last runs.
-        lengths: how many rounds each phase had.
     """
 
     def __init__(self, solver: Solver, progress: bool = False, memory: int = DEFAULT_MEMORY):
         self.solver, self.progress, self.memory = solver, progress, memory
         self.logs: dict[int, KeptLog] = {}
-        self.lengths: list[int] = []
 
     def run(self, order: Iterable[int], changed: Iterable[int], removed: Iterable[int] = ()) -> dict[int, KeptLog]:
         """Runs the files `changed`, and whatever they affect.
@@ -60,7 +58,6 @@ class History:
         removed = list(removed)
         rounds = RepeatedRounds(self, order, removed)
         logs = rounds.run(changed)
-        self.lengths = rounds.lengths
         for slot in removed:
             self.logs.pop(slot, None)
         self.logs.update(logs)
@@ -72,48 +69,57 @@ class RepeatedRounds(Rounds):
 
     def __init__(self, history: History, order: Iterable[int], removed: Iterable[int]):
         super().__init__(history.solver, order, history.progress, history.memory)
-        self.old, self.expected_lengths = history.logs, history.lengths
+        self.old = history.logs
         # From when on a file is live (or gone), so that what it sends takes the place of what it sent then.
-        self.since: dict[int, Time] = dict.fromkeys(removed, (0, 0))
-        # What live and removed files sent in the run before, by time of delivery and receiver.
-        self.sent: dict[int, dict[Time, dict[int, array]]] = {slot: self._sent(slot) for slot in self.since}
+        self.since: dict[int, Time] = {}
+        # What live and removed files sent in the run before, by time; and who of them sent something for a time to come.
+        self.sent: dict[int, dict[Time, array]] = {}
+        self.senders: dict[Time, list[int]] = {}
+        for slot in removed:
+            self._replace(slot)
 
-    def _start(self, slot: int, time: Time) -> FileState:
-        state = super()._start(slot, time)
-        self.since[slot] = time
-        if self.old:
-            self.sent[slot] = self._sent(slot)
+    def _start(self, slot: int) -> FileState:
+        state = super()._start(slot)
+        self._replace(slot)
         return state
+
+    def _replace(self, slot: int) -> None:
+        """From now on a file is live, or gone: whatever it got or sent later in the run before may change."""
+        self.since[slot] = self.now
+        self.sent[slot] = self._sent(slot)
+        for time in self.sent[slot]:
+            if time > self.now:
+                self._at(time)
+                self.senders.setdefault(time, []).append(slot)
+        for time in self.old[slot].inbox if slot in self.old else ():
+            if time > self.now:
+                self._at(time)
 
     def _new_log(self) -> KeptLog:
         return KeptLog()
 
-    def _sent(self, slot: int) -> dict[Time, dict[int, array]]:
-        found: dict[Time, dict[int, array]] = {}
+    def _sent(self, slot: int) -> dict[Time, array]:
         log = self.old.get(slot)
+        found: dict[Time, array] = {}
         for receiver in () if log is None else log.receivers:
-            if receiver in self.old:
-                for time, messages in self.old[receiver].inbox.items():
-                    if slot in messages:
-                        found.setdefault(time, {})[receiver] = messages[slot]
+            for time, messages in self.old[receiver].inbox.items() if receiver in self.old else ():
+                if slot in messages:
+                    found[time] = messages[slot]
         return found
 
-    def _step(self, time: Time) -> None:
-        if not self.old:
-            super()._step(time)
-            return
-        pending, self.pending = self.pending, {}
-        for slot in self._in_order(self._affected(pending, time)):
-            self._repeat(slot, time)
-        receivers = [s for s in self.states if s in pending or (s in self.old and time in self.old[s].inbox)]
-        for slot in self._turns(receivers, time):
-            messages = {**self._expected(slot, time), **pending.get(slot, {})}
+    def _step(self, slot: int, messages: Mapping[int, array]) -> None:
+        if slot in self.opening:
+            self._open(slot)
+        elif slot not in self.states and self._is_affected(slot, messages):
+            self._repeat(slot)
+        if slot in self.states:
+            messages = {**self._expected(slot), **messages}
             if messages:
-                self._deliver(slot, messages, time)
+                self._deliver(slot, messages)
 
-    def _deliver(self, slot: int, messages: Mapping[int, array], time: Time) -> None:
-        self.logs[slot].inbox[time] = self._by_sender(messages)
-        super()._deliver(slot, messages, time)
+    def _deliver(self, slot: int, messages: Mapping[int, array]) -> None:
+        self.logs[slot].inbox[self.now] = messages = self._by_sender(messages)
+        super()._deliver(slot, messages)
 
     def _record(self, state: FileState) -> None:
         self.logs[state.slot].receivers.update(self.solver.out)
@@ -122,42 +128,47 @@ class RepeatedRounds(Rounds):
         super()._finish(state)
         self.logs[state.slot].asked = state.asked
 
-    def _expected(self, slot: int, time: Time) -> dict[int, array]:
+    def _expected(self, slot: int) -> dict[int, array]:
         """What files that were not live when they sent it sent to this one in the run before."""
-        log = self.old.get(slot)
-        if log is None or time not in log.inbox:
+        log, since = self.old.get(slot), self.since
+        if log is None or self.now not in log.inbox:
             return {}
-        since = self.since
-        return {s: m for s, m in log.inbox[time].items() if s not in since or since[s] >= time}
+        return {s: m for s, m in log.inbox[self.now].items() if s not in since or since[s] >= self.now}
 
-    def _affected(self, pending: Mapping[int, Mapping[int, array]], time: Time) -> set[int]:
-        """Files that are not live yet and get other messages now than in the run before."""
-        found: set[int] = set()
-        for receiver, messages in pending.items():
-            if receiver not in self.states:
-                for sender, now in messages.items():
-                    if self.sent[sender].get(time, {}).get(receiver) != now:
-                        found.add(receiver)
-        for sender, since in self.since.items():
-            if since < time:
-                for receiver in self.sent[sender].get(time, ()):
-                    if receiver not in self.since and sender not in pending.get(receiver, ()):
-                        found.add(receiver)
-        return found
+    def _is_affected(self, slot: int, messages: Mapping[int, array]) -> bool:
+        """Whether a file that is not live gets other messages now than in the run before."""
+        if slot in self.since:
+            return False  # it is gone
+        if any(self.sent[sender].get(self.now) != each for sender, each in messages.items()):
+            return True
+        return any(sender not in messages for sender in self.senders.get(self.now, ()))
 
-    def _repeat(self, slot: int, time: Time) -> None:
-        """Runs a file again up to `time`, with the messages of the run before."""
-        state, log, solver = self._start(slot, time), self.logs[slot], self.solver
-        log.receivers.update(solver.out)
+    def _repeat(self, slot: int) -> None:
+        """Runs a file again up to now, with the messages of the run before. What it sent then and others do not have yet is sent."""
+        time, inbox, solver = self.now, self.old[slot].inbox, self.solver
+        state = self._start(slot)
+        log = self.logs[slot]
+        self.now = self._first_turn(0, slot)
+        self._send_again(slot, time)
         phase = 0
-        for moment in [*sorted(t for t in self.old[slot].inbox if t < time), time]:
+        for moment in [*sorted(t for t in inbox if t < time), time]:
             while phase < moment[0]:
                 phase += 1
                 if phase == 1 or state.later:
+                    self.now = self._first_turn(phase, slot)
                     solver.fall_back(state, phase == 1)
-                    log.receivers.update(solver.out)
+                    self._send_again(slot, time)
+            self.now = moment
             if moment != time:
-                log.inbox[moment] = self.old[slot].inbox[moment]
-                solver.receive(state, log.inbox[moment])
-                log.receivers.update(solver.out)
+                log.inbox[moment] = inbox[moment]
+                solver.receive(state, inbox[moment])
+                self._send_again(slot, time)
         self._settle(state)
+
+    def _send_again(self, slot: int, time: Time) -> None:
+        """Sends of a repeated run what was due after `time`."""
+        self.logs[slot].receivers.update(self.solver.out)
+        for receiver, messages in self.solver.out.items():
+            due = self._due(receiver)
+            if due > time:
+                self._send(slot, messages, due)
