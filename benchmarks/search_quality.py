@@ -32,6 +32,7 @@ from codefuse_hf.search.units import Unit, iter_units
 
 RESULTS = Path(__file__).parent / "results"
 DEPTH = 50
+KINDS = ("all", "docstring", "commit", "hand")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 _COMMON = frozenset(
     re.findall(
@@ -197,8 +198,11 @@ def table(figures: dict[str, dict[str, float]]) -> list[str]:
 
 def write(answered: dict[str, list[dict]], repositories: dict, seconds: float, target: Path) -> None:
     """All figures and all ranks as JSON, the means as Markdown."""
-    kinds = ("all", "docstring", "commit", "hand")
-    figures = {split: {kind: measure(found, kind) for kind in kinds} for split, found in answered.items()}
+    kinds = {
+        split: [kind for kind in KINDS if kind == "all" or any(each["source"] == kind for each in found)]
+        for split, found in answered.items()
+    }
+    figures = {split: {kind: measure(found, kind) for kind in kinds[split]} for split, found in answered.items()}
     names = ("numpy", "scipy", "faiss-cpu", "tokenizers", "bm25s")
     facts = {
         "figures": figures,
@@ -214,7 +218,7 @@ def write(answered: dict[str, list[dict]], repositories: dict, seconds: float, t
     target.write_text(json.dumps(facts, indent=1) + "\n")
     lines = ["# Questions answered by code search", "", "Written by `benchmarks/search_quality.py`, in one run.", ""]
     for split, by_kind in figures.items():
-        for kind in kinds:
+        for kind in kinds[split]:
             count = sum(kind in ("all", each["source"]) for each in answered[split])
             lines += [f"## {split}, {kind} ({count} questions)", "", *table(by_kind[kind]), ""]
     target.with_suffix(".md").write_text("\n".join(lines))
