@@ -28,7 +28,7 @@ Time = tuple[int, int, bytes, int]
 
 
 def turn_keys(path: str) -> tuple[bytes, bytes]:
-    """The keys of a path in a sweep from first to last and in one from last to first."""
+    """Returns the keys of a path in a sweep from first to last and in one from last to first."""
     key = path.encode("utf-8", "surrogatepass")
     return key, key.translate(_REVERSED) + b"\xff"
 

@@ -311,7 +311,7 @@ class Solver(Builtins):
         return all(self.kinds[value] == Kind.OBJECT for value in self.points[variable])
 
     def is_fixture(self, function: int) -> bool:
-        """Whether pytest calls a function of this file for the tests that name it."""
+        """Tells whether pytest calls a function of this file for the tests that name it."""
         return hash(("fixture", function)) in self.bound
 
     def _take_fixture(self, word: str, variable: int, function: int) -> None:

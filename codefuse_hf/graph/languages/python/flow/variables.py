@@ -116,7 +116,7 @@ class Flows:
         return variable
 
     def first_time(self, mark: tuple) -> bool:
-        """Whether this file has not asked this before; for what is done once and for all. Kept are hashes: marks are long, and there are many."""
+        """Tells whether this file has not asked this before; for what is done once and for all. Kept are hashes: marks are long, and there are many."""
         known = hash(mark)
         if known in self.bound:
             return False
