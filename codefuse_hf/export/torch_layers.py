@@ -15,6 +15,7 @@ from torch.nn import functional as F
 # Beyond so many rows, widening the weights costs less than it saves.
 _FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 96
 _GROUPS = (128, 64, 32)
+_BLOCK = 64  # outputs that are packed together, or a multiple of that
 
 
 @functools.cache
@@ -108,22 +109,27 @@ class Int4Linear(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16().contiguous()
-        places = None if rows.shape[0] <= _FEW_ROWS_INT4 else _places(self.out_features)
+        # Outputs are packed in blocks, of which a last one may be smaller.
+        whole = self.out_features // _BLOCK * _BLOCK if rows.shape[0] > _FEW_ROWS_INT4 else 0
+        places = _places(whole) if whole > 0 else None
         if places is None:
             out = _multiply_int4(rows, self.weight, self.group, self.scales_and_middles)
         else:
             out = self._multiply_widened(rows, places)
+            if whole < self.out_features:
+                scales = self.scales_and_middles[:, whole:].contiguous()
+                out = torch.cat([out, _multiply_int4(rows, self.weight[whole:], self.group, scales)], 1)
         return _finish(out, x, self.bias)
 
     def _multiply_widened(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """The product by weights in bfloat16, their outputs in the order in which they are packed: `places` says which is where."""
+        """The first outputs by weights in bfloat16, in the order in which they are packed: `places` says which is where."""
         blocks, block = places.shape
-        packed = self.weight.view(blocks, self.in_features, block // 2).transpose(0, 1).contiguous()
+        packed = self.weight[: places.numel()].view(blocks, self.in_features, block // 2).transpose(0, 1).contiguous()
         weight = rows.new_empty(self.in_features, blocks, 2, block // 2)
         for half, numbers in enumerate((packed & 15, packed >> 4)):
             weight[:, :, half] = numbers.view(torch.int8).sub_(8)
         scale, middle = self.scales_and_middles[:, places.flatten()].movedim(-1, 0).unsqueeze(2).contiguous()
-        weight = weight.view(-1, self.group, self.out_features).mul_(scale).add_(middle)
+        weight = weight.view(-1, self.group, places.numel()).mul_(scale).add_(middle)
         return (rows @ weight.flatten(0, 1))[:, places.flatten().argsort()]
 
 
