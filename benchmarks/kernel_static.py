@@ -469,11 +469,29 @@ def _marked(output: str, mark: str) -> dict[str, Any]:
     return json.loads(next(line for line in output.splitlines() if line.startswith(mark)).removeprefix(mark))
 
 
-def _version_of_fla() -> str:
+def _sizes(args: argparse.Namespace) -> str:
+    return f"{', '.join(args.dtypes)}, M {', '.join(map(str, args.mem_sizes))}"
+
+
+def _write(report: dict[str, Any], folder: Path) -> None:
+    from kernel_tables import table
+
+    text = json.dumps(report, indent=1) + "\n"
+    text = re.sub(r'\{\s+"kernel": [^{}]*\}', lambda found: " ".join(found[0].split()), text)  # a line each
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel_static.json").write_text(text)
+    (folder / "kernel_static.md").write_text(table(report, TARGETS))
+
+
+def _versions() -> str:
+    import torch
+    import triton
+
+    versions = f"PyTorch {torch.__version__}, Triton {triton.__version__}"
     try:
-        return f", fla-core {importlib.metadata.version('fla-core')}"
+        return f"{versions}, fla-core {importlib.metadata.version('fla-core')}"
     except importlib.metadata.PackageNotFoundError:
-        return ""
+        return versions
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -483,6 +501,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--mem-sizes", nargs="+", type=int, default=[16, 32, 64, 128], help="which to compile (default: all)"
     )
+    parser.add_argument(
+        "--compile-only", action="store_true", help="compile, and keep what the results say of traffic and of fla-core"
+    )
     parser.add_argument("--traffic", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
@@ -491,17 +512,22 @@ def main(argv: list[str] | None = None) -> int:
         print("TRAFFIC" + json.dumps(counted if args.quick else extrapolated(counted, traffic(COUNTED[1]))))
         return 0
     import kernel_fla
-    import torch
-    import triton
     from kernel_tables import table
 
+    if args.compile_only:
+        report = json.loads((args.output / "kernel_static.json").read_text())
+        report["compiled"] = compile_all(lambda target: cases(target, args.dtypes, args.mem_sizes), TARGETS)
+        report["compiled for"], report["compared"] = _sizes(args), compare(report["counted"])
+        report["versions"], report["counted before"] = _versions(), True
+        _write(report, args.output)
+        return 0
     command = [sys.executable, __file__, "--traffic", *(["--quick"] if args.quick else [])]
     environment = os.environ | {"TRITON_INTERPRET": "1"}
     counted = _marked(subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True).stdout, "TRAFFIC")
     if args.quick:
-        compiled = compile_all(lambda target: cases(target, ("bf16",), (64,)), ["sm_90"])
-    else:
-        compiled = compile_all(lambda target: cases(target, args.dtypes, args.mem_sizes), TARGETS)
+        args.dtypes, args.mem_sizes = ["bf16"], [64]
+    targets = ["sm_90"] if args.quick else TARGETS
+    compiled = compile_all(lambda target: cases(target, args.dtypes, args.mem_sizes), targets)
     if not args.quick:
         script = Path(__file__).with_name("kernel_inductor.py")
         done = subprocess.run([sys.executable, script], capture_output=True, text=True)
@@ -510,7 +536,8 @@ def main(argv: list[str] | None = None) -> int:
         )
     launched = counted.pop("launches of fla-core", [])
     report = {
-        "versions": f"PyTorch {torch.__version__}, Triton {triton.__version__}{_version_of_fla()}",
+        "versions": _versions(),
+        "compiled for": _sizes(args),
         "compiled": compiled,
         "compiled, fla-core": []
         if args.quick or not launched
@@ -520,11 +547,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     print(table(report, TARGETS))
     if not args.quick:
-        args.output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report, indent=1) + "\n"
-        text = re.sub(r'\{\s+"kernel": [^{}]*\}', lambda found: " ".join(found[0].split()), text)  # a line each
-        (args.output / "kernel_static.json").write_text(text)
-        (args.output / "kernel_static.md").write_text(table(report, TARGETS))
+        _write(report, args.output)
     return 0
 
 

@@ -11,7 +11,8 @@ def table(report: dict[str, Any], targets: Iterable[str]) -> str:
     lines = [
         "# Triton kernels without a GPU",
         "",
-        f"{report['versions']}. Compiled and counted; nothing was timed.",
+        f"{report['versions']}. Compiled in one run, for {report['compiled for']}; nothing was timed."
+        + (" What was counted, and fla-core's kernels, are of an earlier run." if report.get("counted before") else ""),
         "",
     ]
     compiled = [x for x in report["compiled"] if "error" not in x]
