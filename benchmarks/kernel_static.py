@@ -109,7 +109,7 @@ def cases(
             given |= {"states": kept, "d_states": kept}
             in_parts = gla.in_parts(torch_dtype, m)
             for values, sums in ((True, False), (False, True)) if in_parts else ((True, True),):
-                for config in gla.gradient_configs(gla.GRADIENT_CONFIGS, values and sums, generation):
+                for config in gla.gradient_configs(gla.GRADIENT_CONFIGS, m, values and sums, generation):
                     options = {"HAS_GATE": True, "HAS_ENTRANCE": True, "WANT_VALUES": values, "WANT_SUMS": sums}
                     options |= {"STATE": state, "BV": config.kwargs["BV"]}
                     which = "" if values and sums else " of values" if values else " of the rest"

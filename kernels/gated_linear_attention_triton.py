@@ -436,20 +436,21 @@ def walk_configs(configs: list[triton.Config], m: int, precision: str, generatio
     """
     if precision == "tf32x3":
         fitting = {(32, 4, 3), (32, 8, 2), (128, 8, 2)} if m < 64 else {(16, 4, 2), (16, 8, 2)}
-        fitting -= {(16, 4, 2)} if m > 64 else set()
+        fitting -= {(16, 4, 2)} if m > 64 else {(32, 8, 2)} if generation > 9 else set()
     elif generation == 0:
         fitting = {(32, 4, 2), (16, 4, 2)}
     else:
-        fitting = {(32, 4, 3), (32, 8, 2)} | ({(128, 8, 2)} if m <= 64 else set())
-        fitting |= {(64, 4, 3)} if m <= 64 and generation > 8 else set()
+        fitting = {(32, 8, 2)} | ({(128, 8, 2)} if m <= 64 else set())
+        fitting |= {(64, 4, 3)} if m == 64 and generation > 8 else set()
+        fitting |= {(32, 4, 3)} if m == 64 or (m > 64 and generation < 10) else set()
     return _only(configs, fitting)
 
 
-def gradient_configs(configs: list[triton.Config], together: bool, generation: int) -> list[triton.Config]:
+def gradient_configs(configs: list[triton.Config], m: int, together: bool, generation: int) -> list[triton.Config]:
     """Choose those of `_chunk_gradients` that keep everything in registers; `generation` as in `kernel_dispatch`."""
     if together and generation >= 9:
         return _only(configs, {(32, 8, 2), (32, 8, 1)})
-    return _only(configs, {(16, 8, 1)} if generation else {(16, 4, 1)})
+    return _only(configs, {(16, 4, 1)} if generation == 0 or (generation == 9 and m < 64) else {(16, 8, 1)})
 
 
 def _only(configs: list[triton.Config], fitting: set[tuple[int, int, int]]) -> list[triton.Config]:
@@ -458,7 +459,9 @@ def _only(configs: list[triton.Config], fitting: set[tuple[int, int, int]]) -> l
 
 def intra_backward_warps(m: int, generation: int) -> int:
     """Choose the warps of `_intra_chunk_backward`, with which nothing spills; AMD's are twice as wide as NVIDIA's."""
-    return 8 if m > 64 and generation else 4
+    if generation == 0 or m == 64:
+        return 4
+    return 2 if m < 64 else 8
 
 
 def in_parts(dtype: torch.dtype, d_key: int) -> bool:
@@ -472,7 +475,7 @@ def _prune_walk(configs, named_args, **kwargs):
 
 def _prune_gradients(configs, named_args, **kwargs):
     together = kwargs["WANT_VALUES"] and kwargs["WANT_SUMS"]
-    return gradient_configs(configs, together, generation(named_args["v"].device))
+    return gradient_configs(configs, kwargs["M"], together, generation(named_args["v"].device))
 
 
 WALK_CONFIGS = _configs((64, 4, 3), (32, 4, 3), (128, 8, 2), (32, 8, 2), (32, 4, 2), (16, 4, 2), (16, 8, 2))
