@@ -37,6 +37,12 @@ def test_weights_are_the_same(tmp_path, block_type, form, shards):
     assert all(torch.equal(result[name], weights[name]) for name in weights)
 
 
+def test_folders_may_be_named_by_strings(tmp_path):
+    weights = write_published(tmp_path / "source")
+    folder = convert_folder(str(tmp_path / "source"), str(tmp_path / "result"))
+    assert folder == tmp_path / "result" and stored(folder).keys() == weights.keys()
+
+
 def test_untied_head_is_kept(tmp_path):
     weights = write_published(tmp_path / "source", tied=False)
     result = stored(convert_folder(tmp_path / "source", tmp_path / "result"))

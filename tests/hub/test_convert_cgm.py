@@ -79,6 +79,7 @@ def test_the_parts_become_one_folder(published, tmp_path, capsys):
     assert "AutoModelForCausalLM" in capsys.readouterr().out
     assert (out / "model.safetensors.index.json").is_file() and not list(out.rglob("*.bin")) + list(out.rglob("*.pth"))
     check_folder(out)
+    assert "it was not run" not in capsys.readouterr().err, "the code is this project's own"
     card = (out / "README.md").read_text()
     assert "converted from CodeFuse-CGM-72B" in card and "`t5`, pooling" in card and '{"role": "user"' in card
     model, info = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, output_loading_info=True)
@@ -153,6 +154,12 @@ def spoil_shape(folder):
     torch.save(state | {"fc2.weight": torch.zeros(32, 7)}, folder / ADAPTER)
 
 
+def spoil_bias(folder):
+    state = torch.load(folder / ADAPTER, weights_only=True)
+    del state["fc1.bias"]
+    torch.save(state, folder / ADAPTER)
+
+
 def spoil_name(folder):
     state = torch.load(folder / ENCODER / "pytorch_model.bin", weights_only=True)
     torch.save(state | {"extra.weight": torch.zeros(2)}, folder / ENCODER / "pytorch_model.bin")
@@ -175,6 +182,7 @@ def spoil_architecture(folder):
     [
         (spoil_with_code, ValueError, "plain file of tensors"),
         (spoil_shape, ValueError, "adapter.fc2.weight: shape"),
+        (spoil_bias, ValueError, "adapter.pth has no fc1.bias"),
         (spoil_name, ValueError, "encoder.extra.weight: the model has no such weight"),
         (spoil_missing, ValueError, "encoder.proj.bias: missing"),
         (spoil_architecture, ValueError, "expected CodeT5p_Embedding"),

@@ -1,5 +1,6 @@
 """Model cards say what is in the folder, and keep what somebody wrote."""
 
+import json
 import re
 
 import pytest
@@ -20,8 +21,6 @@ def folder(tmp_path):
 
 
 def facts(folder):
-    import json
-
     return folder_facts(folder, json.loads((folder / "config.json").read_text()))
 
 
@@ -76,6 +75,22 @@ def test_evaluation_results_go_into_the_metadata(folder):
     write_model_card(folder, repo_id="user/name")
     kept = ModelCard.load(folder / "README.md").data.eval_results
     assert [(r.dataset_name, r.metric_type, r.metric_value) for r in kept] == [("HumanEval", "pass@1", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "architecture", "library", "task"),
+    [
+        ("rodimus", "RodimusForCausalLM", "transformers", "text-generation"),
+        ("cge", "CGEModel", "sentence-transformers", "sentence-similarity"),
+        ("cgm", "CGMForCausalLM", "transformers", "text-generation"),
+    ],
+)
+def test_metadata_name_the_library_and_the_task_of_each_family(tmp_path, model_type, architecture, library, task):
+    config = {"model_type": model_type, "architectures": [architecture]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "README.md").write_text("# Mine\n")
+    data = ModelCard.load(write_model_card(tmp_path)).data
+    assert (data.library_name, data.pipeline_tag) == (library, task)
 
 
 def test_broken_metadata_is_an_error(folder):

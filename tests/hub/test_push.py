@@ -371,6 +371,11 @@ def test_code_of_others_is_not_run_without_consent(client, own_folder, tmp_path,
     assert marker.exists()
 
 
+def test_the_projects_own_code_is_run_without_asking(client, folder, capsys):
+    push(folder, "user/own", try_loading=True)
+    assert "it was not run" not in capsys.readouterr().err
+
+
 def test_a_model_that_transformers_knows_needs_no_code(client, tmp_path):
     config = LlamaConfig(
         vocab_size=64,

@@ -12,6 +12,13 @@ def test_scores_are_between_0_and_1_and_of_any_scale():
     np.testing.assert_allclose(scores, combine(10 * words, 7 * files, cosines / 2))
 
 
+def test_what_is_best_in_everything_has_the_score_1():
+    best = np.array([0.0, 1.0])
+    assert combine(best, best, None).tolist() == [0, 1]
+    np.testing.assert_allclose(combine(best, best, best), [0, 1])
+    np.testing.assert_allclose(add_named(best, np.array([False, True])), [0, 1])
+
+
 def test_each_kind_of_evidence_counts():
     same = np.array([1.0, 1.0])
     for position in range(3):

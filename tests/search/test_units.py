@@ -76,6 +76,11 @@ def test_one_line_without_end():
     assert sum(len(each.text) for each in units("data.json", '["word another third", ' * 2000)) > 45_000
 
 
+def test_a_section_has_three_words_at_least():
+    text = "# One\n\ntwo\n\n# Three\n\nfour five\n"
+    assert [each.name for each in units("a.md", text) if each.kind == "section"] == ["Three"]
+
+
 def test_short_files_have_no_sections():
     assert [each.kind for each in units("a.py", "def f():\n    return 1\n")] == ["file", "function"]
 

@@ -130,6 +130,28 @@ def test_attention_weights_stay_within_the_window():
         torch.testing.assert_close(weights.sum(-1), torch.ones(1, 4, 16))
 
 
+@torch.no_grad()
+def test_a_step_returns_its_attention_weights():
+    """A step on a CPU has a shorter way, which has none to return: it is for another attention function."""
+    model, ids = make_model(BLOCKS["rodimus_plus"], attn_implementation="eager"), make_ids(1, 8)
+    cache = DynamicCache(config=model.config)
+    model(ids[:, :7], past_key_values=cache)
+    step = model(ids[:, 7:], past_key_values=cache, output_attentions=True).attentions
+    for weights, expected in zip(step, model(ids, output_attentions=True).attentions, strict=True):
+        torch.testing.assert_close(weights[..., -5:], expected[:, :, -1:, -5:])
+
+
+def test_a_step_in_training_drops_attention():
+    """Where gradients are wanted, the shorter way of a step, without dropout, is not taken."""
+    model, ids = make_model(BLOCKS["rodimus_plus"], attention_dropout=0.9), make_ids(1, 8)
+    logits = []
+    for training in (False, True):
+        cache = DynamicCache(config=model.config)
+        model.eval()(ids[:, :7], past_key_values=cache)
+        logits.append(model.train(training)(ids[:, 7:], past_key_values=cache).logits)
+    assert (logits[0] - logits[1]).abs().max() > 1e-3
+
+
 # ---- precision
 
 
