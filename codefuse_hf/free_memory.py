@@ -1,4 +1,4 @@
-"""Memory that is free again goes back to the system: the C library keeps what lies between blocks in use, which in a large build is a fifth of all."""
+"""Memory that is free again goes back to the system: the C library keeps what lies between blocks in use, which in a large graph build is a fifth of all."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@ r"""What follows the recurrence of Rodimus: residual, output gate and norm (arXi
 z = (o + w_res ⊙ s) ⊙ silu(g),   y = z / sqrt(mean(z²) + eps) ⊙ w_norm      over the last dimension
 """
 
-import functools
 import math
 
 import torch
@@ -72,11 +71,6 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
     else:
         # PyTorch's own is put together from more operations there, each of them another way through memory.
         width = wide.shape[-1]
-        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(_root(eps * width, wide.dtype))
+        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(wide.new_full((), math.sqrt(eps * width)))
         normed = (wide * wide_weight).div_(norm.mul_(width**-0.5))
     return normed if normed.dtype == weight.dtype else normed.to(weight.dtype)
-
-
-@functools.lru_cache(maxsize=16)
-def _root(square: float, dtype: torch.dtype) -> torch.Tensor:
-    return torch.tensor(math.sqrt(square), dtype=dtype)

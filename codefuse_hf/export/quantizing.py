@@ -4,14 +4,13 @@ A recurrence adds up its errors, and what decides how much it forgets is small: 
 left as they are.
 """
 
-import ctypes
 import gc
-import platform
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..free_memory import give_back
 from .torch_layers import Int4Linear, Int8Embedding, Int8Linear
 
 # Projections that gates come from, by their names in a Rodimus.
@@ -148,15 +147,9 @@ def quantize_torch(model: nn.Module, scheme: str, for_training: bool = False) ->
             module.window_dtype = torch.bfloat16  # as precise as the products that keys and values come from
     if tied:
         model.set_input_embeddings(Int8Embedding(model.get_output_embeddings(), table.weight.dtype))
-    _give_memory_back()
+    gc.collect()
+    give_back()  # the wide weights lay between what is kept
     return model
-
-
-def _give_memory_back() -> None:
-    """Return the memory of the wide weights, which lay between what is kept: glibc would hold on to it."""
-    if platform.libc_ver()[0] == "glibc":
-        gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _quantize_torchao(model: nn.Module, scheme: str) -> nn.Module:

@@ -332,9 +332,7 @@ class RodimusAttention(nn.Module):
         self.scaling = self.head_dim**-0.5
         self.attention_dropout = config.attention_dropout
         self.rotary_dim, self.rotary_interleaved = config.rotary_dim, config.attn_cfg["rotary_emb_interleaved"]
-        self.window_dtype: torch.dtype | None = (
-            None  # of queries, keys and values and so of the cache; None: the input's
-        )
+        self.window_dtype: torch.dtype | None = None  # of queries, keys, values and the cache; None: the input's
         self.is_causal = True
         self.num_key_value_groups = 1  # heads are tiled here, not by the attention functions
         width = config.hidden_size

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,30 @@ def test_a_killed_run_leaves_the_index_as_it_was(repository):
     assert index.manifest["generation"] == "g3" and not (folder / "g2").exists() and not (folder / "g1").exists()
 
 
+@contextmanager
+def watched(look):
+    """Looks again and again while the block runs, in a thread of its own; what it finds wrong, or never looking, is a failure."""
+    done, problems, looks = threading.Event(), [], 0
+
+    def watch() -> None:
+        nonlocal looks
+        while not done.is_set():
+            looks += 1
+            try:
+                look()
+            except ValueError as error:
+                problems.append(error)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    assert looks and not problems
+
+
 def test_two_runs_at_once(repository):
     """Both end well, whichever is first; who reads meanwhile finds a whole index."""
     folder = CodeIndex.build(repository, model=BagOfWords(), progress=False).folder
@@ -105,21 +130,10 @@ def test_two_runs_at_once(repository):
     )
     command = [sys.executable, "-c", code, str(repository), str(Path(__file__).parents[1])]
     runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    problems = []
-
-    def look() -> None:
-        while any(run.poll() is None for run in runs):
-            try:
-                CodeIndex.load(folder)
-            except ValueError as error:
-                problems.append(error)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    errors = [run.communicate(timeout=250)[1] for run in runs]
-    thread.join()
+    with watched(lambda: CodeIndex.load(folder)):
+        errors = [run.communicate(timeout=250)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], errors
-    assert not problems and len(CodeIndex.load(folder)) == 4
+    assert len(CodeIndex.load(folder)) == 4
 
 
 def test_an_index_that_another_run_has_just_begun_is_no_foreign_folder(tmp_path):
@@ -135,26 +149,10 @@ def test_an_index_that_another_run_has_just_begun_is_no_foreign_folder(tmp_path)
 
 
 def test_the_mark_is_whole_whenever_somebody_looks(tmp_path):
-    done = threading.Event()
-    problems = []
-
-    def look() -> None:
-        while not done.is_set():
-            try:
-                storage.check_place(tmp_path)
-            except ValueError as error:
-                problems.append(error)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with watched(lambda: storage.check_place(tmp_path)):
         for _ in range(300):
             with storage.locked(tmp_path):
                 pass
-    finally:
-        done.set()
-        thread.join()
-    assert not problems
 
 
 def test_the_index_of_a_folder_above(repository):

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from codefuse_hf import __version__
+from codefuse_hf.free_memory import give_back
 from codefuse_hf.graph.build import sources
 from codefuse_hf.graph.build.cache import BuildCache
 from codefuse_hf.graph.build.extraction import ExtractedFile, extract_files
@@ -20,7 +21,6 @@ from codefuse_hf.graph.build.options import BuildOptions
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.languages import front_end, languages, resolved_as, select_languages, tree_sitter
 from codefuse_hf.graph.languages.base import TEXT, Edges, FileFacts, Problem, Project, UpdatableResolution
-from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.graph.spill import Spill
 

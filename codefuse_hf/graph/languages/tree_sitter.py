@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from codefuse_hf.free_memory import give_back
 from codefuse_hf.graph.languages.source_text import SourceText
-from codefuse_hf.graph.memory import give_back
 
 OFFICIAL = ("python", "java")
 """Languages whose grammar is a wheel of its own, `tree-sitter-<name>`."""

@@ -73,8 +73,7 @@ def one_branch(data: bytes) -> bytes:
         is_off = group.condition == b"0"
         if not is_off and all(_is_whole(shown[a:b], following) for a, b in branches):
             continue
-        left_out = branches[:1] if is_off else []
-        kept = max(branches[len(left_out) :], key=lambda span: span[1] - span[0], default=None)
+        kept = max(branches[is_off:], key=lambda span: span[1] - span[0], default=None)
         for span in [*spans, *(branch for branch in branches if branch != kept)]:
             for text in (shown, out):
                 text[slice(*span)] = _blank(bytes(text[slice(*span)]))

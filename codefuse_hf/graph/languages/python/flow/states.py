@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from codefuse_hf.free_memory import give_back
 from codefuse_hf.graph.languages.python.flow.declarations import Place
 from codefuse_hf.graph.languages.python.reading.program import Program
-from codefuse_hf.graph.memory import give_back
 from codefuse_hf.graph.spill import Spill
 
 Step = tuple
