@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from codefuse_hf.graph import build_code_graph, memory
+from codefuse_hf import free_memory
+from codefuse_hf.graph import build_code_graph
 from codefuse_hf.graph.languages import tree_sitter as syntax
 from codefuse_hf.graph.languages.source_text import SourceText
 
@@ -89,7 +90,9 @@ print(before, resident(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-@pytest.mark.skipif(memory._trim() is None or not Path("/proc/self/status").exists(), reason="needs Linux with glibc")
+@pytest.mark.skipif(
+    free_memory._trim() is None or not Path("/proc/self/status").exists(), reason="needs Linux with glibc"
+)
 def test_the_tree_of_a_large_file_does_not_stay():
     """2 MB of this make a tree of 360 MB."""
     root = Path(syntax.__file__).parents[3]
