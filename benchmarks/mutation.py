@@ -1,15 +1,15 @@
 """Would the tests notice? Changes one place of a file at random, runs the tests of that file, and counts what went unnoticed.
 
     pip install -e ".[test,mutation]"
-    python benchmarks/mutation.py --per-folder 25 --seed 1 --map map.json --output mutants.jsonl
+    python benchmarks/mutation.py --per-folder 25 --seed 1 --map map --output mutants.jsonl
 
 Places are drawn evenly over a folder, the change to a place evenly among what Cosmic Ray's operators and `StatementRemover` can
 do there. Files are changed where they are, one at a time, and restored; so the folders must have no uncommitted changes. If the
 run is killed: `git checkout -- modeling kernels codefuse_hf`. `--named` runs the mutants in `NAMED` instead, which went
 unnoticed once.
 
-`--map` names a file with what each test runs, which is made by running all tests once if it is not there (ten minutes). With it
-a mutant meets the tests that run its line first, and those that failed without any change not at all.
+`--map` names a folder with what each test runs, where a test file is noted the first time that it is needed. With it a mutant
+meets the tests that run its line first, and those that failed without any change not at all.
 """
 
 from __future__ import annotations
@@ -112,10 +112,19 @@ TESTS_OF = {
     "codefuse_hf/hub/convert/cge.py": [f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/convert/cgm.py": [f"{_HUB}convert_cgm.py"],
     "codefuse_hf/hub/convert/*": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
+    "codefuse_hf/hub/errors.py": [f"{_HUB}errors.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/folder_check.py": [
+        f"{_HUB}folder_check.py",
+        f"{_HUB}push.py",
+        f"{_HUB}convert.py",
+        f"{_HUB}convert_cge.py",
+    ],
+    "codefuse_hf/hub/loading_program.py": [f"{_HUB}folder_check.py", f"{_HUB}push.py"],
     "codefuse_hf/hub/kernels_folder.py": [f"{_HUB}kernels_folder.py"],
     "codefuse_hf/hub/model_card.py": [f"{_HUB}model_card.py"],
     "codefuse_hf/hub/push_space.py": [f"{_HUB}push_space.py"],
-    "codefuse_hf/hub/remote_code.py": [f"{_HUB}remote_code.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/remote_code.py": [f"{_HUB}collect_sources.py", f"{_HUB}remote_code.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/push_plan.py": [f"{_HUB}push_plan.py", f"{_HUB}push.py", f"{_HUB}push_cge.py"],
     "codefuse_hf/hub/push*": [f"{_HUB}push.py", f"{_HUB}push_cge.py", f"{_HUB}push_space.py"],
     "codefuse_hf/hub/weights.py": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/*": [f"{_HUB}push.py", f"{_HUB}convert.py", f"{_HUB}convert_cge.py", f"{_HUB}remote_code.py"],
@@ -170,7 +179,7 @@ def main() -> None:
     )
     parser.add_argument("--named", action="store_true", help="run NAMED")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of mutants, to run these again")
-    parser.add_argument("--map", type=Path, help="which tests run which lines: made if it is not there")
+    parser.add_argument("--map", type=Path, help="a folder for which tests run which lines")
     parser.add_argument("--output", type=Path, required=True, help="a JSON line for each mutant")
     args = parser.parse_args()
     changed = subprocess.run(["git", "status", "--porcelain", "--", *FOLDERS], cwd=ROOT, capture_output=True, text=True)
@@ -181,20 +190,13 @@ def main() -> None:
     else:
         mutants = [m for f in args.folders for m in islice(draw(f, args.seed, args.skip), args.per_folder)]
     import_libraries()
-    known = None
-    if args.map is not None:
-        if not args.map.exists():
-            tests = dict.fromkeys(test for tests in TESTS_OF.values() for test in tests)
-            in_a_fork(
-                mutation_map.record, ROOT, FOLDERS, [t for t in tests if not t.endswith("_triton_kernels.py")], args.map
-            )
-        known = mutation_map.Map(args.map)
+    known = args.map and mutation_map.Map(ROOT, args.map)
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     noticing = set()
     with args.output.open("a", encoding="utf-8") as output:
         for number, (folder, file, what, mutated) in enumerate(mutants):
             if args.only is None or number in args.only:
-                order = known and known.order(file, (ROOT / file).read_text(encoding="utf-8"), what["line"])
+                order = known and order_of(known, file, what["line"])
                 found = run(tests_of(file), args.timeout, order, (file, mutated))
                 counts[folder][found["noticed"]] += 1
                 if found["noticed"]:
@@ -322,6 +324,14 @@ def difference(old: str, new: str) -> str:
     import difflib
 
     return "\n".join(x for x in difflib.ndiff(old.splitlines(), new.splitlines()) if x[0] in "-+")
+
+
+def order_of(known: mutation_map.Map, file: str, line: int) -> mutation_map.Order:
+    """The order of tests for a change to a line of a file; those of its tests that were never recorded are recorded now."""
+    for test_file, found in known.unknown(tests_of(file)).items():
+        in_a_fork(mutation_map.record, ROOT, FOLDERS, test_file, found)
+    known.unknown(tests_of(file))
+    return known.order(file, (ROOT / file).read_text(encoding="utf-8"), line)
 
 
 def run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -44,29 +44,45 @@ class Recorder:
         return {"lines": lines, "seconds": dict(self.seconds), "failed": sorted(self.failed)}
 
 
-def record(root: Path, folders: Sequence[str], tests: Sequence[str], file: Path) -> None:
-    """Run tests in this process, and write to a file which lines of the folders each of them runs."""
+def record(root: Path, folders: Sequence[str], test_file: str, found: Path) -> None:
+    """Run a test file in this process, and write to `found` which lines of the folders each of its tests runs."""
     recorder = Recorder(root, folders)
     recorder.coverage.start()
-    pytest.main(["-q", "-n0", "--timeout=0", "-p", "no:cacheprovider", *tests], plugins=[recorder])
+    pytest.main(["-q", "-n0", "--timeout=0", "-p", "no:cacheprovider", test_file], plugins=[recorder])
     recorder.coverage.stop()
-    file.write_text(json.dumps(recorder.found()), encoding="utf-8")
+    found.write_text(json.dumps(recorder.found()), encoding="utf-8")
 
 
 class Map:
-    """What `record` wrote."""
+    """What `record` found, in a folder with a file for each test file: `unknown` says which are absent."""
 
-    def __init__(self, file: Path):
-        found = json.loads(file.read_text(encoding="utf-8"))
-        self.lines, self.seconds, self.failed = found["lines"], found["seconds"], set(found["failed"])
+    def __init__(self, root: Path, folder: Path):
+        self.root, self.folder = root, folder
+        self.known: dict[str, dict] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def unknown(self, tests: Sequence[str]) -> dict[str, Path]:
+        """The test files among files and folders that were not recorded yet, each with where `record` is to write."""
+        files = []
+        for test in tests:
+            path = self.root / test
+            files += sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+        absent = {}
+        for path in dict.fromkeys(files):
+            name = path.relative_to(self.root).as_posix()
+            found = self.folder / f"{name.replace('/', '.')}.json"
+            if found.exists():
+                self.known.setdefault(name, json.loads(found.read_text(encoding="utf-8")))
+            else:
+                absent[name] = found
+        return absent
 
     def order(self, file: str, source: str, line: int) -> Order:
         """The order of tests for a change to a line: the tests that run it come first, the quickest before the others.
 
         For a line that is run when the file is imported (a default, a constant), those that run the definition around it.
         """
-        lines = self.lines.get(file, {})
-        tests = set(lines.get(str(line), ()))
+        tests = self.tests_of_lines(file, [line])
         if not tests:
             kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
             around = [
@@ -74,8 +90,18 @@ class Map:
             ]
             inner = max(around, key=lambda node: node.lineno, default=None)
             if inner is not None:
-                tests.update(*(lines.get(str(n), ()) for n in range(inner.lineno, inner.end_lineno + 1)))
-        return Order(sorted(tests, key=lambda test: self.seconds.get(test, 0.0)), self.failed)
+                tests = self.tests_of_lines(file, range(inner.lineno, inner.end_lineno + 1))
+        failed = {test for known in self.known.values() for test in known["failed"]}
+        return Order(sorted(tests, key=tests.get), failed)
+
+    def tests_of_lines(self, file: str, lines: Iterable[int]) -> dict[str, float]:
+        """The tests that run one of these lines of a file, with the seconds that each takes."""
+        return {
+            test: known["seconds"].get(test, 0.0)
+            for known in self.known.values()
+            for line in lines
+            for test in known["lines"].get(file, {}).get(str(line), ())
+        }
 
 
 class Order:
