@@ -7,6 +7,7 @@ are not in PyTorch's public interface, so `operators_work` tries them first: wit
 """
 
 import functools
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -16,6 +17,10 @@ from torch.nn import functional as F
 _FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 96
 _GROUPS = (128, 64, 32)
 _BLOCK = 64  # outputs that are packed together, or a multiple of that
+_AT_A_TIME = 1 << 18  # weights that are wide while a layer is made
+
+# Weights of a layer's outputs from a first up to a last, `[last - first, in_features]`.
+Rows = Callable[[int, int], torch.Tensor]
 
 
 @functools.cache
@@ -39,15 +44,18 @@ class Int8Linear(nn.Module):
 
     Args:
         linear: the layer that it stands for; without gradients.
+        rows: gives its weights, where it has none itself (on the meta device).
     """
 
-    def __init__(self, linear: nn.Linear):
+    def __init__(self, linear: nn.Linear, rows: Rows | None = None):
         super().__init__()
         self.out_features, self.in_features = linear.weight.shape
-        weight = linear.weight.detach().float()
-        scale = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
-        self.register_buffer("weight", (weight / scale.float()).round().clamp(-127, 127).to(torch.int8))
-        self.register_buffer("scale", scale[:, 0])
+        self.register_buffer("weight", torch.empty(self.out_features, self.in_features, dtype=torch.int8))
+        self.register_buffer("scale", torch.empty(self.out_features, dtype=torch.bfloat16))
+        for place, weight in _in_blocks(linear, rows):
+            scale = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
+            self.weight[place] = weight.div_(scale.float()).round_().clamp_(-127, 127)
+            self.scale[place] = scale[:, 0]
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -78,12 +86,13 @@ class Int4Linear(nn.Module):
 
     Args:
         linear: the layer that it stands for, one that `fits`; without gradients.
+        rows: gives its weights, where it has none itself (on the meta device).
 
     Raises:
         RuntimeError: this PyTorch has no product with such weights on CPUs.
     """
 
-    def __init__(self, linear: nn.Linear):
+    def __init__(self, linear: nn.Linear, rows: Rows | None = None):
         super().__init__()
         if not operators_work(4):
             raise RuntimeError(
@@ -92,13 +101,17 @@ class Int4Linear(nn.Module):
             )
         self.out_features, self.in_features = linear.weight.shape
         self.group = next(group for group in _GROUPS if self.in_features % group == 0)
-        weight = linear.weight.detach().float().unflatten(1, (-1, self.group))
-        low, high = weight.aminmax(dim=2, keepdim=True)
-        scale = ((high - low) / 15).clamp(min=1e-6).bfloat16()
-        middle = (low + 8 * scale).bfloat16()  # what 8 of 0 to 15 stands for
-        numbers = ((weight - middle.float()) / scale.float()).round().add(8).clamp(0, 15)
-        self.register_buffer("weight", _pack(numbers.flatten(1)))
-        self.register_buffer("scales_and_middles", torch.cat([scale, middle], 2).transpose(0, 1).contiguous())
+        self.register_buffer("weight", torch.empty(self.out_features, self.in_features // 2, dtype=torch.uint8))
+        shape = (self.in_features // self.group, self.out_features, 2)
+        self.register_buffer("scales_and_middles", torch.empty(shape, dtype=torch.bfloat16))
+        for place, weight in _in_blocks(linear, rows):
+            weight = weight.unflatten(1, (-1, self.group))
+            low, high = weight.aminmax(dim=2, keepdim=True)
+            scale = ((high - low) / 15).clamp(min=1e-6).bfloat16()
+            middle = (low + 8 * scale).bfloat16()  # what 8 of 0 to 15 stands for
+            numbers = weight.sub_(middle.float()).div_(scale.float()).round_().add_(8).clamp_(0, 15)
+            self.weight[place] = _pack(numbers.flatten(1))
+            self.scales_and_middles[:, place] = torch.cat([scale, middle], 2).transpose(0, 1)
         self.bias = linear.bias
 
     @staticmethod
@@ -131,6 +144,16 @@ class Int4Linear(nn.Module):
         scale, middle = self.scales_and_middles[:, places.flatten()].movedim(-1, 0).unsqueeze(2).contiguous()
         weight = weight.view(-1, self.group, places.numel()).mul_(scale).add_(middle)
         return (rows @ weight.flatten(0, 1))[:, places.flatten().argsort()]
+
+
+def _in_blocks(linear: nn.Linear, rows: Rows | None) -> Iterator[tuple[slice, torch.Tensor]]:
+    """A copy of a layer's weights in float32, some outputs at a time, which are packed together with none of the others."""
+    weight = linear.weight.detach()
+    count = max(_AT_A_TIME // (weight.shape[1] * _BLOCK), 1) * _BLOCK
+    for first in range(0, len(weight), count):
+        last = min(first + count, len(weight))
+        part = weight[first:last] if rows is None else rows(first, last)
+        yield slice(first, last), part.to(torch.float32, copy=rows is None)
 
 
 def _pack(numbers: torch.Tensor) -> torch.Tensor:
