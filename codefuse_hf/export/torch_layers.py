@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 # Beyond so many rows, widening the weights costs less than it saves.
 _FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 96
+_WIDTH = 32  # inputs of a layer in 8 bits are filled up with zeros to a multiple of this
 _GROUPS = (128, 64, 32)
 _BLOCK = 64  # outputs that are packed together, or a multiple of that
 _AT_A_TIME = 1 << 18  # weights that are wide while a layer is made
@@ -50,19 +51,22 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear, rows: Rows | None = None):
         super().__init__()
         self.out_features, self.in_features = linear.weight.shape
-        self.register_buffer("weight", torch.empty(self.out_features, self.in_features, dtype=torch.int8))
+        # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
+        self.fill = -self.in_features % _WIDTH
+        self.register_buffer("weight", torch.zeros(self.out_features, self.in_features + self.fill, dtype=torch.int8))
         self.register_buffer("scale", torch.empty(self.out_features, dtype=torch.bfloat16))
         for place, weight in _in_blocks(linear, rows):
             scale = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
-            self.weight[place] = weight.div_(scale.float()).round_().clamp_(-127, 127)
+            self.weight[place, : self.in_features] = weight.div_(scale.float()).round_().clamp_(-127, 127)
             self.scale[place] = scale[:, 0]
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16()
-        # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
-        if rows.shape[0] <= _FEW_ROWS_INT8 and self.in_features % 32 == 0 and operators_work(8):
+        if self.fill:
+            rows = F.pad(rows, (0, self.fill))
+        if rows.shape[0] <= _FEW_ROWS_INT8 and operators_work(8):
             out = torch._weight_int8pack_mm(rows.contiguous(), self.weight, self.scale)
         else:
             out = F.linear(rows, self.weight.bfloat16()).mul_(self.scale)
@@ -74,11 +78,11 @@ class Int8Embedding(nn.Module):
 
     def __init__(self, table: Int8Linear, dtype: torch.dtype):
         super().__init__()
-        self.weight, self.scale, self.dtype = table.weight, table.scale, dtype
+        self.weight, self.scale, self.dtype, self.width = table.weight, table.scale, dtype, table.in_features
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Look up rows: token ids `[…]` to `[…, width]`."""
-        return self.weight[ids].to(self.dtype) * self.scale[ids, None].to(self.dtype)
+        return self.weight[ids][..., : self.width].to(self.dtype) * self.scale[ids, None].to(self.dtype)
 
 
 class Int4Linear(nn.Module):

@@ -59,6 +59,19 @@ def test_layers_compute_with_the_weights_that_they_hold(rows, inputs, outputs):
     assert (rounded - linear.weight[[3, 0]]).abs().max() <= linear.weight.abs().max() / 127
 
 
+@pytest.mark.parametrize("inputs", [48, 60])
+def test_8_bits_of_any_width_are_not_made_wide_for_a_token(inputs, monkeypatch):
+    called, operator = [], torch._weight_int8pack_mm
+    monkeypatch.setattr(torch, "_weight_int8pack_mm", lambda *x: called.append(x[0].shape) or operator(*x))
+    torch.manual_seed(0)
+    linear, x = torch.nn.Linear(inputs, 32, bias=False), torch.randn(3, inputs).bfloat16().float()
+    layer = Int8Linear(linear)
+    few, many = layer(x), layer(x.repeat(9, 1))[:3]
+    assert called[-1] == (3, 64)
+    torch.testing.assert_close(few, many, rtol=0.02, atol=0.02)
+    assert (few - linear(x)).norm() / linear(x).norm() < 0.01
+
+
 @needs_torchao
 @each_scheme
 @torch.no_grad()
