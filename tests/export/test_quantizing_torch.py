@@ -120,12 +120,15 @@ def test_an_unknown_scheme_is_refused():
         quantize_torch(model_of_width_64(), "int3")
 
 
-@pytest.mark.parametrize("outputs", [48, 64, 112, 192])
+@pytest.mark.parametrize("kind", [Int8Linear, Int4Linear])
+@pytest.mark.parametrize(("outputs", "wide"), [(48, 1024), (64, 1024), (112, 64), (192, 64), (192, 128), (192, 1024)])
 @torch.no_grad()
-def test_many_rows_are_multiplied_as_few_rows_are(outputs):
+def test_many_rows_are_multiplied_as_few_rows_are(kind, outputs, wide, monkeypatch):
+    """`wide`: of how many outputs the weights are made wide at a time."""
+    monkeypatch.setattr(torch_layers, "_WIDE", wide)
     torch.manual_seed(0)
-    layer, x = Int4Linear(torch.nn.Linear(256, outputs)), torch.randn(2, 150, 256)
-    few = torch.cat([layer(part) for part in x.flatten(0, 1).split(50)]).view(2, 150, outputs)
+    layer, x = kind(torch.nn.Linear(256, outputs)), torch.randn(2, 150, 256)
+    few = torch.cat([layer(part) for part in x.flatten(0, 1).split(15)]).view(2, 150, outputs)
     assert (layer(x) - few).norm() / few.norm() < 0.01
 
 
