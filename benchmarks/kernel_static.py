@@ -65,10 +65,10 @@ def cases(
                 intra = {"q": f, "k": f, "g": f, "seq_idx": "*i64", "scale": "fp32"}
                 tag = f"{dtype} M{m}{' packed' if packed else ''}"
                 outputs = {"scores": x, "q_in": x, "k_out": x, "decay": f}
-                yield f"intra_chunk {tag}", gla._intra_chunk, intra | outputs, base | seq, 4, 1
+                yield f"intra_chunk {tag}", gla.intra_chunk_kernel, intra | outputs, base | seq, 4, 1
                 sums = dict.fromkeys(("d_scores", "d_q_in", "d_k_out", "d_decay", "d_q", "d_k", "d_g"), f)
                 warps = gla.intra_backward_warps(m, generation)
-                yield f"intra_chunk_backward {tag}", gla._intra_chunk_backward, intra | sums, base | seq, warps, 1
+                yield f"intra_chunk_backward {tag}", gla.intra_chunk_backward_kernel, intra | sums, base | seq, warps, 1
             shared = {
                 "scores": x,
                 "q_in": x,
@@ -97,13 +97,13 @@ def cases(
                         "BV": bv,
                     }
                     name = f"outputs{' keeping states' if training else ''} {dtype} M{m} BV{bv}"
-                    yield name, gla._outputs, shared, base | group | options, warps, stages
+                    yield name, gla.outputs_kernel, shared, base | group | options, warps, stages
                 walked = {"keys": x, "decay": f, "x": x, "gate": x, "states": kept, "final": f}
                 for reverse in (False, True):
                     options = {"KEEP_STATES": reverse, "STORE_FINAL": True, "REVERSE": reverse, "BV": bv}
                     options |= {"HAS_GATE": not reverse} | ({"gate": None} if reverse else {"states": None})
                     name = f"states{' of gradients' if reverse else ''} {dtype} M{m} BV{bv}"
-                    yield name, gla._states, walked, base | group | options, warps, stages
+                    yield name, gla.states_kernel, walked, base | group | options, warps, stages
             given = dict.fromkeys(("scores", "q_in", "k_out", "v", "gate", "d_o", "d_v", "d_gate"), x)
             given |= dict.fromkeys(("decay", "entrances", "reach", "d_scores", "d_q_in", "d_k_out", "d_decay"), f)
             given |= {"states": kept, "d_states": kept}
@@ -115,7 +115,7 @@ def cases(
                     which = "" if values and sums else " of values" if values else " of the rest"
                     name = f"chunk_gradients{which} {dtype} M{m} BV{config.kwargs['BV']}"
                     constants = base | group | options
-                    yield name, gla._chunk_gradients, given, constants, config.num_warps, config.num_stages
+                    yield name, gla.chunk_gradients_kernel, given, constants, config.num_warps, config.num_stages
             step = dict.fromkeys(("query_key", "gates", "channel_gate", "x"), x)
             step |= {"state": f, "out": f, "eps": "fp32", "scale": "fp32"}
             for s in (1, 4):
@@ -131,7 +131,10 @@ def cases(
         conv |= {"history": f, "seq_idx": "*i64", "d_weights": f}
         for packed in (False, True):
             sizes = {"TAPS": 4, "HAS_HISTORY": packed, "HAS_SEQ": packed}
-            sizes |= {"BC": short_convolution_triton.CHANNELS, "BT": short_convolution_triton.STEPS}
+            sizes |= {
+                "BC": short_convolution_triton.CHANNELS,
+                "BT": short_convolution_triton.STEPS_PACKED if packed else short_convolution_triton.STEPS,
+            }
             sizes |= {"SPAN": short_convolution_triton.SPAN} | ({} if packed else {"history": None, "seq_idx": None})
             tag = f"{dtype}{' packed' if packed else ''}"
             yield f"convolution_forward {tag}", short_convolution_triton._forward, conv, sizes, 4, 3
@@ -397,7 +400,7 @@ def per_token(counted: dict[str, Any], phase: str, seq_len: int, cut: bool = Fal
         return whole
     states = 2 + (8 + 6) * (phase != "forward")
     first_half = next(
-        x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if x["kernel"] == "_states"
+        x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if x["kernel"] == "states_kernel"
     )
     return whole + first_half["distinct_read"] + states * MEM_SIZE * counted["d_inner"] * 4 / seq_len
 

@@ -70,7 +70,7 @@ def _statistics(
     tl.store(statistics + 2 * row + 1, along * rms * rms / channels)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])  # compiled once for every length
 def _backward(
     out, residual, residual_weight, gate, weight, d_y, statistics, d_out, d_residual, d_gate, d_weights,
     rows, channels, eps, out_row, residual_row, gate_row, d_gate_row,
@@ -220,7 +220,7 @@ def _keep_for_backward(ctx, inputs, output):
 def _gradients(ctx, d_y):
     tensors = ctx.saved_tensors
     gate = tensors[3]
-    if is_half(gate):
+    if is_half(gate) and not torch.is_grad_enabled():  # else of gradients: the operator says that there are none
         return *_run_backward(*tensors, d_y, ctx.eps, empty_gradient(gate)), None
     return *_backward_op(*tensors, d_y, ctx.eps), None
 

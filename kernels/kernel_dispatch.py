@@ -16,6 +16,8 @@ import torch
 
 DEVICES = ("cuda", "xpu")  # ROCm calls itself "cuda"
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+# Programs along the second and third axis of a launch, of which a row of the batch takes one, and 128 steps of it take one.
+MAX_PROGRAMS = 65535
 
 _INTERPRETER = os.environ.get("TRITON_INTERPRET") == "1"
 _ENABLED = (
@@ -25,23 +27,32 @@ _ENABLED = (
 
 
 def use_kernels(*tensors: torch.Tensor | None) -> bool:
-    """Tell whether an operator on these tensors (None where there is none) should run by its Triton kernel."""
+    """Tell whether an operator on these tensors (None where there is none) should run by its Triton kernel.
+
+    A kernel would take addresses on another device for its own; PyTorch says that the devices differ.
+    """
     if not _ENABLED or torch.compiler.is_exporting():
         return False
     given = [x for x in tensors if x is not None]
-    return _device_fits(given[0].device) and all(x.dtype in DTYPES for x in given)
+    first = given[0]
+    if first.ndim == 3 and (first.shape[0] > MAX_PROGRAMS or first.shape[1] > 128 * MAX_PROGRAMS):
+        return False
+    return _device_fits(first.device) and all(x.dtype in DTYPES and x.device == first.device for x in given)
 
 
 def _device_fits(device: torch.device) -> bool:
     if device.type == "cpu":
         return _INTERPRETER
-    return device.type in DEVICES and (device.type == "xpu" or _is_recent(device.index))
+    is_recent = _is_recent if torch.compiler.is_compiling() else _is_known_to_be_recent
+    return device.type in DEVICES and (device.type == "xpu" or is_recent(device.index))
 
 
-@functools.cache
 def _is_recent(index: int | None) -> bool:
     """Tensor cores for bfloat16 and TF32 came with compute capability 8.0; every ROCm device that Triton takes has a higher one."""
     return torch.cuda.get_device_capability(index) >= (8, 0)
+
+
+_is_known_to_be_recent = functools.cache(_is_recent)  # not while a graph is traced: Dynamo warns of caches
 
 
 def on_device_of(x: torch.Tensor) -> contextlib.AbstractContextManager:

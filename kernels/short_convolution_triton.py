@@ -18,9 +18,11 @@ except ImportError as error:
     raise ImportError("the kernels in this file need Triton (pip install triton)") from error
 
 CHANNELS = 128  # a program
-STEPS, STEPS_BACKWARD = 16, 8  # at a time
+STEPS, STEPS_PACKED, STEPS_BACKWARD = 16, 8, 8  # at a time: as many as registers hold
 SPAN = 128  # steps a program
 MAX_BRANCHES, MAX_INPUT_BRANCHES = 3, 2
+# Sizes that change from call to call; what was compiled for one is run for all.
+SIZES = ["T", "HISTORY"]
 
 
 @triton.jit
@@ -43,7 +45,7 @@ def _input(
     return values
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def _forward(
     x, history, weight, bias, seq_idx, s,
     T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan,
@@ -78,7 +80,7 @@ def _forward(
         tl.store(s + at, (total * tl.sigmoid(total)).to(s.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def _backward(
     x, history, weight, bias, seq_idx, d_s, d_s1, d_s2, d_x1, d_x2, d_x, d_weights,
     T, channels, HISTORY, x_batch, x_step, history_batch, history_step, history_chan, d_x_batch, d_x_step,
@@ -185,6 +187,7 @@ def _step(
 
 def _launch(kernel, x, weight, bias, history, seq_idx, results, strides=(), **options):
     (batch, seq_len, channels), x = x.shape, _dense(x)
+    seq_idx = None if seq_idx is None else seq_idx.contiguous()
     steps, history_strides = (0, (0, 0, 0)) if history is None else (history.shape[1], history.stride())
     with on_device_of(x):
         kernel[(triton.cdiv(channels, CHANNELS), triton.cdiv(seq_len, SPAN), batch)](
@@ -200,7 +203,7 @@ def _forward_op(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, history: torch.Tensor | None, seq_idx: torch.Tensor | None
 ) -> torch.Tensor:  # fmt: skip
     s = x.new_empty(x.shape)
-    _launch(_forward, x, weight, bias, history, seq_idx, (s,), BT=STEPS)
+    _launch(_forward, x, weight, bias, history, seq_idx, (s,), BT=STEPS if seq_idx is None else STEPS_PACKED)
     return s
 
 

@@ -27,7 +27,7 @@ def selection_gates(selection, temperature):
     return gamma, log_gamma, tl.sigmoid(temperature)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])  # compiled once for every length
 def _forward(
     query_key, gates, query, key, log_decay,
     rows, eps, qk_row, gates_row,
@@ -47,7 +47,7 @@ def _forward(
     tl.store(log_decay + at, -gamma * tau, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _backward(
     query_key, gates, d_query, d_key, d_log_decay, d_query_key, d_gates,
     rows, eps, qk_row, gates_row,

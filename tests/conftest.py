@@ -50,6 +50,7 @@ SLOW = (
     "kernels/interpreted/",
     "kernels/test_gated_linear_attention.py::test_exported_operator_serves_every_length",
     "kernels/test_triton_kernels.py::test_in_the_interpreter",
+    "kernels/test_triton_launches.py",
     "modeling/cge/test_exported_cge.py",
     "modeling/cge/test_sentence_transformers_cge.py",
     "modeling/cge/test_training_cge.py",

@@ -236,8 +236,7 @@ class RodimusInnerMixer(nn.Module):
         has_past = layer is not None and layer.has_previous_state[0]
         has_kernels = getattr(self.short_conv.conv1d, "has_kernels", False)
         by_kernels = has_kernels and use_kernels(x)
-        few = _is_one(x.shape[1]) or (by_kernels and x.shape[1] <= MAX_STEPS)
-        if few and has_past and padding is None and _can_step(layer) and has_kernels:
+        if has_past and padding is None and has_kernels and _can_step(layer) and _are_few(x.shape[1], by_kernels):
             out, conv = self._few_steps(x, layer)
             return out, conv, self.residual_weight
         if by_kernels:
@@ -968,6 +967,11 @@ def _own_memory(layer: CacheLayerMixin) -> None:
 def _can_step(layer: CacheLayerMixin) -> bool:
     """Whether a cache layer's states may be updated in place: no gradients, no past kept for taking steps back."""
     return not torch.is_grad_enabled() and not getattr(layer, "record_past", False)
+
+
+def _are_few(steps: int, by_kernels: bool) -> bool:
+    """Whether so many steps are taken one after another. Asked last, since the answer binds a traced graph to it."""
+    return _is_one(steps) or (by_kernels and steps <= MAX_STEPS)
 
 
 def _is_one(size: int) -> bool:

@@ -30,6 +30,7 @@ SOURCES = {
     "decoding_step_triton.py",
     "gated_linear_attention.py",
     "gated_linear_attention_triton.py",
+    "gated_linear_attention_triton_kernels.py",
     "gated_norm.py",
     "gated_norm_triton.py",
     "halves.py",

@@ -58,3 +58,23 @@ def test_copies_of_our_source_have_operators_of_their_own():
     copies = [operator_name(module, "scan") for module in ("codefuse_hf.kernels.a", "loaded.one.a", "loaded.two.a")]
     assert copies[0] == "codefuse_hf::scan" and len(set(copies)) == 3
     assert all(name.endswith("::scan") and name.replace("::", "_").isidentifier() for name in copies)
+
+
+def test_more_rows_or_steps_than_a_launch_has_programs_take_pytorch(on_a_gpu):
+    """Along the second and third axis of a launch, that is."""
+    x = torch.ones(1)
+    assert use_kernels(x.expand(65535, 1, 8)) and not use_kernels(x.expand(65536, 1, 8))
+    assert use_kernels(x.expand(1, 65535 * 128, 8)) and not use_kernels(x.expand(1, 65535 * 128 + 1, 8))
+
+
+def test_tensors_on_several_devices_are_for_pytorch_to_refuse(on_a_gpu):
+    assert not use_kernels(torch.ones(2), torch.ones(2, device="meta"))
+
+
+def test_a_graph_is_traced_without_asking_caches(monkeypatch):
+    """Of which Dynamo would warn."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    monkeypatch.setattr(kernel_dispatch, "_is_known_to_be_recent", lambda index: pytest.fail("a cache"))
+    device = torch.device("cuda", 0)
+    ask = torch.compile(lambda x: x + kernel_dispatch._device_fits(device), backend="eager", fullgraph=True)
+    assert ask(torch.zeros(())) == 1

@@ -79,7 +79,7 @@ def test_states_are_kept_and_found_again_and_segments_joined(launches, monkeypat
     monkeypatch.setattr(kernels, "MIN_SEGMENT", 1)
     monkeypatch.setattr(kernels, "processors", lambda device: 8)
     check(1, 290, 16, 72)
-    assert sum(launch.kernel == "_states" for launch in launches) == 2
+    assert sum(launch.kernel == "states_kernel" for launch in launches) == 2
 
 
 @pytest.mark.parametrize("final", [True, False])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
-from codefuse_hf.graph.languages.python.flow.states import Step
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
@@ -310,17 +309,13 @@ class Attributes(Flows):
 
     # -- reading -------------------------------------------------------------------------------------------------------------------
 
-    def load_attribute(
-        self, caller: int, value: int, name: str, target: int, is_callee: bool, load: int | None = None
-    ) -> None:
-        """Lets `value.name` reach `target`; `load` is the number of the program's load, where it is one."""
+    def load_attribute(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
+        """Lets `value.name` reach `target`."""
         kind = self.kinds[value]
-        if kind in (Kind.INSTANCE, Kind.CLASS):
-            see = ("see", caller, name, target, is_callee) if load is None else load
-            if kind == Kind.INSTANCE:
-                self._load_from_instance(caller, value, name, target, is_callee, see)
-            else:
-                self._load_from_class(caller, value, name, target, is_callee, see)
+        if kind == Kind.INSTANCE:
+            self._load_from_instance(caller, value, name, target, is_callee)
+        elif kind == Kind.CLASS:
+            self._load_from_class(caller, value, name, target, is_callee)
         elif kind == Kind.MODULE:
             self._load_from_module(caller, value, name, target, is_callee)
         elif kind == Kind.SUPER:
@@ -361,7 +356,7 @@ class Attributes(Flows):
             if short in self.builtin_names:
                 self.add(target, self.value(Kind.BUILTIN, short))
 
-    def _load_from_instance(self, caller: int, value: int, name: str, target: int, is_callee: bool, see: Step) -> None:
+    def _load_from_instance(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
         owner, index = self.first[value], self.second[value]
         if name == "__class__":
             self.add(target, self.value(Kind.CLASS, owner, index))
@@ -370,7 +365,7 @@ class Attributes(Flows):
             self.add(target, self.value(Kind.NAMESPACE, -1, value))
             return
         view, attribute, unknown = self.view(value, name)
-        self.on(view, see)
+        self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and name == "start" and _THREADS.intersection(self.ask(Structure.external_bases, owner, index)):
@@ -421,9 +416,9 @@ class Attributes(Flows):
             if kind == Kind.FUNCTION:
                 self.use_function(caller, self.first[value], self.second[value])
 
-    def _load_from_class(self, caller: int, value: int, name: str, target: int, is_callee: bool, see: Step) -> None:
+    def _load_from_class(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
         view, attribute, unknown = self.view(value, name)
-        self.on(view, see)
+        self.on(view, ("see", caller, name, target, is_callee))
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and name == "__subclasses__":
