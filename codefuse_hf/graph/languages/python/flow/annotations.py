@@ -53,6 +53,8 @@ _SEQUENCES = frozenset(
 _MAPPINGS = frozenset(
     ["dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "ItemsView"]
 )
+_BOXES = frozenset(["ContextVar", "Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "JoinableQueue"])
+"""Classes that hold values of one type, which their `get` yields."""
 _WRAPPERS = frozenset(["Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly", "InitVar"])
 _CONCRETE = frozenset(
     [
@@ -189,7 +191,7 @@ class TypeReader:
             return _union([self._tree(path, each, depth) for each in inner])
         if last in _WRAPPERS:
             return part(0)
-        if last in _SEQUENCES:
+        if last in _SEQUENCES or last in _BOXES:
             return "list", part(0), last
         if last in _MAPPINGS:
             return "dict", part(0), part(1), last

@@ -342,6 +342,8 @@ class Attributes(Flows):
                 self.add(target, value)
         elif kind == Kind.BUILTIN:
             self._load_from_builtin(self.first[value], name, target)
+        elif kind == Kind.OBJECT and name == "value" and self.site_of(value)[0] == "raises":
+            self.flow(self.rest(value), target)
         elif kind in (Kind.OBJECT, Kind.GENERATOR, Kind.PROPERTY, Kind.NAMESPACE):
             self.add(target, self.value(Kind.METHOD, value, name))
         elif kind == Kind.PARTIAL and name == "func":

@@ -58,13 +58,20 @@ _CALLBACKS = {
     "threading.Thread": (1, "target", "args", "kwargs"), "multiprocessing.Process": (1, "target", "args", "kwargs"),
     "threading.Timer": (1, "function", "args", "kwargs"), "signal.signal": (1, "handler", None, None), "weakref.finalize": (1, "func", None, None),
     "asyncio.to_thread": (0, "func", None, None), "atexit.register": (0, "func", None, None), "Pool.apply": (0, "func", "args", "kwds"),
-    "Pool.apply_async": (0, "func", "args", "kwds"), "Executor.submit": (0, "fn", None, None),
+    "Pool.apply_async": (0, "func", "args", "kwds"), "Executor.submit": (0, "fn", None, None), "pytest.raises": (1, "func", None, None),
 }  # fmt: skip
 """Functions that call another one: the place and name of that argument, and of its arguments as a sequence and a dictionary; None: they follow it."""
 _POOLS = {
     **dict.fromkeys(("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor"), "Executor"),
     **dict.fromkeys(("multiprocessing.Pool", "multiprocessing.pool.Pool", "multiprocessing.pool.ThreadPool"), "Pool"),
 }
+_BOXES = frozenset(
+    (
+        "contextvars.ContextVar", "queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "queue.SimpleQueue", "asyncio.Queue", "asyncio.LifoQueue",
+        "asyncio.PriorityQueue", "multiprocessing.Queue", "multiprocessing.JoinableQueue", "multiprocessing.SimpleQueue",
+    )
+)  # fmt: skip
+"""Classes whose `get` yields what `set` or `put` was given."""
 _MAPS = frozenset(("Executor.map", "Pool.map", "Pool.imap", "Pool.imap_unordered", "Pool.map_async"))
 _STARMAPS = frozenset(("Pool.starmap", "Pool.starmap_async"))
 
@@ -93,6 +100,7 @@ class Builtins(Calls):
             "dataclasses", "copy", "types", "weakref", "asyncio", "enum", "operator", "operator.index", "threading", "multiprocessing", "importlib",
             "importlib.import_module", "pytest", "pytest.fixture", "pytest_asyncio", "pytest_asyncio.fixture", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "signal",
             "multiprocessing.pool", *_POOLS, *_POOLS.values(), *_MAPS, *_STARMAPS, "builtins", "weakref.ref",
+            "contextvars", "queue", *_BOXES, "weakref.WeakMethod",
             *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACKS,
         }
     )  # fmt: skip
@@ -550,13 +558,17 @@ class Builtins(Calls):
     def _list_method(
         self, key: tuple, caller: int, value: int, name: str, given: list, arguments: Any, target: int
     ) -> None:
-        if name in ("append", "add", "appendleft", "push") and given:
+        if name in ("append", "add", "appendleft", "push", "set", "put", "put_nowait") and given:
             self.give(given[0], self.rest(value))
         elif name == "insert" and len(given) > 1:
             self.give(given[1], self.rest(value))
             self.flow(self.all_items(value), self.rest(value))
         elif name in ("extend", "update", "extendleft", "__iadd__") and given and type(given[0]) is int and given[0]:
             self.on(given[0], ("take_each", caller, self.rest(value)))
+        elif name in ("get", "get_nowait"):
+            self.flow(self.all_items(value), target)
+            for default in given[:1]:
+                self.give(default, target)
         elif name in ("pop", "popleft", "__next__", "__getitem__"):
             if given and isinstance(given[0], Constant):
                 self.get_item(key, caller, value, given[0], target)
@@ -1045,6 +1057,29 @@ class Builtins(Calls):
         for position in functions.arguments(label)[0]:
             self.flow(functions.parameter(label, position), variable)
 
+    def _box(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """A context variable or queue: a list, as far as what goes in comes out."""
+        made = self.new_site((*key, "box"), "list")
+        self.add(target, made)
+        for word, argument in arguments.keywords:
+            if word == "default":
+                self.give(argument, self.rest(made))
+
+    def _reference(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """`weakref.ref(x)`: called, it gives `x`."""
+        made = self.new_site((*key, "reference"), "call")
+        self.add(target, made)
+        for argument in given[:1]:
+            self.give(argument, self.rest(made))
+
+    def _raises(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
+        """`pytest.raises(kind)`: its `value` is what is caught."""
+        made = self.new_site((*key, "raises"), "raises")
+        self.add(target, made)
+        for argument in given[:1]:
+            if type(argument) is int and argument:
+                self.on(argument, ("catch", self.rest(made)))
+
     def _object_new(self, key: tuple, caller: int, given: list, arguments: Any, target: int) -> None:
         if given and type(given[0]) is int and given[0]:
             self.on(given[0], ("take_instance", target))
@@ -1097,6 +1132,10 @@ _HANDLERS: dict[str, Callable] = {
     "importlib.import_module": Builtins._import_module,
     "__import__": Builtins._import_module,
     "object.__new__": Builtins._object_new,
+    "weakref.ref": Builtins._reference,
+    "weakref.WeakMethod": Builtins._reference,
+    "pytest.raises": Builtins._raises,
+    **dict.fromkeys(_BOXES, Builtins._box),
     **dict.fromkeys(_MAPS, Builtins._map),
     **dict.fromkeys(_STARMAPS, Builtins._starmap),
     **dict.fromkeys(_FIXTURES, Builtins._fixture),
