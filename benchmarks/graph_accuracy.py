@@ -3,6 +3,8 @@
     python benchmarks/graph_accuracy.py                   everything (some minutes)
     python benchmarks/graph_accuracy.py --parts python java        only the labelled programs (seconds)
     python benchmarks/graph_accuracy.py --peers FOLDER    also what PyCG, pyan3 and name tags find in the same programs
+    python benchmarks/graph_accuracy.py --suites FOLDER…  also the labelled programs of others, in the form of PyCG's: FOLDER/category/case/callgraph.json.
+                                                          Where labels and graph differ, the program is run, to see who is right
 
 Parts that are not measured again are taken from the results of their own benchmarks, with their date.
 """
@@ -14,11 +16,12 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from graph_common import REPOSITORY, RESULTS, GraphIndex, environment_facts, write_result
 from graph_names import module_name
-from program_labels import PROGRAMS
+from program_labels import PROGRAMS, Edge, case_name, cases, read_labels, trace_program
 from program_scores import Score, score_programs
 
 PARTS = ("python", "java", "imports", "runtime")
@@ -93,6 +96,53 @@ def peer_scores(peers: Path) -> dict:
     return found
 
 
+def suite_scores(folder: Path) -> dict:
+    """Scores of the programs of others, without calls of what is not in them; each difference with what happens when the program is run."""
+    score, happens = Score(), {}
+    for case in cases(folder):
+        functions, _ = definitions(case)
+
+        def inside(edges: Iterable[Edge], functions: set[str] = functions) -> set[Edge]:
+            return {(a, b) for a, b in edges if b in functions or "<lambda" in b}
+
+        name, labelled, found = case_name(case), inside(read_labels(case).edges), inside(graph_calls(case, "python"))
+        score.add(name, labelled, found)
+        if labelled != found:
+            happens[name] = what_happens(case, labelled ^ found)
+    return {**score.as_dict(), "wrong": told(score.wrong, happens), "missed": told(score.missed, happens)}
+
+
+def what_happens(case: Path, edges: Iterable[Edge]) -> dict[Edge, str]:
+    """Says of each call whether it is made when a program is run."""
+    try:
+        traced = trace_program(case)
+    except Exception as error:
+        return dict.fromkeys(edges, f"the program raises {type(error).__name__}")
+    return {edge: "happens" if edge in traced else "does not happen" for edge in edges}
+
+
+def told(differences: dict[str, list[Edge]], happens: dict[str, dict[Edge, str]]) -> dict[str, list[list[str]]]:
+    """Differences with what happens."""
+    return {name: [[*edge, happens[name][edge]] for edge in edges] for name, edges in differences.items()}
+
+
+def suite_report(suites: dict[str, dict]) -> list[str]:
+    """The suites of others as lines of Markdown."""
+    lines = ["", "## Calls of labelled programs of others", ""]
+    lines += ["| suite | programs | exact | calls | precision | recall |", "|---|---:|---:|---:|---:|---:|"]
+    for name, item in suites.items():
+        figures = f"{item['labelled_calls']} | {item['precision']:.3f} | {item['recall']:.3f}"
+        lines.append(f"| {name} | {item['programs']} | {item['exact_programs']} | {figures} |")
+    lines += ["", "Differences, and what happens when the program is run:", ""]
+    for name, item in suites.items():
+        for kind in ("missed", "wrong"):
+            for case, edges in item[kind].items():
+                for caller, callee, what in edges:
+                    word = "labelled, not found" if kind == "missed" else "found, not labelled"
+                    lines.append(f"* {name}, {case}: `{caller}` → `{callee}` is {word}; {what}")
+    return lines
+
+
 def java_programs() -> dict:
     """Scores of the labelled Java programs, by category, with every difference."""
     import java_programs as java
@@ -134,6 +184,8 @@ def report(result: dict) -> str:
             lines.append(
                 f"| {name} | {item['programs']} | {item['labelled_calls']} | {item['precision']:.3f} | {item['recall']:.3f} |"
             )
+    if result.get("suites"):
+        lines += suite_report(result["suites"])
     if result.get("java_programs"):
         item = result["java_programs"]
         lines += ["", "## Calls of labelled Java programs", ""]
@@ -172,6 +224,9 @@ def main() -> None:
     parser.add_argument(
         "--peers", type=Path, help="environments of other tools, as graph_speed.py --install makes them"
     )
+    parser.add_argument(
+        "--suites", type=Path, nargs="*", help="folders of labelled programs of others, each named by its folder"
+    )
     parser.add_argument("--output", type=Path, default=RESULTS / "graph_accuracy.json")
     options = parser.parse_args()
     result = json.loads(options.output.read_text()) if options.output.exists() else {}
@@ -181,6 +236,8 @@ def main() -> None:
         result["python_programs"] = python_programs()
     if options.peers:
         result["other_tools"] = peer_scores(options.peers)
+    if options.suites:
+        result["suites"] = {folder.name: suite_scores(folder) for folder in options.suites}
     if "java" in options.parts:
         result["java_programs"] = java_programs()
     for part, script, file in (
