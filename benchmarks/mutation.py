@@ -46,6 +46,7 @@ FOLDERS = ("modeling", "kernels", "codefuse_hf/hub", "codefuse_hf/search")
 _RODIMUS = "tests/modeling/rodimus/test_"
 _CGE = "tests/modeling/cge/test_"
 _CGM = "tests/modeling/cgm/test_"
+_CHECKS = "tests/modeling/test_configuration_checks.py"
 _HUB = "tests/hub/test_"
 _KERNELS = "tests/kernels/test_"
 # Without those of the Triton kernels, which run for minutes in an interpreter.
@@ -57,7 +58,11 @@ _OPERATORS = [
 # counts as unnoticed, whatever other tests would say.
 TESTS_OF = {
     "modeling/rodimus/tokenization_*": [f"{_RODIMUS}tokenization_rodimus.py"],
-    "modeling/rodimus/configuration_*": [f"{_RODIMUS}configuration_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
+    "modeling/rodimus/configuration_*": [
+        _CHECKS,
+        f"{_RODIMUS}configuration_rodimus.py",
+        f"{_RODIMUS}modeling_rodimus.py",
+    ],
     "modeling/rodimus/cache_*": [
         f"{_RODIMUS}cache_rodimus.py",
         f"{_RODIMUS}cache_operations_rodimus.py",
@@ -82,7 +87,7 @@ TESTS_OF = {
         f"{_RODIMUS}quantised_rodimus.py",
         f"{_RODIMUS}compiled_rodimus.py",
     ],
-    "modeling/cge/configuration_*": [f"{_CGE}configuration_cge.py", f"{_CGE}modeling_cge.py"],
+    "modeling/cge/configuration_*": [_CHECKS, f"{_CGE}configuration_cge.py", f"{_CGE}modeling_cge.py"],
     "modeling/cge/adapters_*": [f"{_CGE}adapters_cge.py", f"{_CGE}modeling_cge.py"],
     "modeling/cge/exported_*": [f"{_CGE}exported_cge.py"],
     "modeling/cge/sentence_transformers_*": [f"{_CGE}sentence_transformers_cge.py"],
@@ -91,8 +96,14 @@ TESTS_OF = {
     "modeling/cgm/segments_*": ["tests/graph/cgm/test_segments.py", f"{_CGM}processing_cgm.py"],
     "modeling/cgm/p*": [f"{_CGM}processing_cgm.py"],
     "modeling/cgm/g*": [f"{_CGM}generation_cgm.py", f"{_CGM}processing_cgm.py", f"{_CGM}modeling_cgm.py"],
+    "modeling/cgm/configuration_*": [
+        _CHECKS,
+        f"{_CGM}modeling_cgm.py",
+        f"{_CGM}golden_cgm.py",
+        f"{_CGM}generation_cgm.py",
+    ],
     "modeling/cgm/*": [f"{_CGM}modeling_cgm.py", f"{_CGM}golden_cgm.py", f"{_CGM}generation_cgm.py"],
-    "modeling/configuration_checks.py": [f"{_CGE}configuration_cge.py", f"{_RODIMUS}configuration_rodimus.py"],
+    "modeling/configuration_checks.py": [_CHECKS, f"{_CGE}configuration_cge.py", f"{_RODIMUS}configuration_rodimus.py"],
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
     "kernels/*_triton.py": ["tests/kernels/test_triton_kernels.py"],

@@ -128,10 +128,10 @@ class CGMConfig(ChecksOverrides, PreTrainedConfig):
         """Refuse values that no model can have. Raises `ValueError` naming the key and what is allowed."""
         _check_text_config(self.text_config)
         self._resolve_width(self.embedding_dim)
-        for key in ("embedding_dim", "adapter_hidden_dim", "segment_length"):
-            _CHECKS.integer(key, getattr(self, key), 1)
         if self.encoder_projection_dim is not None:
             _CHECKS.integer("encoder_projection_dim", self.encoder_projection_dim, 1)
+        for key in ("embedding_dim", "adapter_hidden_dim", "segment_length"):
+            _CHECKS.integer(key, getattr(self, key), 1)
         for key in ("graph_self_loops", "encoder_normalize", "freeze_encoder"):
             _CHECKS.switch(key, getattr(self, key))
         _CHECKS.choice("graph_direction", self.graph_direction, GRAPH_DIRECTIONS)

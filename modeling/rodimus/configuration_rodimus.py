@@ -235,7 +235,7 @@ class RodimusConfig(ChecksOverrides, PreTrainedConfig):
     def sliding_window(self, value: int | None) -> None:
         if value is not None:
             _CHECKS.integer("sliding_window", value, 1)
-        self.attn_cfg["window_size"] = None if value is None else 2 * (value - 1)
+        self.attn_cfg["window_size"] = None if value is None else max(2 * (value - 1), 1)  # 0 would mean no window
 
     @property
     def is_bounded(self) -> bool:
