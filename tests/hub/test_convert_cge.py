@@ -55,6 +55,7 @@ def test_result_is_a_whole_sentence_transformers_folder(tmp_path):
     assert {"modeling_cge.py", "configuration_cge.py", "sentence_transformers_cge.py", "prompts_cge.py"} <= names
     assert not any("codefuse_cge" in name for name in names)
     config = CGEConfig.from_pretrained(folder)
+    assert config.architectures == ["CGEModel"]
     assert config.prompt_position == "after" and config.inf_seq_length == 100 and config.padding_side == "right"
     assert isinstance(config.text_config, Qwen2Config) and config.text_config.rope_parameters["rope_theta"] == 1e6
     prompts = json.loads((folder / "config_sentence_transformers.json").read_text())["prompts"]

@@ -155,6 +155,13 @@ def test_the_mark_is_whole_whenever_somebody_looks(tmp_path):
                 pass
 
 
+def test_the_name_of_an_index_begins_with_that_of_its_folder(tmp_path):
+    for length in (79, 80, 120):
+        name, _, digest = default_folder(tmp_path / ("x" * length)).name.rpartition("-")
+        assert name == "x" * min(length, 80) and len(digest) == 16
+    assert default_folder(tmp_path / "a" / "x") != default_folder(tmp_path / "b" / "x")
+
+
 def test_the_index_of_a_folder_above(repository):
     assert find_index(repository / "src") is None
     CodeIndex.build(repository, progress=False)

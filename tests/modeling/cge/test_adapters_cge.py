@@ -93,6 +93,19 @@ def test_what_cannot_be_merged_is_refused_and_unchanged(model, monkeypatch):
     torch.testing.assert_close(vectors(model), adapted, atol=1e-5, rtol=0)
 
 
+def test_an_adapter_that_is_not_finite_is_not_merged(model):
+    adapt(model, "lora")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    last = next(p for name, p in reversed(list(model.named_parameters())) if "lora_B" in name)
+    torch.nn.init.constant_(last, torch.inf)
+    with pytest.raises(ValueError, match=r"The adapter of .* cannot be merged"):
+        model.merge_and_unload()
+    torch.nn.init.zeros_(last)
+    after = model.state_dict()
+    for name in before.keys() - {name for name in before if "lora_B" in name}:
+        torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=1e-6)
+
+
 def test_adapters_that_the_model_does_not_know_of_are_not_saved_as_if_they_were_weights(model, tmp_path):
     peft.inject_adapter_in_model(peft.LoraConfig(target_modules=["q_proj"]), model)
     with pytest.raises(ValueError, match="merge"):

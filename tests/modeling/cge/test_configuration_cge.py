@@ -81,6 +81,13 @@ def test_backbone_config_is_another_name_of_text_config():
     assert (config.hidden_size, config.num_hidden_layers, config.keep_max_layer) == (64, 1, 1)
 
 
+def test_a_backbone_keeps_its_own_attention():
+    backbone = Qwen2Config(hidden_size=64, num_hidden_layers=1, attn_implementation="eager")
+    config = CGEConfig(backbone)
+    assert config._attn_implementation == config.text_config._attn_implementation == "eager"
+    assert CGEConfig(backbone, attn_implementation="sdpa").text_config._attn_implementation == "sdpa"
+
+
 def test_embedding_dim_is_the_backbones_without_attention_pooling():
     assert CGEConfig(Qwen2Config(hidden_size=64), embedding_method="mean", compress_dim=16).embedding_dim == 64
 
