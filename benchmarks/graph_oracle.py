@@ -7,7 +7,8 @@ callee's name and all of them are known to mean something else; every other edge
 a callback, a special method), which the hand-read samples are for: `--sample` prints edges with the lines that they stand on.
 A method that a subclass of the receiver's class inherits from elsewhere counts as the override it is. A function in a stub stands for the one of that name
 in the source beside it; where there is none, the site is not judged. Nor is one whose receiver is known by a `Protocol` only, unless the edge is to the
-protocol's own method: what runs there is a class's that need not name it. Recall is over the sites that the type checker resolves to functions of the repository.
+protocol's own method: what runs there is a class's that need not name it. Recall is over the sites that the type checker resolves to functions of the repository
+(a call of `list.append`, which some class of the repository overrides, is none).
 
     python benchmarks/graph_oracle.py REPOSITORY ... [--pyrefly PATH] [--sample 30] [--wrong 20] [--missed 20]
 """
@@ -35,13 +36,15 @@ Definition = tuple[str, int, str]
 
 @dataclass
 class Site:
-    """One place where something is called: `name` as written there, what it may reach, and whether all of that is known."""
+    """One place where something is called: `name` as written there, what it may reach, whether all of that is known, and whether it is a function of
+    the repository that is called there, and not one from outside (`list.append`) that classes of the repository override."""
 
     name: str | None
     line: int
     kind: str
     known: bool
     targets: frozenset[Definition]
+    own: bool = True
 
 
 @dataclass
@@ -168,6 +171,12 @@ class Report:
                 found.update(place for each in keys if (place := self.functions.get(each)) is not None)
         return found, names, is_clear
 
+    def names_own(self, calls: Iterable[dict]) -> bool:
+        """Whether one of the targets of a site is itself a function of the repository."""
+        targets = [call["target"] for call in calls if isinstance(call["target"], dict)]
+        places = [(each["module_id"], each["function_id"]) for target in targets for each in target.values()]
+        return any(self.functions.get(place) is not None for place in places)
+
 
 def behind_stub(root: Path, path: str, line: int, name: str) -> Definition | None:
     """The function in a source that one in the stub beside it stands for; None where the source does not define it."""
@@ -217,7 +226,8 @@ def _read_site(
     else:
         kind = "call"
     owner = places.owner(start)
-    oracle.sites[path, *owner].append(Site(name, start[0], kind, known, frozenset(targets)))
+    own = report.names_own(calls)
+    oracle.sites[path, *owner].append(Site(name, start[0], kind, known, frozenset(targets), own))
     for passed in (facts.get("higher_order_parameters") or {}).values():
         found, _, _ = report.targets(call for name in TARGET_KINDS for call in passed.get(name, ()))
         oracle.sites[path, *owner].append(
@@ -393,7 +403,7 @@ def measure(root: Path, oracle: Oracle, options: argparse.Namespace) -> dict:
                 wrong.append((caller, callee))
     result = {scope: _figures(counter) for scope, counter in counts.items()}
     for scope, figures in result.items():
-        figures["recall"] = _recall(oracle, definitions, static, scope, options)
+        figures["recall"] = _recall(oracle, definitions, index, static, scope, options)
     chosen = random.Random(options.seed)
     for scope, edges in found.items():
         if options.sample and edges:
@@ -418,47 +428,74 @@ def _figures(counter: collections.Counter) -> dict:
     }
 
 
+def _behind_wrappers(
+    definitions: Definitions, index: GraphIndex, static: dict[int, set[int]], reached: set[int], root: Path
+) -> set[int]:
+    """The decorated functions that are called by wrappers among `reached`: functions within functions."""
+    wrappers = [node for node in reached if index.kind(node) == "Function" == index.kind(index.scope_of(node))]
+    behind = {target for node in wrappers for target in static.get(node, ()) if target in definitions.by_node}
+    places = {node: definitions.by_node[node] for node in behind}
+    return {node for node, (path, line, _) in places.items() if line in places_of(root / path).lines.values()}
+
+
 def _recall(
-    oracle: Oracle, definitions: Definitions, static: dict[int, set[int]], scope: str, options: argparse.Namespace
+    oracle: Oracle,
+    definitions: Definitions,
+    index: GraphIndex,
+    static: dict[int, set[int]],
+    scope: str,
+    options: argparse.Namespace,
 ) -> dict:
-    """Of the pairs of caller and site that the oracle resolves: how many have an edge to one of the site's targets."""
-    total, hits = collections.Counter(), collections.Counter()
+    """Of the pairs of caller and site that the oracle resolves: how many have an edge to one of the site's targets, and how many of the others
+    have one to a wrapper that calls it. (A decorator may say that it returns what it is given; what runs is the wrapper that it makes.)"""
+    total, hits, wrapped = collections.Counter(), collections.Counter(), collections.Counter()
     missed = []
     for caller, sites in oracle.sites.items():
         if (is_test_file(caller[0]) != (scope == "tests")) or caller not in definitions.nodes:
             continue
         reached = {target for node in definitions.nodes[caller] for target in static.get(node, ())}
+        behind = _behind_wrappers(definitions, index, static, reached, Path(options.root))
         for site in {
-            (s.kind, s.targets): s for s in sites if s.targets and s.kind not in ("mentioned", "passed on")
+            (s.kind, s.targets): s for s in sites if s.targets and s.own and s.kind not in ("mentioned", "passed on")
         }.values():
             nodes = {node for target in site.targets for node in definitions.nodes.get(target, ())}
             if nodes:
                 kind = site.kind if site.kind in ("call", "property") else "special method"
                 total[kind] += 1
-                hits[kind] += not nodes.isdisjoint(reached)
-                if nodes.isdisjoint(reached):
+                if not nodes.isdisjoint(reached):
+                    hits[kind] += 1
+                elif not nodes.isdisjoint(behind):
+                    wrapped[kind] += 1
+                else:
                     missed.append((kind, caller, site))
     if options.missed:
         print(f"\n{scope}: {len(missed)} calls missed")
         for kind, caller, site in random.Random(0).sample(missed, min(options.missed, len(missed))):
             text = lines_of(Path(options.root) / caller[0])[site.line - 1].strip()
             print(f"    {kind}: {caller[0]}:{site.line} {caller[2]} -> {sorted(site.targets)[:2]}   | {text[:120]}")
-    return {kind: {"sites": total[kind], "found": round(hits[kind] / total[kind], 4)} for kind in sorted(total)}
+    return {
+        kind: {
+            "sites": total[kind],
+            "found": round(hits[kind] / total[kind], 4),
+            "behind_wrappers": round(wrapped[kind] / total[kind], 4),
+        }
+        for kind in sorted(total)
+    }
 
 
 def table(results: dict[str, dict]) -> str:
     """The results as a Markdown table."""
     rows = [
-        "| repository | edges | judged | precision of judged | calls the oracle resolves | found |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| repository | edges | judged | precision of judged | calls the oracle resolves | found | and behind a wrapper |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, scopes in results.items():
         for scope, item in scopes.items():
             if item["edges"]:
-                call = item["recall"].get("call", {"sites": 0, "found": 0.0})
+                call = item["recall"].get("call", {"sites": 0, "found": 0.0, "behind_wrappers": 0.0})
                 rows.append(
                     f"| {name}, {scope} | {item['edges']:,} | {item['right'] + item['wrong']:,} "
-                    f"| {item['precision_of_judged']:.3f} | {call['sites']:,} | {call['found']:.3f} |"
+                    f"| {item['precision_of_judged']:.3f} | {call['sites']:,} | {call['found']:.3f} | {call['behind_wrappers']:.3f} |"
                 )
     return "\n".join(rows)
 

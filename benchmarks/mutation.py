@@ -1,12 +1,15 @@
 """Would the tests notice? Changes one place of a file at random, runs the tests of that file, and counts what went unnoticed.
 
     pip install -e ".[test,mutation]"
-    python benchmarks/mutation.py --per-folder 25 --seed 1 --output mutants.jsonl
+    python benchmarks/mutation.py --per-folder 25 --seed 1 --map map --output mutants.jsonl
 
 Places are drawn evenly over a folder, the change to a place evenly among what Cosmic Ray's operators and `StatementRemover` can
 do there. Files are changed where they are, one at a time, and restored; so the folders must have no uncommitted changes. If the
 run is killed: `git checkout -- modeling kernels codefuse_hf`. `--named` runs the mutants in `NAMED` instead, which went
 unnoticed once.
+
+`--map` names a folder with what each test runs, where a test file is noted the first time that it is needed. With it a mutant
+meets the tests that run its line first, and those that failed without any change not at all.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 from typing import IO
+
+import mutation_map
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = (
@@ -118,10 +123,19 @@ TESTS_OF = {
     "codefuse_hf/hub/convert/cge.py": [f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/convert/cgm.py": [f"{_HUB}convert_cgm.py"],
     "codefuse_hf/hub/convert/*": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
+    "codefuse_hf/hub/errors.py": [f"{_HUB}errors.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/folder_check.py": [
+        f"{_HUB}folder_check.py",
+        f"{_HUB}push.py",
+        f"{_HUB}convert.py",
+        f"{_HUB}convert_cge.py",
+    ],
+    "codefuse_hf/hub/loading_program.py": [f"{_HUB}folder_check.py", f"{_HUB}push.py"],
     "codefuse_hf/hub/kernels_folder.py": [f"{_HUB}kernels_folder.py"],
     "codefuse_hf/hub/model_card.py": [f"{_HUB}model_card.py"],
     "codefuse_hf/hub/push_space.py": [f"{_HUB}push_space.py"],
-    "codefuse_hf/hub/remote_code.py": [f"{_HUB}remote_code.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/remote_code.py": [f"{_HUB}collect_sources.py", f"{_HUB}remote_code.py", f"{_HUB}push.py"],
+    "codefuse_hf/hub/push_plan.py": [f"{_HUB}push_plan.py", f"{_HUB}push.py", f"{_HUB}push_cge.py"],
     "codefuse_hf/hub/push*": [f"{_HUB}push.py", f"{_HUB}push_cge.py", f"{_HUB}push_space.py"],
     "codefuse_hf/hub/weights.py": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/*": [f"{_HUB}push.py", f"{_HUB}convert.py", f"{_HUB}convert_cge.py", f"{_HUB}remote_code.py"],
@@ -176,6 +190,7 @@ def main() -> None:
     )
     parser.add_argument("--named", action="store_true", help="run NAMED")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of mutants, to run these again")
+    parser.add_argument("--map", type=Path, help="a folder for which tests run which lines")
     parser.add_argument("--output", type=Path, required=True, help="a JSON line for each mutant")
     args = parser.parse_args()
     changed = subprocess.run(["git", "status", "--porcelain", "--", *FOLDERS], cwd=ROOT, capture_output=True, text=True)
@@ -186,29 +201,27 @@ def main() -> None:
     else:
         mutants = [m for f in args.folders for m in islice(draw(f, args.seed, args.skip), args.per_folder)]
     import_libraries()
+    known = args.map and mutation_map.Map(ROOT, args.map)
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    unnoticed, files = set(), {}
+    noticing = set()
     with args.output.open("a", encoding="utf-8") as output:
         for number, (folder, file, what, mutated) in enumerate(mutants):
             if args.only is None or number in args.only:
-                found = run(file, mutated, args.timeout)
+                order = known and order_of(known, file, what["line"])
+                found = run(tests_of(file), args.timeout, order, (file, mutated))
                 counts[folder][found["noticed"]] += 1
-                files[tuple(tests_of(file))] = file
-                if not found["noticed"]:
-                    unnoticed.add(tuple(tests_of(file)))
+                if found["noticed"]:
+                    noticing.add(found["said"].partition(" ")[2].partition(" - ")[0])
                 output.write(json.dumps({"number": number, "folder": folder, "file": file, **what, **found}) + "\n")
                 output.flush()
                 outcome = "noticed  " if found["noticed"] else "UNNOTICED"
                 print(f"{number:3} {outcome} {found['cpu_s']:6.1f} s  {file}:{what['line']}", flush=True)
     for folder, (missed, noticed) in counts.items():
         print(f"{folder}: {noticed} of {noticed + missed} noticed")
-    unseen = [file for tests, file in files.items() if tests not in unnoticed]
-    print(
-        f"Do the tests of {len(unseen)} files pass without any change? Each takes as long as a mutant that goes unnoticed."
-    )
-    for file in unseen:
-        if (found := run(file, None, 10 * args.timeout))["noticed"]:
-            print(f"WRONG: tests of {file} fail without any change: {found['said']}")
+    print("Do the tests that noticed something pass without any change?", flush=True)
+    for test in sorted(test for test in noticing if "::" in test):
+        if (found := run([test], args.timeout))["noticed"]:
+            print(f"WRONG: {test} fails without any change: {found['said']}")
 
 
 Mutant = tuple[str, str, dict, str]  # folder, file, what was done, the file's new text
@@ -324,35 +337,52 @@ def difference(old: str, new: str) -> str:
     return "\n".join(x for x in difflib.ndiff(old.splitlines(), new.splitlines()) if x[0] in "-+")
 
 
-def run(file: str, mutated: str | None, timeout: float) -> dict:
-    """Run a file's tests with its text replaced; returns whether a test noticed, which, and the seconds it took.
+def order_of(known: mutation_map.Map, file: str, line: int) -> mutation_map.Order:
+    """The order of tests for a change to a line of a file; those of its tests that were never recorded are recorded now."""
+    for test_file, found in known.unknown(tests_of(file)).items():
+        in_a_fork(mutation_map.record, ROOT, FOLDERS, test_file, found)
+    known.unknown(tests_of(file))
+    return known.order(file, (ROOT / file).read_text(encoding="utf-8"), line)
 
-    The tests run in a fork of this process, which has imported the libraries that they need, but nothing of the project.
-    """
-    path = ROOT / file
-    original = path.read_bytes()
+
+def run(
+    tests: list[str],
+    timeout: float,
+    order: mutation_map.Order | None = None,
+    change: tuple[str, str] | None = None,
+) -> dict:
+    """Run tests with the text of a file replaced, `change`; returns whether one failed, which, and the seconds it took."""
+    path, mutated = (ROOT / change[0], change[1]) if change else (None, None)
+    original = path and path.read_bytes()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile("w+") as output:
-        process = multiprocessing.get_context("fork").Process(target=run_tests, args=(tests_of(file), timeout, output))
         try:
-            if mutated is not None:
+            if path:
                 path.write_text(mutated, encoding="utf-8")
-            process.start()
-            process.join(20 * timeout)
-            if process.is_alive():
-                os.killpg(process.pid, signal.SIGKILL)
-                process.join()
+            failed = in_a_fork(run_tests, tests, timeout, order, output, limit=20 * timeout)
         finally:
-            path.write_bytes(original)
+            if path:
+                path.write_bytes(original)
         output.seek(0)
         said = output.read().strip().splitlines() or [""]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     said = next((line for line in said if line.startswith(("FAILED", "ERROR"))), said[-1])
-    return {"noticed": process.exitcode != 0, "said": said[:300], "cpu_s": round(cpu, 1)}
+    return {"noticed": failed, "said": said[:300], "cpu_s": round(cpu, 1)}
 
 
-def run_tests(tests: list[str], timeout: float, output: IO[str]) -> None:
+def in_a_fork(function: Callable, *arguments: object, limit: float | None = None) -> bool:
+    """Call a function in a fork of this process, which has imported the libraries but nothing of the project; True if it failed."""
+    process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+    process.start()
+    process.join(limit)
+    if process.is_alive():
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    return process.exitcode != 0
+
+
+def run_tests(tests: list[str], timeout: float, order: mutation_map.Order | None, output: IO[str]) -> None:
     """In a process of its own: runs pytest until the first failure, for at most `timeout` seconds of this process's CPU."""
     import pytest
 
@@ -371,7 +401,7 @@ def run_tests(tests: list[str], timeout: float, output: IO[str]) -> None:
         "-p",
         "no:cacheprovider",
     ]
-    os._exit(pytest.main([*options, *tests]))
+    os._exit(pytest.main([*options, *tests], plugins=[order] if order else []))
 
 
 def import_libraries() -> None:

@@ -121,13 +121,14 @@ def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size
 
 
 def prepare(args: argparse.Namespace, name: str, model: str, engine: str, root: Path) -> tuple[Path, float]:
-    """The exported folder, made in a process of its own if it is not there yet, and the seconds that took.
+    """The folder that the engine reads, made in a process of its own if it is not there yet, and the seconds that took.
 
     Raises:
         Failure: it cannot be exported.
     """
-    folder = root / f"{name}-{model}-{engine}"
-    if engine.startswith("torch") or folder.exists():
+    few_bits = engine in ("torch-int8", "torch-int4")  # which are rounded while the model is loaded
+    folder = root / f"{name}-{model}-{'torch-bf16' if few_bits else engine}"
+    if engine == "torch-fp32" or folder.exists():
         return folder, 0.0
     started = time.perf_counter()
     partial = folder.with_name(f"{folder.name}.{os.getpid()}")
@@ -261,6 +262,7 @@ def table(report: dict[str, Any]) -> str:
         "",
         f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores; {packages}. Times are",
         f"medians in {facts['time']} (least to most). *of the floor*: the time in which the weights can be read, over the time of a token.",
+        "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it.",
         f"{loads}. `python benchmarks/on_device.py` repeats it.",
     ]
     for size in dict.fromkeys(record["size"] for record in report["records"]):
@@ -272,6 +274,7 @@ def table(report: dict[str, Any]) -> str:
             "of the floor",
             "prompt tokens/s",
             "load s",
+            "peak of loading / weights",
             "peak / weights",
             "weights",
             "file of float32",
@@ -295,11 +298,12 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
             else "–"
         )
     if not decode:
-        return [*cells, record.get("error", ""), *["–"] * 6]
+        return [*cells, record.get("error", ""), *["–"] * 7]
     first, last = decode[min(decode)], decode[max(decode)]
     cells.append(f"{record['floor_seconds'] / statistics.median(first['seconds']):.0%}")
     cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
     cells.append(f"{record['load_seconds']:.1f}")
+    cells.append(f"{record['load_peak_bytes'] / record['weight_bytes']:.2f}")
     cells.append(f"{last['running_peak_bytes'] / record['weight_bytes']:.2f}")
     cells.append(readable_size(record["weight_bytes"]))
     file = record.get("file_bytes")

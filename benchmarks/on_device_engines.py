@@ -4,7 +4,6 @@ A context of any length is put in place, and not read: a step costs what it cost
 windows, keys and values of the right shapes are random numbers.
 """
 
-import gc
 import json
 import os
 import resource
@@ -17,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import DynamicCache, PreTrainedModel
+from transformers import AutoModelForCausalLM, DynamicCache, PreTrainedModel
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, measure
 from codefuse_hf.export.exported_model import ExportedCausalLM, ExportedMemory
 from codefuse_hf.export.exporting import export_causal_lm
+from codefuse_hf.export.quantized_loading import load_quantized
 from codefuse_hf.export.quantizing import kept_in_float32, make_quantizer, quantize_torch
 from codefuse_hf.export.step_state import StepState, window_capacity
 from codefuse_hf.export.torch_layers import Int4Linear
@@ -98,9 +98,12 @@ def weight_bytes(model: nn.Module, engine: str) -> int:
 
 
 def export(name: str, size: Size, engine: str, folder: Path) -> None:
-    """Write the model for an engine other than PyTorch."""
+    """Write the model as an engine reads it; all number formats of PyTorch but float32 from bfloat16."""
     form, _, scheme = engine.partition("-")
     model = build(name, size)
+    if form == "torch":
+        model.to(torch.bfloat16).save_pretrained(folder)
+        return
     quantizer = None if scheme == "fp32" else make_quantizer(model, form, scheme)
     if name != "Llama":
         export_causal_lm(model, form, quantizer=quantizer).save_pretrained(folder)
@@ -123,12 +126,16 @@ class TorchRunner:
 
     def __init__(self, name: str, size: Size, engine: str, folder: Path, threads: int):
         torch.set_num_threads(threads)
-        self.model, kind = build(name, size), engine.partition("-")[2]
-        if kind == "bf16":
-            self.model.to(torch.bfloat16)
-        elif kind != "fp32":
-            quantize_torch(self.model, kind)
-        gc.collect()
+        kind = engine.partition("-")[2]
+        if kind == "fp32":
+            self.model = build(name, size)
+        elif kind == "bf16" or name == "Llama":
+            dtype = torch.bfloat16 if kind == "bf16" else torch.float32
+            self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+            if kind != "bf16":
+                quantize_torch(self.model, kind)
+        else:
+            self.model = load_quantized(folder, kind)
         self.size, self.cache = size, None
 
     @torch.inference_mode()

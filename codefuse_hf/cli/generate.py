@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", choices=["float32", "bfloat16"], default="float32", help="precision in PyTorch (default: float32)"
     )
+    parser.add_argument(
+        "--quantize",
+        choices=["int8", "int4"],
+        help="round a PyTorch folder's weights to so many bits while they are read",
+    )
     parser.add_argument("--trust", action="store_true", help="also read torch.export archives, which can run code")
 
 
@@ -29,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from ..export.terminal import Writer, load
 
     start = time.perf_counter()
-    model, tokenizer = load(args.folder, args.threads, args.dtype, args.trust)
+    model, tokenizer = load(args.folder, args.threads, args.dtype, args.trust, args.quantize)
     writer = Writer(model, tokenizer, args.new_tokens, args.temperature)
     print(f"loaded in {time.perf_counter() - start:.1f} s ({writer.engine})", file=sys.stderr)
     if args.chat:

@@ -4,14 +4,14 @@ A recurrence adds up its errors, and what decides how much it forgets is small: 
 left as they are.
 """
 
-import gc
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..free_memory import give_back
-from .torch_layers import Int4Linear, Int8Embedding, Int8Linear
+from .torch_layers import Int4Linear, Int8Embedding, Int8Linear, Rows
 
 # Projections that gates come from, by their names in a Rodimus.
 _KEPT = ("mem_gate_proj", "ch_gate_proj")
@@ -137,19 +137,32 @@ def quantize_torch(model: nn.Module, scheme: str, for_training: bool = False) ->
         raise ValueError(f"unknown quantisation {scheme!r}: choose one of {', '.join(BITS)}")
     if for_training:
         return _quantize_torchao(model, scheme)
+    replace_layers(model, scheme)
+    return model
+
+
+def replace_layers(model: nn.Module, scheme: str, rows_of: Callable[[str], Rows] | None = None) -> None:
+    """Put layers with weights in few bits in the place of a model's linear layers, one after another.
+
+    Args:
+        model: the model, changed in place.
+        scheme: "int8" or "int4".
+        rows_of: gives the weights of the layer of a name, where the model's own are on the meta device.
+    """
     head, table = model.get_output_embeddings(), model.get_input_embeddings()
     tied = head is not None and head.weight is table.weight
-    for name, module in list(model.named_modules()):
+    for name in [name for name, _ in model.named_modules()]:
+        module = model.get_submodule(name)
         if isinstance(module, nn.Linear) and not kept_in_float32(name):
             four = scheme == "int4" and Int4Linear.fits(module) and not (tied and module is head)
-            model.set_submodule(name, Int4Linear(module) if four else Int8Linear(module))
+            rows = None if rows_of is None else rows_of(name)
+            model.set_submodule(name, Int4Linear(module, rows) if four else Int8Linear(module, rows))
+            del module
+            give_back()  # wide weights lay between what is kept
         elif hasattr(module, "window_dtype"):
             module.window_dtype = torch.bfloat16  # as precise as the products that keys and values come from
     if tied:
         model.set_input_embeddings(Int8Embedding(model.get_output_embeddings(), table.weight.dtype))
-    gc.collect()
-    give_back()  # the wide weights lay between what is kept
-    return model
 
 
 def _quantize_torchao(model: nn.Module, scheme: str) -> nn.Module:

@@ -10,19 +10,36 @@ from transformers.cache_utils import DynamicCache
 
 from ..files import readable_size
 from .exported_model import ExportedCausalLM, is_exported, model_folder
+from .quantized_loading import load_quantized
+from .torch_layers import Int4Linear, Int8Linear
 
 
-def load(folder: str, threads: int | None = None, dtype: str = "float32", trust: bool = False):
+def load(
+    folder: str, threads: int | None = None, dtype: str = "float32", trust: bool = False, quantize: str | None = None
+):
     """Load a model, in PyTorch or exported, and its tokenizer.
 
+    Args:
+        folder: the folder, or a repo id.
+        threads: to compute with; None for all cores.
+        dtype: precision in PyTorch; with `quantize` of what is not quantised.
+        trust: also read archives of `torch.export`.
+        quantize: "int8" or "int4" for the weights of a model in PyTorch in so many bits.
+
     Raises:
-        ValueError, OSError: no such model, or none that generates text; no tokenizer.
+        ValueError, OSError: no such model, or none that generates text; no tokenizer; an exported model to quantise.
     """
     folder = model_folder(folder)
     if threads is not None:
         torch.set_num_threads(threads)
     if is_exported(folder):
+        if quantize is not None:
+            raise ValueError(
+                f"{folder} is exported, and its weights stay: quantise it when you export it, or leave --quantize out"
+            )
         model = ExportedCausalLM.from_pretrained(folder, threads=threads, trust_remote_code=trust)
+    elif quantize is not None:
+        model = load_quantized(folder, quantize, getattr(torch, dtype))
     else:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
     return model, AutoTokenizer.from_pretrained(folder)
@@ -63,8 +80,9 @@ class Writer:
     @property
     def engine(self) -> str:
         """What runs the model."""
-        form = getattr(self.model, "export_format", None)
-        return f"PyTorch, {str(self.model.dtype).removeprefix('torch.')}" if form is None else form
+        form, kinds = getattr(self.model, "export_format", None), {type(x) for x in self.model.modules()}
+        scheme = "int4" if Int4Linear in kinds else "int8" if Int8Linear in kinds else None
+        return form or f"PyTorch, {scheme or str(self.model.dtype).removeprefix('torch.')}"
 
     def complete(self, prompt: str) -> torch.Tensor:
         """Continue a text; the text goes to the output, figures to standard error. Returns the new tokens."""

@@ -7,15 +7,22 @@ are not in PyTorch's public interface, so `operators_work` tries them first: wit
 """
 
 import functools
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 # Beyond so many rows, widening the weights costs less than it saves.
-_FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 96
+_FEW_ROWS_INT8, _FEW_ROWS_INT4 = 16, 64
+_WIDE = 1024  # outputs whose weights are wide at a time: they stay in the processor's cache, and take little memory
+_WIDTH = 32  # inputs of a layer in 8 bits are filled up with zeros to a multiple of this
 _GROUPS = (128, 64, 32)
 _BLOCK = 64  # outputs that are packed together, or a multiple of that
+_AT_A_TIME = 1 << 18  # weights that are wide while a layer is made
+
+# Weights of a layer's outputs from a first up to a last, `[last - first, in_features]`.
+Rows = Callable[[int, int], torch.Tensor]
 
 
 @functools.cache
@@ -39,25 +46,34 @@ class Int8Linear(nn.Module):
 
     Args:
         linear: the layer that it stands for; without gradients.
+        rows: gives its weights, where it has none itself (on the meta device).
     """
 
-    def __init__(self, linear: nn.Linear):
+    def __init__(self, linear: nn.Linear, rows: Rows | None = None):
         super().__init__()
         self.out_features, self.in_features = linear.weight.shape
-        weight = linear.weight.detach().float()
-        scale = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
-        self.register_buffer("weight", (weight / scale.float()).round().clamp(-127, 127).to(torch.int8))
-        self.register_buffer("scale", scale[:, 0])
+        # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
+        self.fill = -self.in_features % _WIDTH
+        self.register_buffer("weight", torch.zeros(self.out_features, self.in_features + self.fill, dtype=torch.int8))
+        self.register_buffer("scale", torch.empty(self.out_features, dtype=torch.bfloat16))
+        for place, weight in _in_blocks(linear, rows):
+            scale = (weight.abs().amax(1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny).bfloat16()
+            self.weight[place, : self.in_features] = weight.div_(scale.float()).round_().clamp_(-127, 127)
+            self.scale[place] = scale[:, 0]
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer: `[…, in_features]` to `[…, out_features]`, of the inputs' dtype."""
         rows = x.reshape(-1, self.in_features).bfloat16()
-        # For other widths the operator reads beyond its inputs (PyTorch 2.13: a crash with three rows of 60).
-        if rows.shape[0] <= _FEW_ROWS_INT8 and self.in_features % 32 == 0 and operators_work(8):
+        if self.fill:
+            rows = F.pad(rows, (0, self.fill))
+        if rows.shape[0] <= _FEW_ROWS_INT8 and operators_work(8):
             out = torch._weight_int8pack_mm(rows.contiguous(), self.weight, self.scale)
         else:
-            out = F.linear(rows, self.weight.bfloat16()).mul_(self.scale)
+            out = rows.new_empty(rows.shape[0], self.out_features)
+            for part, weight in zip(out.split(_WIDE, 1), self.weight.split(_WIDE), strict=True):
+                part.copy_(F.linear(rows, weight.bfloat16()))
+            out.mul_(self.scale)
         return _finish(out, x, self.bias)
 
 
@@ -66,11 +82,11 @@ class Int8Embedding(nn.Module):
 
     def __init__(self, table: Int8Linear, dtype: torch.dtype):
         super().__init__()
-        self.weight, self.scale, self.dtype = table.weight, table.scale, dtype
+        self.weight, self.scale, self.dtype, self.width = table.weight, table.scale, dtype, table.in_features
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Look up rows: token ids `[…]` to `[…, width]`."""
-        return self.weight[ids].to(self.dtype) * self.scale[ids, None].to(self.dtype)
+        return self.weight[ids][..., : self.width].to(self.dtype) * self.scale[ids, None].to(self.dtype)
 
 
 class Int4Linear(nn.Module):
@@ -78,12 +94,13 @@ class Int4Linear(nn.Module):
 
     Args:
         linear: the layer that it stands for, one that `fits`; without gradients.
+        rows: gives its weights, where it has none itself (on the meta device).
 
     Raises:
         RuntimeError: this PyTorch has no product with such weights on CPUs.
     """
 
-    def __init__(self, linear: nn.Linear):
+    def __init__(self, linear: nn.Linear, rows: Rows | None = None):
         super().__init__()
         if not operators_work(4):
             raise RuntimeError(
@@ -92,13 +109,17 @@ class Int4Linear(nn.Module):
             )
         self.out_features, self.in_features = linear.weight.shape
         self.group = next(group for group in _GROUPS if self.in_features % group == 0)
-        weight = linear.weight.detach().float().unflatten(1, (-1, self.group))
-        low, high = weight.aminmax(dim=2, keepdim=True)
-        scale = ((high - low) / 15).clamp(min=1e-6).bfloat16()
-        middle = (low + 8 * scale).bfloat16()  # what 8 of 0 to 15 stands for
-        numbers = ((weight - middle.float()) / scale.float()).round().add(8).clamp(0, 15)
-        self.register_buffer("weight", _pack(numbers.flatten(1)))
-        self.register_buffer("scales_and_middles", torch.cat([scale, middle], 2).transpose(0, 1).contiguous())
+        self.register_buffer("weight", torch.empty(self.out_features, self.in_features // 2, dtype=torch.uint8))
+        shape = (self.in_features // self.group, self.out_features, 2)
+        self.register_buffer("scales_and_middles", torch.empty(shape, dtype=torch.bfloat16))
+        for place, weight in _in_blocks(linear, rows):
+            weight = weight.unflatten(1, (-1, self.group))
+            low, high = weight.aminmax(dim=2, keepdim=True)
+            scale = ((high - low) / 15).clamp(min=1e-6).bfloat16()
+            middle = (low + 8 * scale).bfloat16()  # what 8 of 0 to 15 stands for
+            numbers = weight.sub_(middle.float()).div_(scale.float()).round_().add_(8).clamp_(0, 15)
+            self.weight[place] = _pack(numbers.flatten(1))
+            self.scales_and_middles[:, place] = torch.cat([scale, middle], 2).transpose(0, 1)
         self.bias = linear.bias
 
     @staticmethod
@@ -123,14 +144,33 @@ class Int4Linear(nn.Module):
 
     def _multiply_widened(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """The first outputs by weights in bfloat16, in the order in which they are packed: `places` says which is where."""
+        out = rows.new_empty(rows.shape[0], places.numel())
+        for part in places.split(max(_WIDE // places.shape[1], 1)):
+            first, last = int(part.min()), int(part.max()) + 1
+            found = rows @ self._widened(part, first, last)
+            out[:, first:last] = found[:, part.flatten().argsort()]
+        return out
+
+    def _widened(self, places: torch.Tensor, first: int, last: int) -> torch.Tensor:
+        """Weights of the outputs from a first up to a last, `[in_features, last - first]`, in the order in which they are packed."""
         blocks, block = places.shape
-        packed = self.weight[: places.numel()].view(blocks, self.in_features, block // 2).transpose(0, 1).contiguous()
-        weight = rows.new_empty(self.in_features, blocks, 2, block // 2)
+        packed = self.weight[first:last].view(blocks, self.in_features, block // 2).transpose(0, 1).contiguous()
+        weight = torch.empty(self.in_features, blocks, 2, block // 2, dtype=torch.bfloat16)
         for half, numbers in enumerate((packed & 15, packed >> 4)):
             weight[:, :, half] = numbers.view(torch.int8).sub_(8)
         scale, middle = self.scales_and_middles[:, places.flatten()].movedim(-1, 0).unsqueeze(2).contiguous()
         weight = weight.view(-1, self.group, places.numel()).mul_(scale).add_(middle)
-        return (rows @ weight.flatten(0, 1))[:, places.flatten().argsort()]
+        return weight.flatten(0, 1)
+
+
+def _in_blocks(linear: nn.Linear, rows: Rows | None) -> Iterator[tuple[slice, torch.Tensor]]:
+    """A copy of a layer's weights in float32, some outputs at a time, which are packed together with none of the others."""
+    weight = linear.weight.detach()
+    count = max(_AT_A_TIME // (weight.shape[1] * _BLOCK), 1) * _BLOCK
+    for first in range(0, len(weight), count):
+        last = min(first + count, len(weight))
+        part = weight[first:last] if rows is None else rows(first, last)
+        yield slice(first, last), part.to(torch.float32, copy=rows is None)
 
 
 def _pack(numbers: torch.Tensor) -> torch.Tensor:
@@ -158,7 +198,8 @@ def _places(outputs: int) -> torch.Tensor | None:
             found = sum(torch.cat([x & 15, x >> 4], -1).long() << 4 * i for i, x in enumerate(parts))
             column = columns.view(-1, inputs, block // 2) & 15
             in_turn = torch.equal(column, (torch.arange(inputs) % 16)[:, None].expand_as(column).to(column.dtype))
-            if in_turn and torch.equal(found, found[:, :1].expand_as(found)):
+            together = torch.equal(found[:, 0].sort(1).values.flatten(), torch.arange(outputs))
+            if in_turn and together and torch.equal(found, found[:, :1].expand_as(found)):
                 return found[:, 0].clone()
     return None
 

@@ -86,10 +86,10 @@ def _code_problems(folder: Path, config: dict[str, Any]) -> tuple[list[str], set
     for file_name, auto_map in auto_maps.items():
         for target in _targets(auto_map):
             module, _, class_name = target.rpartition(".")
-            classes = _classes(folder / f"{module}.py")
-            if classes is None:
+            tree = _parsed(folder / f"{module}.py")
+            if tree is None:
                 problems.append(f"{file_name}: auto_map names {target}, but there is no readable {module}.py")
-            elif class_name not in classes:
+            elif class_name not in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}:
                 problems.append(f"{file_name}: auto_map names {target}, but {module}.py has no class {class_name}")
             else:
                 modules.add(module)
@@ -110,23 +110,24 @@ def _targets(auto_map: Any) -> list[str]:
     return list(dict.fromkeys(target for target in flat if isinstance(target, str) and "--" not in target))
 
 
-def _classes(path: Path) -> set[str] | None:
+def _parsed(path: Path) -> ast.Module | None:
+    """The syntax tree of a file; None if it is absent or no Python."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        return ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
-    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _import_problems(folder: Path, modules: set[str]) -> tuple[list[str], set[str]]:
     problems, seen, pending = [], set(modules), sorted(modules)
     while pending:
         module = pending.pop()
-        path = folder / f"{module}.py"
-        if not path.is_file():
-            problems.append(f"{module}.py is imported, but absent")
+        tree = _parsed(folder / f"{module}.py")
+        if tree is None:
+            what = "no readable Python" if (folder / f"{module}.py").is_file() else "absent"
+            problems.append(f"{module}.py is imported, but {what}")
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]

@@ -143,3 +143,12 @@ def write_shard(tensors: dict[str, torch.Tensor], file: Path) -> None:
     """Write one safetensors file, which appears whole or not at all."""
     with whole_file(file) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata={"format": "pt"})
+
+
+def read_rows(tensor: StoredTensor, first: int, last: int) -> torch.Tensor:
+    """Read a tensor's rows from a first up to a last, `[last - first, …]`. The file is closed again, so that what was read of it
+    takes no memory here."""
+    if tensor.file.suffix != ".safetensors":
+        return _load_bin(tensor.file)[tensor.name][first:last].clone()
+    with _open_safetensors(tensor.file) as stored:
+        return stored.get_slice(tensor.name)[first:last].clone()

@@ -86,7 +86,7 @@ class _Building:
         record = {**asdict(unit), "hash": unit.content_hash, "snippet": unit.snippet}
         del record["text"], record["comment"]
         self.units.append(record)
-        self.words.add(_words_of(unit))
+        self.words.add(words_of(unit))
         self.add_to_file(unit)
         if self.encoder is not None and record["hash"] not in self.known:
             self.pending[record["hash"]] = unit.described
@@ -154,7 +154,8 @@ class _Words(Sequence):
         return {self._words[word]: count for word, count in zip(packed[::2], packed[1::2], strict=True)}
 
 
-def _words_of(unit: Unit) -> Counter[str]:
+def words_of(unit: Unit) -> Counter[str]:
+    """Count the words of a unit: those of its text, its name, its path and its comment, weighed."""
     words = Counter({word: min(count, _MOST) for word, count in count_words(unit.text).items()})
     path = "" if unit.kind == "file" else os.path.splitext(unit.path)[0]  # a file's text begins with its path
     for text, weight in ((unit.name, _NAME_WEIGHT), (path, _PATH_WEIGHT), (unit.comment, _COMMENT_WEIGHT)):

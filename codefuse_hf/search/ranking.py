@@ -1,7 +1,9 @@
 """One ranking from several kinds of evidence: a unit's words, its file's words, its meaning, and what sort of unit it is.
 
 The weights were chosen on the questions for development of `benchmarks/search_quality.py`, not on the untouched ones. Tried there and left out,
-for want of a clear gain: the names of callers and callees as words of a unit, and a share of the scores of callers and callees.
+for want of a clear gain: the names of callers and callees as words of a unit, and a share of the scores of callers and callees. Nor did 814
+questions drawn by the same rules from 30 further repositories ask for more (within five: words 0.584, hybrid 0.613): the share of the question in a
+unit or in its name, the share of its name in the question, its first lines, and vectors of names moved that by less than 0.01.
 """
 
 import re

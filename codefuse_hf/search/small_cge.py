@@ -1,7 +1,7 @@
 """Runs a small CGE with NumPy alone: the shipped model answers a query before PyTorch would have been imported.
 
 It knows one shape of CGE: Llama layers (no biases, plain RoPE, as many key heads as query heads) and attention pooling of the mode
-"post_normal". `tests/search/test_small_cge.py` compares it with `CGEModel`.
+"post_normal". `tests/search/test_default_model.py` compares it with `CGEModel`.
 """
 
 import json

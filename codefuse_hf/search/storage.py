@@ -68,19 +68,20 @@ def read(folder: Path) -> Content:
     """
     if not (folder / _MANIFEST).is_file():
         raise FileNotFoundError(f"there is no index at {folder}: make one with `codefuse-hf index`")
-    for attempt in range(5):
+    attempts = 5
+    while True:
+        attempts -= 1
         generation = None
         try:
             manifest = _checked(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))
             generation = manifest["generation"]
             return _read_generation(folder / generation, manifest)
         except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-            if attempt < 4 and generation is not None and _generation_of(folder) != generation:
+            if attempts and generation is not None and _generation_of(folder) != generation:
                 continue  # another run has just replaced it
             raise ValueError(
                 f"{folder} is not a usable index ({error}): make it again with `codefuse-hf index`"
             ) from error
-    raise AssertionError
 
 
 def _read_generation(place: Path, manifest: dict[str, Any]) -> Content:

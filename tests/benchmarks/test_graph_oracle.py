@@ -1,8 +1,9 @@
 """The oracle of call edges, on reports written by hand."""
 
 import json
+from argparse import Namespace
 
-from graph_oracle import Report
+from graph_oracle import Oracle, Report, Site, measure
 
 SOURCE = "class Base:\n    def go(self): pass\n    def step(self): pass\nclass Mixin:\n    def step(self): pass\nclass Real(Mixin, Base):\n    pass\n"
 STUB = "class Mixin:\n    def step(self) -> int: ...\ndef made() -> int: ...\n"
@@ -65,3 +66,26 @@ def test_what_runs_behind_a_protocol_is_not_known(tmp_path):
     (tmp_path / "definitions" / "mod.json").write_text(json.dumps(module))
     found = Report(tmp_path, tmp_path)
     assert found.targets([call("F0", "Function", 0)]) == ({("mod.py", 2, "step")}, {"step"}, False)
+
+
+def test_a_method_from_outside_that_the_repository_overrides_is_not_its_own(tmp_path):
+    found = report(tmp_path, "mod.py", {"F1": function("step", "3:9", 0)})
+    outside = {"target": {"Overrides": {"module_id": 7, "function_id": "F1", "function_name": "append"}}}
+    assert found.names_own([call("F1", "Function", 0), outside])
+    assert not found.names_own([outside]) and not found.names_own([{"target": "FormatString"}])
+
+
+def test_a_decorated_function_is_found_behind_its_wrapper(tmp_path):
+    (tmp_path / "mod.py").write_text(
+        "def wrap(f):\n    def inner():\n        return other() or f()\n    return inner\n"
+        "def other(): pass\n@wrap\ndef step(): pass\ndef run():\n    step()\n    other()\n"
+    )
+    oracle = Oracle()
+    for line, name in ((7, "step"), (5, "other")):
+        oracle.sites["mod.py", 8, "run"].append(Site(name, 9, "call", True, frozenset({("mod.py", line, name)})))
+    oracle.sites["mod.py", 8, "run"].append(
+        Site("append", 9, "call", True, frozenset({("mod.py", 2, "inner")}), own=False)
+    )
+    options = Namespace(root=tmp_path, seed=0, sample=0, wrong=0, missed=0)
+    found = measure(tmp_path, oracle, options)["sources"]["recall"]
+    assert found == {"call": {"sites": 2, "found": 0.5, "behind_wrappers": 0.5}}

@@ -1,5 +1,6 @@
 """A small trained model, exported by the command: what `codefuse-hf generate` prints of it, and what quantising costs."""
 
+import copy
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import torch
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusTokenizer
 from codefuse_hf.cli import main
 from codefuse_hf.export.exported_model import ExportedCausalLM
+from codefuse_hf.export.quantizing import quantize_torch
 from codefuse_hf.export.terminal import Writer
 from helpers.exporting import greedy, needs_format
 
@@ -90,6 +92,22 @@ def test_the_command_prints_what_generate_gives_and_how_fast(name, folders, mode
     assert ("PyTorch, float32" if name == "torch" else "onnx") in captured.err
     assert not any(b"step_model.py" in path.read_bytes() for path in Path(folder).iterdir())  # where a node came from
     assert f"{len(new)} tokens" in captured.err and "tokens/s" in captured.err and "of memory" in captured.err
+
+
+def test_the_command_rounds_weights_while_it_reads_them(folders, model, tokenizer, capsys):
+    arguments = ["generate", folders("torch"), "--prompt", PROMPT, "--new-tokens", "3", "--threads", "1"]
+    assert main([*arguments, "--quantize", "int8"]) == 0
+    captured = capsys.readouterr()
+    ids = tokenizer(PROMPT, return_tensors="pt", add_special_tokens=False)["input_ids"]
+    quantised = quantize_torch(copy.deepcopy(model), "int8")
+    expected = tokenizer.decode(greedy(quantised, ids, tokens=3)[0], skip_special_tokens=True)
+    assert captured.out == expected + "\n" and "PyTorch, int8" in captured.err
+
+
+@needs_format("onnx")
+def test_an_exported_folder_cannot_be_rounded(folders, capsys):
+    assert main(["generate", folders("onnx"), "--prompt", PROMPT, "--quantize", "int4"]) == 1
+    assert "quantise it when you export it" in capsys.readouterr().err
 
 
 @needs_format("onnx")

@@ -59,6 +59,19 @@ def test_layers_compute_with_the_weights_that_they_hold(rows, inputs, outputs):
     assert (rounded - linear.weight[[3, 0]]).abs().max() <= linear.weight.abs().max() / 127
 
 
+@pytest.mark.parametrize("inputs", [48, 60])
+def test_8_bits_of_any_width_are_not_made_wide_for_a_token(inputs, monkeypatch):
+    called, operator = [], torch._weight_int8pack_mm
+    monkeypatch.setattr(torch, "_weight_int8pack_mm", lambda *x: called.append(x[0].shape) or operator(*x))
+    torch.manual_seed(0)
+    linear, x = torch.nn.Linear(inputs, 32, bias=False), torch.randn(3, inputs).bfloat16().float()
+    layer = Int8Linear(linear)
+    few, many = layer(x), layer(x.repeat(9, 1))[:3]
+    assert called[-1] == (3, 64)
+    torch.testing.assert_close(few, many, rtol=0.02, atol=0.02)
+    assert (few - linear(x)).norm() / linear(x).norm() < 0.01
+
+
 @needs_torchao
 @each_scheme
 @torch.no_grad()
@@ -107,12 +120,15 @@ def test_an_unknown_scheme_is_refused():
         quantize_torch(model_of_width_64(), "int3")
 
 
-@pytest.mark.parametrize("outputs", [48, 64, 112, 192])
+@pytest.mark.parametrize("kind", [Int8Linear, Int4Linear])
+@pytest.mark.parametrize(("outputs", "wide"), [(48, 1024), (64, 1024), (112, 64), (192, 64), (192, 128), (192, 1024)])
 @torch.no_grad()
-def test_many_rows_are_multiplied_as_few_rows_are(outputs):
+def test_many_rows_are_multiplied_as_few_rows_are(kind, outputs, wide, monkeypatch):
+    """`wide`: of how many outputs the weights are made wide at a time."""
+    monkeypatch.setattr(torch_layers, "_WIDE", wide)
     torch.manual_seed(0)
-    layer, x = Int4Linear(torch.nn.Linear(256, outputs)), torch.randn(2, 150, 256)
-    few = torch.cat([layer(part) for part in x.flatten(0, 1).split(50)]).view(2, 150, outputs)
+    layer, x = kind(torch.nn.Linear(256, outputs)), torch.randn(2, 150, 256)
+    few = torch.cat([layer(part) for part in x.flatten(0, 1).split(15)]).view(2, 150, outputs)
     assert (layer(x) - few).norm() / few.norm() < 0.01
 
 

@@ -1,5 +1,8 @@
 """The folder for the Kernel Hub, loaded offline by the `kernels` library itself."""
 
+import json
+import tomllib
+
 import pytest
 import torch
 
@@ -66,10 +69,28 @@ def test_every_backend_has_its_build_beside_the_sources(tmp_path):
     assert {"__init__.py", "layers.py", "gated_linear_attention_triton.py"} <= files
     for backend in BACKENDS:
         assert {path.name for path in (tmp_path / "build" / f"torch-{backend}").iterdir()} == files | {"metadata.json"}
-    assert "[torch-noarch]" in (tmp_path / "build.toml").read_text()
+        metadata = json.loads((tmp_path / "build" / f"torch-{backend}" / "metadata.json").read_text())
+        assert metadata == {
+            "id": f"_codefuse_rodimus_{backend}_1",
+            "name": "codefuse-rodimus",
+            "version": 1,
+            "license": "apache-2.0",
+            "python-depends": [],
+            "backend": {"type": backend},
+        }
+    build = tomllib.loads((tmp_path / "build.toml").read_text())
+    assert build["torch-noarch"] == {} and build["general"] == {
+        "name": "codefuse-rodimus",
+        "version": 1,
+        "edition": 5,
+        "license": "apache-2.0",
+        "backends": ["cuda", "rocm", "xpu", "cpu"],
+    }
 
 
-def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+@pytest.mark.parametrize("place", ["", "file"])
+def test_a_folder_that_holds_something_is_left_alone(tmp_path, place):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="empty"):
-        write_kernels_folder(tmp_path)
+    with pytest.raises(ValueError, match="not an empty folder"):
+        write_kernels_folder(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from codefuse_hf.hub.model_card import folder_facts, readable_bytes, write_model_card
-from helpers.published_layout import write_published
+from helpers.published_layout import write_published, write_weights
 
 
 @pytest.fixture
@@ -91,6 +91,62 @@ def test_metadata_name_the_library_and_the_task_of_each_family(tmp_path, model_t
     (tmp_path / "README.md").write_text("# Mine\n")
     data = ModelCard.load(write_model_card(tmp_path)).data
     assert (data.library_name, data.pipeline_tag) == (library, task)
+
+
+def test_facts_are_counted_in_the_files(tmp_path):
+    weights = {"a": torch.ones(2, 3), "b": torch.ones(2, dtype=torch.bfloat16)}
+    write_weights(tmp_path, weights, shards=2)
+    size = sum(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
+    (tmp_path / "chat_template.jinja").touch()
+    found = folder_facts(tmp_path, {"model_type": "llama"})
+    assert found["parameters"] == "8" and found["dtypes"] == "bfloat16 (25 %), float32 (75 %)"
+    assert found["weight_files"] == 2 and found["weight_bytes"] == f"{size} B"
+    assert (found["has_tokenizer"], found["has_chat_template"]) == (False, True)
+    (tmp_path / "tokenizer.json").touch()
+    assert folder_facts(tmp_path, {})["has_tokenizer"]
+
+
+def test_facts_of_a_cache_with_and_without_a_bound(tmp_path):
+    for block_type, window in (("rodimus", 16), ("rodimus_plus", 16), ("rodimus_plus", None)):
+        folder = tmp_path / f"{block_type}-{window}"
+        write_published(folder, block_type, attn_cfg={"num_heads": 4, "num_heads_k": 1, "window_size": window})
+        found = facts(folder)
+        # Two layers, 96 channels, 4 taps and 8 rows of the memory; a key head and four value heads of 12 channels.
+        assert found["state_bytes"] == readable_bytes(2 * 96 * (4 + 8) * 4)
+        attends = block_type == "rodimus_plus"
+        assert found["window_bytes_per_token"] == (readable_bytes(2 * 5 * 12 * 4) if attends else None)
+        assert found["window"] == (9 if attends and window else None)
+        largest = 2 * 96 * 12 * 4 + (2 * 5 * 12 * 4 * 8 if found["window"] else 0)
+        assert found["largest_cache_bytes"] == readable_bytes(largest)
+
+
+@pytest.mark.parametrize(
+    ("before", "source_name", "expected"),
+    [
+        ({}, "someone/model", {"base_model": "someone/model", "tags": ["cge", "codefuse-hf", "custom_code"]}),
+        ({}, "a folder", {"tags": ["cge", "codefuse-hf", "custom_code"]}),
+        ({"base_model": "old/one"}, "someone/model", {"base_model": "old/one"}),
+        ({"tags": ["mine", "cge"]}, None, {"tags": ["mine", "cge", "codefuse-hf", "custom_code"]}),
+        ({"pipeline_tag": "feature-extraction"}, None, {"pipeline_tag": "feature-extraction"}),
+        ({"library_name": "mine"}, None, {"library_name": "sentence-transformers"}),
+        ({"license": "mit", "language": ["en"]}, None, {"license": "mit", "language": ["en"]}),
+    ],
+)
+def test_metadata_are_completed(tmp_path, before, source_name, expected):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "cge"}))
+    ModelCard(f"---\n{json.dumps(before)}\n---\n# Mine\n").save(tmp_path / "README.md")
+    data = ModelCard.load(write_model_card(tmp_path, source_name=source_name)).data.to_dict()
+    assert {name: data[name] for name in expected} == expected
+    assert source_name or "base_model" not in data
+
+
+def test_results_are_those_of_a_model_with_a_name(tmp_path):
+    result = EvalResult("text-generation", "openai_humaneval", "HumanEval", "pass@1", 0.5)
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    for repo_id, name in ((None, tmp_path.name), ("user/name", "name")):
+        (tmp_path / "README.md").write_text("# Mine\n")
+        card = ModelCard.load(write_model_card(tmp_path, repo_id=repo_id, eval_results=[result]))
+        assert card.data.model_name == name and "tags" in card.data.to_dict()
 
 
 def test_broken_metadata_is_an_error(folder):

@@ -37,6 +37,25 @@ def test_a_space_without_its_app_is_refused(tmp_path):
         push_space(tmp_path, "user/x")
 
 
+@pytest.mark.parametrize(
+    ("front", "files", "message"),
+    [
+        ("sdk: streamlit", ["main.py"], r"names the app 'app\.py', which is not there"),
+        ("sdk: streamlit\napp_file: main.py", ["main.py"], "no token"),
+        ("sdk: gradio\napp_file: main.py", ["app.py"], r"names the app 'main\.py', which is not there"),
+        ("sdk: docker", [], "no token"),
+        ("sdk: [", ["app.py"], "not the folder of a Space"),
+    ],
+)
+def test_what_a_space_needs(client, monkeypatch, tmp_path, front, files, message):
+    monkeypatch.delenv("HF_TOKEN")
+    (tmp_path / "README.md").write_text(f"---\n{front}\n---\n# Demo\n")
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises((ValueError, PermissionError), match=message):
+        push_space(tmp_path, "user/x")
+
+
 def test_without_a_token_it_says_so(client, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(PermissionError, match="hf auth login"):

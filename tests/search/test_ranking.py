@@ -1,6 +1,7 @@
 """Scores of several kinds become one."""
 
 import numpy as np
+import pytest
 
 from codefuse_hf.search.ranking import add_named, combine, is_data, named_in, priors, spread
 
@@ -17,6 +18,14 @@ def test_what_is_best_in_everything_has_the_score_1():
     assert combine(best, best, None).tolist() == [0, 1]
     np.testing.assert_allclose(combine(best, best, best), [0, 1])
     np.testing.assert_allclose(add_named(best, np.array([False, True])), [0, 1])
+
+
+def test_scores_are_the_weighted_means():
+    words, files, cosines = np.array([4.0, 2, 0, 0]), np.array([1.0, 3, 0, 0]), np.array([0, 0, 0.6, 1])
+    by_words = np.array([1 + 0.6 / 3, 0.5 + 0.6, 0, 0])
+    np.testing.assert_allclose(combine(words, files, None), by_words / 1.6)
+    np.testing.assert_allclose(spread(cosines), [0, 0, 1 / 3, 1])  # from their mean, 0.4
+    np.testing.assert_allclose(combine(words, files, cosines), (by_words + 0.5 * spread(cosines)) / 2.1)
 
 
 def test_each_kind_of_evidence_counts():
@@ -47,6 +56,26 @@ def test_functions_before_what_holds_them_and_tests_behind():
     assert factors[0] == 1 and all(factors[0] > each for each in factors[1:])
 
 
+@pytest.mark.parametrize(
+    ("kind", "size", "test", "data", "factor"),
+    [
+        ("function", 1, False, False, 0.5),
+        ("function", 2, False, False, 0.65),
+        ("function", 3, False, False, 0.8),
+        ("function", 4, False, False, 1),
+        ("class", 1, False, False, 0.6 * 0.5),
+        ("class", 3, True, False, 0.6 * 0.8 * 0.7),
+        ("section", 1, False, False, 0.6),
+        ("section", 4, False, True, 0.6 * 0.5),
+        ("file", 2, False, False, 0.5),
+        ("file", 9, True, True, 0.5 * 0.7 * 0.5),
+    ],
+)
+def test_priors_are_products(kind, size, test, data, factor):
+    kinds = np.array([kind], dtype=object)
+    np.testing.assert_allclose(priors(kinds, np.array([size]), np.array([test]), np.array([data])), [factor])
+
+
 def test_data_stands_behind_what_people_wrote():
     paths = ["guide.md", "tokenizer.json", "web/package-lock.JSON", "poetry.lock", "lib/app.min.js", "lib/app.js"]
     data = np.array([is_data(path) for path in paths])
@@ -72,6 +101,6 @@ def test_a_question_names_units_by_their_class_or_file():
 
 def test_what_is_named_comes_first_and_scores_stay_between_0_and_1():
     scores = np.array([0.6, 0.2, 0.0])
-    assert add_named(scores, np.array([False, True, False])).argmax() == 1
+    np.testing.assert_allclose(add_named(scores, np.array([False, True, False])), [0.6 / 1.5, 0.7 / 1.5, 0])
     assert add_named(np.ones(1), np.ones(1, bool)).tolist() == [1.0]
     assert add_named(scores, np.zeros(3, bool)).tolist() == scores.tolist()

@@ -1,11 +1,13 @@
 """What is found: sections of long files and of Markdown, names, comments."""
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("tree_sitter")
 
-from codefuse_hf.search.sections import MAX_CHARACTERS
-from codefuse_hf.search.units import units_of_file
+from codefuse_hf.search.sections import MAX_CHARACTERS, uncovered_sections
+from codefuse_hf.search.units import Unit, units_of_file
 
 
 def units(path, text):
@@ -74,6 +76,57 @@ def test_code_between_and_behind_functions_is_in_sections():
 
 def test_one_line_without_end():
     assert sum(len(each.text) for each in units("data.json", '["word another third", ' * 2000)) > 45_000
+
+
+def test_a_fence_ends_with_its_own_mark():
+    text = "# One\n\nfirst second third\n~~~\n```\n# not a heading\n~~~\n# Two\n\nfourth fifth sixth\n"
+    assert [each.name for each in units("a.md", text) if each.kind == "section"] == ["One", "Two"]
+
+
+def test_a_heading_ends_those_of_its_level_and_below():
+    levels = [1, 3, 2, 3, 1]
+    text = "".join(f"{'#' * level} H{i}\n\nsome more words\n\n" for i, level in enumerate(levels))
+    names = [each.name for each in units("a.md", text) if each.kind == "section"]
+    assert names == ["H0", "H0 › H1", "H0 › H2", "H0 › H2 › H3", "H4"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_long_section_is_cut_at_the_last_empty_line_of_its_second_half(end):
+    line = "one two three four five" + end
+    blank = [0 if i % 10 else 1 for i in range(1, 161)]
+    text = "".join(line + (end if empty else "") for empty in blank)
+    first, *others = uncovered_sections(text, [])
+    cut = max(at for at in range(1000, 2000) if text.startswith(end + end, at))
+    assert first == (0, cut) and others[0][0] == cut + 2 * len(end)
+    assert others[-1][1] == len(text.rstrip())
+
+
+def test_a_long_section_without_empty_lines_is_cut_at_the_end_of_a_line_or_of_2000_characters():
+    line = "one two three four five\n"
+    text = line * 200
+    first, second, *_ = uncovered_sections(text, [])
+    assert first == (0, 2000 // len(line) * len(line) - 1) and second[0] == first[1] + 1
+    text = "word " * 1000
+    assert next(uncovered_sections(text, [])) == (0, 1999)
+
+
+def test_what_is_covered_twice_or_not_at_all():
+    text = "".join(f"word number {chr(97 + i)}{chr(97 + i)}\n" for i in range(10))
+    size = len(text) // 10
+    covered = [(size, 4 * size), (2 * size, 3 * size), (6 * size, 7 * size)]
+    found = list(uncovered_sections(text, covered))
+    assert found == [(0, size - 1), (4 * size, 6 * size - 1), (7 * size, 10 * size - 1)]
+    indented = "    one two three\n\n"
+    assert list(uncovered_sections("\n\n" + indented, [])) == [(2, 19)], "whole lines"
+
+
+def test_what_is_shown_of_a_unit_is_its_first_lines():
+    unit = Unit("function", "f", "a.py", 1, 9, "\n\none\ntwo\nthree\nfour\n")
+    assert unit.snippet == "one\ntwo\nthree"
+    assert replace(unit, text="x" * 500).snippet == "x" * 240
+    assert replace(unit, comment="Says it.").described == "Says it.\n" + unit.text and unit.described == unit.text
+    assert len({unit.content_hash, replace(unit, comment="c").content_hash, replace(unit, text="x").content_hash}) == 3
+    assert replace(unit, path="b.py", line=7, name="g").content_hash == unit.content_hash
 
 
 def test_a_section_has_three_words_at_least():

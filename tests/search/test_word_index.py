@@ -43,5 +43,20 @@ def test_arrays_and_back():
         WordIndex.from_tensors(index.vocabulary, len(DOCUMENTS), broken)
 
 
+def test_the_words_that_a_score_comes_from():
+    index = WordIndex.build(
+        [{"read": 1, "=read_file": 1, "file": 4, "often": 1}, {"often": 1, "write": 3}, {"often": 1}]
+    )
+    query = {"read": 1.0, "=read_file": 3.0, "file": 1.0, "write": 1.0, "never": 5.0}
+    assert index.best_words(query, 0) == ["read_file", "file", "read"] and index.best_words(query, 0, 2) == [
+        "read_file",
+        "file",
+    ]
+    assert index.best_words(query, 1) == ["write"] and index.best_words(query, 2) == []
+    many = {f"word{i}": 1.0 for i in range(9)}
+    assert len(WordIndex.build([many, {}]).best_words(many, 0)) == 4
+    assert index.best_words({"read": 3.0, "=read": 1.0}, 0) == ["read"], "each once"
+
+
 def test_no_documents():
     assert WordIndex.build([]).score({"file": 1.0}).tolist() == []

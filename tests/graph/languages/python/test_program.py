@@ -12,12 +12,15 @@ from codefuse_hf.graph.languages.python.reading.facts import Constant, PythonFac
 from codefuse_hf.graph.languages.python.reading.program import Program, pack_program
 from codefuse_hf.graph.languages.source_text import SourceText
 
-LISTS = ("loads", "items", "calls", "seeds")
+ROWS = ("items", "calls", "seeds")
+LISTS = ("loads", *ROWS)
 words = st.text(max_size=8)
 literals = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words | st.binary(max_size=4)
 parts = st.integers(-(2**40), 2**40) | words | st.booleans() | st.none() | literals.map(Constant)
 rows = st.lists(st.recursive(parts, lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=6), max_size=4)
 tables = st.lists(rows.map(tuple), max_size=3)
+numbers = st.integers(0, 2**31 - 1)
+loads = st.lists(st.tuples(st.text(max_size=8), numbers, numbers, st.booleans()), max_size=3)
 
 
 def shown(rows):
@@ -25,10 +28,13 @@ def shown(rows):
     return repr(list(rows))
 
 
-@given(st.fixed_dictionaries(dict.fromkeys(LISTS, tables)))
-def test_rows_come_back_with_their_types(lists):
+@given(st.fixed_dictionaries(dict.fromkeys(ROWS, tables)), loads)
+def test_rows_come_back_with_their_types(lists, loads):
+    lists["loads"] = loads
     program = Program(pack_program(PythonFacts(**lists)))
-    for name, expected in lists.items():
+    assert shown(program.loads) == shown(loads) == shown(program.loads[i] for i in range(len(loads)))
+    for name in ROWS:
+        expected = lists[name]
         found = getattr(program, name)
         assert shown(found) == shown(expected) == shown(found[i] for i in range(len(found)))
         with pytest.raises(IndexError):
@@ -37,7 +43,9 @@ def test_rows_come_back_with_their_types(lists):
 
 
 def test_equal_names_are_one_object_over_all_programs():
-    one, other = (Program(pack_program(PythonFacts(loads=[("".join(["some", "where"]),)]))) for _ in range(2))
+    one, other = (
+        Program(pack_program(PythonFacts(loads=[("".join(["some", "where"]), 1, 0, True)]))) for _ in range(2)
+    )
     assert one.loads[0][0] is other.loads[0][0] is sys.intern("somewhere")
 
 

@@ -71,7 +71,7 @@ def test_a_state_comes_back_as_it_was():
     state.named[3, "attribute", "a"] = 1
     state.bound.add(("mark", 1))
     state.copies[1], state.copies[2] = 7, array("q", (2, -(1 << 40)))
-    state.steps[1], state.steps[2] = ("see", 0), [("see", 1), ("take", (2, Constant("x")))]
+    state.steps[1], state.steps[2], state.steps[3] = ("see", 0), [7, ("take", (2, Constant("x")))], 8
     state.stores["name"] = [((1, 2), 3)]
     state.calls.add((1, 2, 3))
     for _ in range(3):
@@ -80,7 +80,7 @@ def test_a_state_comes_back_as_it_was():
     assert state.points == [(), (), (5, 6), ()] and state.named == {(3, "attribute", "a"): 1}
     assert state.bound == {("mark", 1)} and state.stores == {"name": [((1, 2), 3)]}
     assert state.copies == {1: 7, 2: array("q", (2, -(1 << 40)))}
-    assert state.steps == {1: ("see", 0), 2: [("see", 1), ("take", (2, Constant("x")))]}
+    assert state.steps == {1: ("see", 0), 2: [7, ("take", (2, Constant("x")))], 3: 8}
     assert {tuple(edge) for edge in state.edges("calls").tolist()} == {(1, 2, 3), (4, 5, 6)}
     assert state.edges("uses").shape == (0, 3)
 

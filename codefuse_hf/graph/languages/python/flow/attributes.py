@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
+from codefuse_hf.graph.languages.python.flow.states import Step
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
@@ -309,13 +310,17 @@ class Attributes(Flows):
 
     # -- reading -------------------------------------------------------------------------------------------------------------------
 
-    def load_attribute(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
-        """Lets `value.name` reach `target`."""
+    def load_attribute(
+        self, caller: int, value: int, name: str, target: int, is_callee: bool, load: int | None = None
+    ) -> None:
+        """Lets `value.name` reach `target`; `load` is the number of the program's load, where it is one."""
         kind = self.kinds[value]
-        if kind == Kind.INSTANCE:
-            self._load_from_instance(caller, value, name, target, is_callee)
-        elif kind == Kind.CLASS:
-            self._load_from_class(caller, value, name, target, is_callee)
+        if kind in (Kind.INSTANCE, Kind.CLASS):
+            see = ("see", caller, name, target, is_callee) if load is None else load
+            if kind == Kind.INSTANCE:
+                self._load_from_instance(caller, value, name, target, is_callee, see)
+            else:
+                self._load_from_class(caller, value, name, target, is_callee, see)
         elif kind == Kind.MODULE:
             self._load_from_module(caller, value, name, target, is_callee)
         elif kind == Kind.SUPER:
@@ -358,7 +363,7 @@ class Attributes(Flows):
             if short in self.builtin_names:
                 self.add(target, self.value(Kind.BUILTIN, short))
 
-    def _load_from_instance(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
+    def _load_from_instance(self, caller: int, value: int, name: str, target: int, is_callee: bool, see: Step) -> None:
         owner, index = self.first[value], self.second[value]
         if name == "__class__":
             self.add(target, self.value(Kind.CLASS, owner, index))
@@ -367,7 +372,7 @@ class Attributes(Flows):
             self.add(target, self.value(Kind.NAMESPACE, -1, value))
             return
         view, attribute, unknown = self.view(value, name)
-        self.on(view, ("see", caller, name, target, is_callee))
+        self.on(view, see)
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and name == "start" and _THREADS.intersection(self.ask(Structure.external_bases, owner, index)):
@@ -418,9 +423,9 @@ class Attributes(Flows):
             if kind == Kind.FUNCTION:
                 self.use_function(caller, self.first[value], self.second[value])
 
-    def _load_from_class(self, caller: int, value: int, name: str, target: int, is_callee: bool) -> None:
+    def _load_from_class(self, caller: int, value: int, name: str, target: int, is_callee: bool, see: Step) -> None:
         view, attribute, unknown = self.view(value, name)
-        self.on(view, ("see", caller, name, target, is_callee))
+        self.on(view, see)
         if attribute is not None and not is_callee:
             self.use_attribute(caller, attribute, name)
         if unknown and name == "__subclasses__":

@@ -34,10 +34,7 @@ class Solver(Builtins):
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
         state = FileState(slot, self.structure.program(slot), self.structure.facts[slot].variables)
-        limits = self.structure.limits(slot)
-        taken = taken_out(state.program, limits)
-        if taken:
-            state.limits = {**limits, **taken}
+        state.taken = taken_out(state.program, self.structure.limits(slot))
         self.enter_file(state)
         self._seed()
         self._run()
@@ -147,7 +144,11 @@ class Solver(Builtins):
         while work or queued:
             while queued:
                 step, value = queued.popleft()
-                methods[step[0]](self, value, *step[1:])
+                if step.__class__ is int:
+                    name, target, caller, is_callee = self.program.loads[step]
+                    self.see(value, caller, name, target, is_callee)
+                else:
+                    methods[step[0]](self, value, *step[1:])
             if not work:
                 break
             variable, value = work.popleft()
@@ -165,10 +166,10 @@ class Solver(Builtins):
                         add(target, value)
             if variable in steps:
                 later = steps[variable]
-                if later.__class__ is tuple:
-                    queued.append((later, value))
-                else:
+                if later.__class__ is list:
                     queued.extend([(step, value) for step in later])
+                else:
+                    queued.append((later, value))
             if variable in subscribers:
                 pairs = iter(subscribers[variable])
                 for receiver, number in zip(pairs, pairs, strict=True):
@@ -176,7 +177,7 @@ class Solver(Builtins):
 
     def _on_attribute(self, a: int, b: int, value: int) -> None:
         name, target, caller, is_callee = self.program.loads[a]
-        self.load_attribute(caller, value, name, target, is_callee)
+        self.load_attribute(caller, value, name, target, is_callee, a)
 
     def _on_call(self, a: int, b: int, value: int) -> None:
         caller, _, target, positional, keywords, mode = self.program.calls[a]

@@ -16,8 +16,9 @@ from codefuse_hf.graph.languages.python.flow.declarations import Place
 from codefuse_hf.graph.languages.python.reading.program import Program
 from codefuse_hf.graph.spill import Spill
 
-Step = tuple
-"""What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data."""
+Step = tuple | int
+"""What happens to each value of a variable: the name of a method of the solver, and what it takes after the value. Plain data. Most steps, by far, see
+what an attribute load of the program finds (`Attributes.see`); such a step is the number of the load."""
 
 
 class FileState:
@@ -34,7 +35,7 @@ class FileState:
         subscribers: the files that want a variable's values, each with the variable's number, as an int64 array.
         watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
-        limits: the annotations of variables, where what is taken out of containers (taken.py) is among them; else None, and the Structure has them.
+        taken: the annotations of what is taken out of annotated containers (taken.py), by variable.
         has_dropped: whether a variable was offered more values than it holds, or calls inside calls went too deep.
         calls, uses: edges (definition, target file, target definition); `found` has those of before the state was last put away, as arrays.
         asked: questions put to the Structure.
@@ -51,7 +52,6 @@ class FileState:
         "found",
         "has_dropped",
         "later",
-        "limits",
         "named",
         "opened",
         "partials",
@@ -66,6 +66,7 @@ class FileState:
         "store_watchers",
         "stores",
         "subscribers",
+        "taken",
         "uses",
         "views",
         "views_by_name",
@@ -85,7 +86,7 @@ class FileState:
         self.opened: dict[int, int] = {}
         self.subscribers: dict[int, array] = {}
         self.later: list[tuple] = []
-        self.limits: dict[int, tuple] | None = None
+        self.taken: dict[int, tuple] = {}
         self.has_dropped = False
         self.watched: set[int] = set()
         self.asked: set[tuple] = set()
@@ -137,7 +138,7 @@ class FileState:
 
     def weight(self) -> int:
         """Estimates how many bytes of memory this takes."""
-        weight = 45 * len(self.points) + 260 * len(self.steps)
+        weight = 45 * len(self.points) + 100 * len(self.steps)
         weight += 120 * (len(self.copies) + len(self.far) + len(self.opened) + len(self.subscribers))
         weight += 200 * (len(self.extra) + len(self.named)) + 80 * len(self.bound) + 260 * len(self.views)
         weight += 150 * (len(self.calls) + len(self.uses))

@@ -59,6 +59,7 @@ class Flows:
         self.kinds: list[int] = []
         self.first: list[Any] = []
         self.second: list[Any] = []
+        self.alone: list[tuple[int]] = []  # of each value, the tuple of itself: most variables hold one value
         self.numbers: dict[tuple, int] = {}
         self.names: dict[int, list[tuple]] = {}
         self.out: dict[int, list[int]] = {}
@@ -71,7 +72,9 @@ class Flows:
         self.state, self.slot = state, state.slot
         self.facts, self.program = self.structure.facts[state.slot], state.program
         self.out = {}
-        self.limits = self.structure.limits(state.slot) if state.limits is None else state.limits
+        self.limits = self.structure.limits(state.slot)
+        if state.taken:
+            self.limits = {**self.limits, **state.taken}
         self.open_ended = self.structure.open_ended(state.slot)
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
         self.extra, self.named, self.opened = state.extra, state.named, state.opened
@@ -96,6 +99,7 @@ class Flows:
             self.kinds.append(kind)
             self.first.append(a)
             self.second.append(b)
+            self.alone.append((number,))
         return number
 
     def constant(self, value: Any) -> int:
@@ -174,7 +178,7 @@ class Flows:
                     return
             now = (*known, value)
         else:
-            now = (value,)
+            now = self.alone[value]
         if variable >= 0:
             if variable in self.limits and not self.fits(value, self.limits[variable]):
                 return
@@ -273,10 +277,10 @@ class Flows:
             self.subscribe(variable)
         if variable in self.steps:
             steps = self.steps[variable]
-            if steps.__class__ is tuple:
-                self.steps[variable] = [steps, step]
-            else:
+            if steps.__class__ is list:
                 steps.append(step)
+            else:
+                self.steps[variable] = [steps, step]
         else:
             self.steps[variable] = step
         known = self.points[variable] if variable >= 0 else self.far.get(variable)
@@ -324,7 +328,7 @@ class Flows:
                 return
             self.far[variable] = (*known, value)
         else:
-            self.far[variable] = (value,)
+            self.far[variable] = self.alone[value]
         self.work.append((variable, value))
 
     def _take_subscriber(self, sender: int, number: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import marshal
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from sys import intern
 from typing import Any
 
@@ -53,6 +53,35 @@ class Rows(Sequence):
         return row
 
 
+class Loads:
+    """The attribute loads: (name, target, caller, whether it is called). Four numbers each, since they are read more often than anything else."""
+
+    __slots__ = ("_names", "_numbers")
+
+    def __init__(self, names: Sequence[str], numbers: bytes):
+        self._names = tuple(map(intern, names))  # equal names are one object over all programs
+        self._numbers = _numbers(numbers)
+
+    @staticmethod
+    def pack(loads: Iterable[tuple[str, int, int, bool]]) -> tuple[tuple[str, ...], bytes]:
+        """Returns what `Loads` is made of."""
+        names: dict[str, int] = {}
+        numbers = array("i")
+        for name, target, caller, is_callee in loads:
+            numbers.extend((names.setdefault(name, len(names)), target, caller, is_callee))
+        return tuple(names), numbers.tobytes()
+
+    def __len__(self) -> int:
+        return len(self._numbers) // 4
+
+    def __iter__(self) -> Iterator[tuple[str, int, int, bool]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> tuple[str, int, int, bool]:
+        name, target, caller, is_callee = self._numbers[4 * index : 4 * index + 4]
+        return self._names[name], target, caller, is_callee == 1
+
+
 def _listed(item: Any) -> Any:
     """An item with a list in place of each Constant."""
     if item.__class__ is Constant:
@@ -80,7 +109,8 @@ class Program:
 
     def __init__(self, data: bytes):
         rows, self.names, self._sites, operations, starts = marshal.loads(data)
-        self.loads, self.items, self.calls, self.seeds = (Rows(*each) for each in rows)
+        self.loads = Loads(*rows[0])
+        self.items, self.calls, self.seeds = (Rows(*each) for each in rows[1:])
         self.operations, self.starts = _numbers(operations), _numbers(starts)
 
     def copied(self, variable: int) -> set[int]:
@@ -110,7 +140,7 @@ def pack_program(facts: PythonFacts | Program) -> bytes:
 
     They are written and read in one process and its workers, and never come from elsewhere.
     """
-    rows = [Rows.pack(each) for each in (facts.loads, facts.items, facts.calls, facts.seeds)]
+    rows = [Loads.pack(facts.loads), *(Rows.pack(each) for each in (facts.items, facts.calls, facts.seeds))]
     sites = marshal.dumps(facts.sites, _VERSION)
     return marshal.dumps((rows, facts.names, sites, facts.operations.tobytes(), facts.starts.tobytes()), _VERSION)
 
