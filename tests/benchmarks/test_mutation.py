@@ -1,7 +1,11 @@
 """The map of `benchmarks/mutation.py` from files to their tests is complete, and its mutants are still there."""
 
+import json
+from types import SimpleNamespace
+
 import mutation
 import pytest
+from mutation_map import Map
 
 FILES = [
     path.relative_to(mutation.ROOT).as_posix()
@@ -28,3 +32,19 @@ def test_annotations_are_left_out():
     lines = source.splitlines()
     found = [lines[line - 1][start:end] for (line, start), (_, end) in mutation.annotations(source)]
     assert sorted(found) == ["dict", "int | None", "list[int]", "str"]
+
+
+def test_tests_that_run_a_line_come_first(tmp_path):
+    source = "x = 1\ndef f(\n    y=2,\n):\n    return y\n"
+    lines = {"1": [], "2": [], "3": [], "5": ["t::slow", "t::quick"]}
+    found = {"lines": {"a.py": lines}, "seconds": {"t::slow": 2.0, "t::quick": 0.1}, "failed": ["t::bad"]}
+    (tmp_path / "tests.t.py.json").write_text(json.dumps(found))
+    known = Map(tmp_path / "root", tmp_path)
+    assert known.unknown(["tests/t.py", "tests/u.py"]) == {"tests/u.py": tmp_path / "tests.u.py.json"}
+    for line, first in ((5, ["t::quick", "t::slow"]), (3, ["t::quick", "t::slow"]), (1, [])):
+        order = known.order("a.py", source, line)
+        assert list(order.rank) == first
+        items = [SimpleNamespace(nodeid=test) for test in ("t::other", "t::bad", "t::slow", "t::quick")]
+        order.pytest_collection_modifyitems(items)
+        rest = [test for test in ("t::other", "t::slow", "t::quick") if test not in first]
+        assert [item.nodeid for item in items] == first + rest
