@@ -2,6 +2,7 @@
 
     python benchmarks/kernel_static.py            # table and JSON into benchmarks/results/ (half an hour of CPU; what was
                                                   # compiled before comes from Triton's cache)
+    python benchmarks/kernel_static.py --only convolution    # compile again what begins so, for all of them
     python benchmarks/kernel_static.py --quick    # a few kernels for sm_90, small shapes, nothing written
 
 *Compiled*: each kernel in each configuration that may be chosen for NVIDIA sm_80, sm_90, sm_100 and AMD gfx942: registers, bytes of
@@ -399,9 +400,7 @@ def per_token(counted: dict[str, Any], phase: str, seq_len: int, cut: bool = Fal
     if not cut:
         return whole
     states = 2 + (8 + 6) * (phase != "forward")
-    first_half = next(
-        x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if x["kernel"] == "states_kernel"
-    )
+    first_half = next(x for x in counted["ours"]["operator, one long row"][phase]["kernels"] if "states" in x["kernel"])
     return whole + first_half["distinct_read"] + states * MEM_SIZE * counted["d_inner"] * 4 / seq_len
 
 
@@ -507,6 +506,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--compile-only", action="store_true", help="compile, and keep what the results say of traffic and of fla-core"
     )
+    parser.add_argument("--only", help="compile again what begins so, and keep all else that the results say")
     parser.add_argument("--traffic", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args(argv)
@@ -517,10 +517,19 @@ def main(argv: list[str] | None = None) -> int:
     import kernel_fla
     from kernel_tables import table
 
+    if args.only:
+        report = json.loads((args.output / "kernel_static.json").read_text())
+        again = compile_all(lambda target: (x for x in cases(target) if x[0].startswith(args.only)), TARGETS)
+        by_name = {(x["kernel"], x["target"]): x for x in again}
+        report["compiled"] = [by_name.get((x["kernel"], x["target"]), x) for x in report["compiled"]]
+        report["compiled later"] = sorted({*report.get("compiled later", ()), args.only})
+        _write(report, args.output)
+        return 0
     if args.compile_only:
         report = json.loads((args.output / "kernel_static.json").read_text())
         report["compiled"] = compile_all(lambda target: cases(target, args.dtypes, args.mem_sizes), TARGETS)
         report["compiled for"], report["compared"] = _sizes(args), compare(report["counted"])
+        report.pop("compiled later", None)
         report["versions"], report["counted before"] = _versions(), True
         _write(report, args.output)
         return 0

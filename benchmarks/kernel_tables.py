@@ -12,6 +12,7 @@ def table(report: dict[str, Any], targets: Iterable[str]) -> str:
         "# Triton kernels without a GPU",
         "",
         f"{report['versions']}. Compiled in one run, for {report['compiled for']}; nothing was timed."
+        + (f" Compiled again since: {', '.join(later)}." if (later := report.get("compiled later")) else "")
         + (" What was counted, and fla-core's kernels, are of an earlier run." if report.get("counted before") else ""),
         "",
     ]
