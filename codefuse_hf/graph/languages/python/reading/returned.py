@@ -6,11 +6,36 @@ import numpy as np
 
 from codefuse_hf.graph.languages.python.reading.facts import ATTRIBUTE, AWAIT, COPY, VARIADIC, PythonFacts
 
+_TELLING = frozenset(
+    (
+        "isinstance",
+        "issubclass",
+        "hasattr",
+        "callable",
+        "len",
+        "repr",
+        "str",
+        "bool",
+        "int",
+        "hash",
+        "id",
+        "super",
+        "__new__",
+    )
+)
+"""Functions that return none of what they are given, be they called as methods or not; `cast` returns its second argument."""
+
 
 def handed_out(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
     """Finds the definitions that may be returned, be it through calls that they are given to."""
     copies = operations[operations[:, 1] == COPY]
-    given = [(v, target) for _, _, target, positional, _, _ in facts.calls for _, v in positional if type(v) is int]
+    names = {variable: name for name, variable in facts.cells.items()}
+    names.update((target, name) for name, target, _, is_callee in facts.loads if is_callee)
+    given = []
+    for _, callee, target, positional, _, _ in facts.calls:
+        name = names.get(callee)
+        passed = positional[1:] if name == "cast" else () if name in _TELLING else positional
+        given += [(variable, target) for _, variable in passed if type(variable) is int]
     moves = np.concatenate([copies[:, (0, 2)], np.array(given, np.int32).reshape(-1, 2)])
     reached = np.zeros(facts.variables, bool)
     reached[facts.functions.all_returned()] = True
