@@ -111,7 +111,7 @@ TESTS_OF = {
     "modeling/configuration_checks.py": [_CHECKS, f"{_CGE}configuration_cge.py", f"{_RODIMUS}configuration_rodimus.py"],
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],
-    "kernels/*_triton.py": ["tests/kernels/test_triton_kernels.py"],
+    "kernels/*_triton*.py": ["tests/kernels/test_triton_kernels.py"],
     "kernels/kernel_dispatch.py": [f"{_KERNELS}kernel_dispatch.py", f"{_RODIMUS}modeling_rodimus.py", *_OPERATORS],
     "kernels/decoding_step.py": [f"{_KERNELS}decoding_step.py", f"{_RODIMUS}cache_operations_rodimus.py"],
     "kernels/gated_linear_attention.py": [f"{_KERNELS}gated_linear_attention.py", f"{_RODIMUS}golden_rodimus.py"],
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", default=FOLDERS, help=f"default: {' '.join(FOLDERS)}")
     parser.add_argument("--per-folder", type=int, default=25, help="places to change in each folder")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--skip", default="*_triton.py", help="files to leave out (run slowly, in an interpreter)")
+    parser.add_argument("--skip", default="*_triton*.py", help="files to leave out (run slowly, in an interpreter)")
     parser.add_argument(
         "--timeout", type=float, default=240, help="CPU seconds of one mutant's tests; past that it is noticed"
     )
