@@ -25,7 +25,7 @@ from collections.abc import Callable
 import torch
 from torch.autograd.function import once_differentiable
 
-from .kernel_dispatch import operator_name, use_kernels
+from .kernel_dispatch import is_exporting, operator_name, use_kernels
 
 # Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
 CHUNK_SIZE = 64
@@ -91,7 +91,7 @@ def gated_linear_attention(
     if isinstance(q.shape[1], int) and q.shape[1] == 1:
         arguments |= {"value_gate": value_gate, "output_final_state": True}
         output, state = gated_linear_attention_reference(q, k, v, g, **arguments)
-    elif torch.compiler.is_compiling() and not torch.compiler.is_exporting():
+    elif torch.compiler.is_compiling() and not is_exporting():
         output, state = _compiled(q, k, _gated(v, value_gate), g, _scale(q, scale), initial_state, seq_idx)
     else:
         arguments |= {"value_gate": value_gate, "output_final_state": True}

@@ -31,13 +31,18 @@ def use_kernels(*tensors: torch.Tensor | None) -> bool:
 
     A kernel would take addresses on another device for its own; PyTorch says that the devices differ.
     """
-    if not _ENABLED or torch.compiler.is_exporting():
+    if not _ENABLED or is_exporting():
         return False
     given = [x for x in tensors if x is not None]
     first = given[0]
     if first.ndim == 3 and (first.shape[0] > MAX_PROGRAMS or first.shape[1] > 128 * MAX_PROGRAMS):
         return False
     return _device_fits(first.device) and all(x.dtype in DTYPES and x.device == first.device for x in given)
+
+
+def is_exporting() -> bool:
+    """Tell whether a program is being exported. In PyTorch 2.11 `torch.compiler.is_exporting` says so of every graph that is compiled."""
+    return torch.compiler._is_exporting_flag
 
 
 def _device_fits(device: torch.device) -> bool:

@@ -7,6 +7,8 @@ users write them; any other is refused, since ignoring it would give wrong resul
 
 import torch
 
+from codefuse_hf.kernels.kernel_dispatch import is_exporting
+
 _ADVICE = (
     "A recurrent model sees all tokens before a token. Pass a 2D mask of 0 (padding) and 1, or numbers 1, 2, … of the sequences "
     "packed in a row, or position_ids that start again with each of them"
@@ -36,7 +38,7 @@ def read_attention_mask(
     if not isinstance(attention_mask, torch.Tensor):
         raise ValueError(f"attention_mask must be a tensor, got {type(attention_mask).__name__}. {_ADVICE}")
     if attention_mask.ndim in (3, 4):
-        if torch.compiler.is_exporting():
+        if is_exporting():
             raise ValueError(f"a mask of {attention_mask.ndim} dimensions cannot be exported. {_ADVICE}")
         return _read_pairs(attention_mask, batch, seq_len, past_len, window)
     traced = torch.compiler.is_compiling()
@@ -45,7 +47,7 @@ def read_attention_mask(
             f"attention_mask must have shape {(batch, past_len + seq_len)}: batch, and the {past_len} tokens in the cache plus "
             f"the {seq_len} new ones; got {tuple(attention_mask.shape)}"
         )
-    if attention_mask.dtype == torch.bool or torch.compiler.is_exporting():
+    if attention_mask.dtype == torch.bool or is_exporting():
         return attention_mask, None
     plain = ((attention_mask == 0) | (attention_mask == 1)).all()
     if traced:

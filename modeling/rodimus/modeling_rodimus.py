@@ -35,7 +35,7 @@ from codefuse_hf.kernels.decoding_step import MAX_STEPS, decoding_step
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
 from codefuse_hf.kernels.gated_norm import gated_norm, rms_norm
 from codefuse_hf.kernels.halves import halves
-from codefuse_hf.kernels.kernel_dispatch import use_kernels
+from codefuse_hf.kernels.kernel_dispatch import is_exporting, use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import (
     sliding_window_attention,
@@ -684,7 +684,7 @@ def attention_mask_for(
 
 def window_alone(config: RodimusConfig, seq_len: int, past_key_values: Cache | None, layer_idx: int = 0) -> bool:
     """Tell whether attention is computed in blocks when nothing but the window limits it (no padding, no packing)."""
-    if config._attn_implementation != "sdpa" or torch.compiler.is_exporting():
+    if config._attn_implementation != "sdpa" or is_exporting():
         return False
     layer = None if past_key_values is None else past_key_values.layers[layer_idx]
     if isinstance(layer, WindowLayer) and layer.started:

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from codefuse_hf.kernels.kernel_dispatch import is_exporting
+
 
 @dataclass
 class Padding:
@@ -146,7 +148,7 @@ class Packing:
         if numbers is None:
             numbers = _stated_numbers(batch, seq_len, kwargs)
         if numbers is None and position_ids is not None and not has_past and (padding is None or traced):
-            if torch.compiler.is_exporting():
+            if is_exporting():
                 return None
             restarts = F.pad(position_ids[:, 1:] != position_ids[:, :-1] + 1, (1, 0)).expand(batch, -1)
             if padding is not None:

@@ -30,7 +30,7 @@ def test_kernels_take_up_to_32_bits_and_absent_tensors(on_a_gpu, dtype):
 
 
 def test_an_exported_program_has_none(on_a_gpu, monkeypatch):
-    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    monkeypatch.setattr(torch.compiler, "_is_exporting_flag", True)
     assert not use_kernels(torch.ones(2))
 
 
