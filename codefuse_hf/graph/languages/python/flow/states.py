@@ -35,7 +35,7 @@ class FileState:
         subscribers: the files that want a variable's values, each with the variable's number, as an int64 array.
         watched: the other files' tables of stores and items whose entries are sent here.
         later: fall-backs for the next phase.
-        taken: the annotations of what is taken out of annotated containers (taken.py), by variable.
+        taken: the annotations of what is taken out of annotated containers (taken.py), by variable; `limits`: with all others, while this is in memory.
         has_dropped: whether a variable was offered more values than it holds, or calls inside calls went too deep.
         calls, uses: edges (definition, target file, target definition); `found` has those of before the state was last put away, as arrays.
         asked: questions put to the Structure.
@@ -52,6 +52,7 @@ class FileState:
         "found",
         "has_dropped",
         "later",
+        "limits",
         "named",
         "opened",
         "partials",
@@ -106,6 +107,7 @@ class FileState:
         self.calls: set[tuple[int, int, int]] = set()
         self.uses: set[tuple[int, int, int]] = set()
         self.views: dict[tuple[int, str], tuple] = {}
+        self.limits: dict[int, tuple] | None = None
 
     def edges(self, kind: str) -> np.ndarray:
         """Returns the edges found so far, `calls` or `uses`: int32 [n, 3]; an edge may come more than once."""
@@ -146,7 +148,10 @@ class FileState:
 
 
 _PACKED = tuple(
-    sorted(set(FileState.__slots__) - {"calls", "copies", "found", "program", "slot", "subscribers", "uses", "views"})
+    sorted(
+        set(FileState.__slots__)
+        - {"calls", "copies", "found", "limits", "program", "slot", "subscribers", "uses", "views"}
+    )
 )
 
 

@@ -72,9 +72,9 @@ class Flows:
         self.state, self.slot = state, state.slot
         self.facts, self.program = self.structure.facts[state.slot], state.program
         self.out = {}
-        self.limits = self.structure.limits(state.slot)
-        if state.taken:
-            self.limits = {**self.limits, **state.taken}
+        self.limits = self.structure.limits(state.slot) if state.limits is None else state.limits
+        if state.taken and state.limits is None:
+            self.limits = state.limits = {**self.limits, **state.taken}
         self.open_ended = self.structure.open_ended(state.slot)
         self.points, self.far, self.copies, self.steps = state.points, state.far, state.copies, state.steps
         self.extra, self.named, self.opened = state.extra, state.named, state.opened
