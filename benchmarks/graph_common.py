@@ -52,7 +52,7 @@ def environment_facts(packages: Iterable[str] = ()) -> dict:
     """Date, interpreter, versions and cores; nothing that names the machine."""
     distributions = importlib.metadata.packages_distributions()
     versions = {}
-    for package in ("codefuse_hf", *packages, "tree_sitter", "tree_sitter_python", "tree_sitter_java"):
+    for package in ("codefuse_hf", *packages, "tree_sitter", "tree_sitter_python", "tree_sitter_java", "tree_sitter_c_sharp"):
         name = next(iter(distributions.get(package, [])), package.replace("_", "-"))
         try:
             versions[name] = importlib.metadata.version(name)

@@ -1,7 +1,7 @@
 """The seam to tree-sitter: one function that parses, whatever grammar a language has.
 
-Python and Java have official wheels (`tree-sitter-python`, `tree-sitter-java`), which know the newest syntax. Every other grammar is taken out of the shared
-library that `tree-sitter-languages` ships. Only that file is used: the package's own interface needs a tree-sitter of 2024, its grammars fit newer ones.
+Python, Java and C# have official wheels (`tree-sitter-python`, `-java`, `-c-sharp`), which know the newest syntax. Every other grammar is taken out of the
+shared library that `tree-sitter-languages` ships. Only that file is used: the package's own interface needs a tree-sitter of 2024, its grammars fit newer ones.
 Trees are walked with cursors and node accessors; no queries.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from codefuse_hf.free_memory import give_back
 from codefuse_hf.graph.languages.source_text import SourceText
 
-OFFICIAL = ("python", "java")
+OFFICIAL = ("python", "java", "c_sharp")
 """Languages whose grammar is a wheel of its own, `tree-sitter-<name>`."""
 _CAPSULE = b"tree_sitter.Language"
 """What tree-sitter calls a capsule around a grammar; capsules keep the pointer, so this object must stay."""
@@ -47,7 +47,7 @@ def _language(name: str) -> Any:
 
 
 def _wheel(name: str) -> str:
-    return f"tree-sitter-{name}" if name in OFFICIAL else "tree-sitter-languages"
+    return f"tree-sitter-{name.replace('_', '-')}" if name in OFFICIAL else "tree-sitter-languages"
 
 
 def _bundled(name: str) -> Any:

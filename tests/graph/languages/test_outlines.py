@@ -188,6 +188,22 @@ def test_overloads_are_told_by_the_number_of_arguments_or_not_at_all(tmp_path):
     assert sorted(graph[b].text for _, _, b in graph.edges("calls")) == ["void F(int a) {}", "void F(int a, int b) {}"]
 
 
+def test_what_c_sharp_12_brought_is_read(tmp_path):
+    source = """namespace Shop;
+    public abstract class Till(Box box, int size) : Base(box), IThing { protected void Open(params string[] names) => Shut(names); void Shut(string[] names) { } }
+    public class Bare : Base;
+    public readonly struct Coin(int value) { public int Twice() => 2 * value; }
+    public record struct Point(int X); public record Named(string Name) : Base; record class Plain;
+    class Last { void Run() { List<int> all = [1, 2, .. Rest()]; Walk(open => open()); } List<int> Rest() => []; void Walk(Action<Action> each) { } void open() { } }"""
+    graph = build(tmp_path, {"a.cs": source})
+    assert not graph.diagnostics
+    classes = {node.name: node.kind for node in graph.nodes() if node.type == "Class"}
+    kinds = {"Till": "class", "Bare": "class", "Coin": "struct", "Last": "class"}
+    assert classes == {**kinds, "Point": "record struct", "Named": "record", "Plain": "record"}
+    assert graph[graph.find("Shut")[0]].qualified_name == "a.Till.Shut"
+    assert edges(graph, "calls") == ["Open > Shut", "Run > Rest", "Run > Walk"]
+
+
 def test_a_function_without_parameters_is_not_called_with_arguments(tmp_path):
     graph = build(
         tmp_path,

@@ -61,6 +61,10 @@ def _class(kind: str) -> Rule:
     return Rule(node_type="Class", kind=kind)
 
 
+def _record(node: Any) -> Rule:
+    return _class("record struct" if any(child.type == "struct" for child in node.children) else "record")
+
+
 _FUNCTION = Rule(node_type="Function", body=("body", "arrow_expression_clause"))
 _ATTRIBUTE = Rule(node_type="Attribute")
 _FIELDS = Rule(node_type="Attribute", name=_field_names)
@@ -72,8 +76,7 @@ OUTLINE = Outline(
         "struct_declaration": _class("struct"),
         "interface_declaration": _class("interface"),
         "enum_declaration": _class("enum"),
-        "record_declaration": _class("record"),
-        "record_struct_declaration": _class("record struct"),
+        "record_declaration": _record,
         "delegate_declaration": _class("delegate"),
         "method_declaration": _FUNCTION,
         "constructor_declaration": _FUNCTION,
@@ -96,7 +99,8 @@ OUTLINE = Outline(
     locals={
         "parameter": ("name",),
         "variable_declarator": ("name",),
-        "for_each_statement": ("left",),
+        "implicit_parameter": ("*",),
+        "foreach_statement": ("left",),
         "catch_declaration": ("name",),
         "declaration_expression": ("name",),
     },
