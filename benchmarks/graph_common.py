@@ -16,6 +16,7 @@ from codefuse_hf.files import replacing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
+GRAMMARS = ("tree_sitter_python", "tree_sitter_java", "tree_sitter_c_sharp")
 
 __all__ = [
     "REPOSITORY",
@@ -52,7 +53,7 @@ def environment_facts(packages: Iterable[str] = ()) -> dict:
     """Date, interpreter, versions and cores; nothing that names the machine."""
     distributions = importlib.metadata.packages_distributions()
     versions = {}
-    for package in ("codefuse_hf", *packages, "tree_sitter", "tree_sitter_python", "tree_sitter_java", "tree_sitter_c_sharp"):
+    for package in ("codefuse_hf", *packages, "tree_sitter", *GRAMMARS):
         name = next(iter(distributions.get(package, [])), package.replace("_", "-"))
         try:
             versions[name] = importlib.metadata.version(name)

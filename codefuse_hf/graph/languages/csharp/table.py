@@ -104,6 +104,7 @@ OUTLINE = Outline(
         "catch_declaration": ("name",),
         "declaration_expression": ("name",),
     },
+    local_types=frozenset({"identifier", "implicit_parameter"}),
     by_tail=True,
     simplify=one_branch,
 )
