@@ -40,11 +40,9 @@ def stdlib_functions(limit: int) -> list[str]:
     functions = []
     for file in sorted(Path(inspect.getfile(ast)).parent.glob("*.py")):
         source = file.read_text(encoding="utf-8", errors="ignore")
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.FunctionDef):
-                functions.append(ast.get_source_segment(source, node))
+        functions += [(source, node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
     step = max(1, len(functions) // limit)
-    return functions[::step][:limit]
+    return [ast.get_source_segment(*each) for each in functions[::step][:limit]]
 
 
 def train_tokenizer(texts: list[str], vocab_size: int) -> PreTrainedTokenizerFast:
