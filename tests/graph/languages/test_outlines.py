@@ -204,6 +204,27 @@ def test_what_c_sharp_12_brought_is_read(tmp_path):
     assert edges(graph, "calls") == ["Open > Shut", "Run > Rest", "Run > Walk"]
 
 
+def test_c_sharp_goes_on_behind_an_else_in_a_conditional_and_behind_lines_for_the_tool(tmp_path):
+    source = """#!/usr/bin/env dotnet
+#:package Cake
+class A {
+    void F(int a) {
+        if (a == 1) { G(); }
+#if NEW
+        else if (H(a) is { } x) { G(); }
+#endif
+        else { H(a); }
+    }
+    void G() { }
+    object H(int a) => a;
+}
+"""
+    graph = build(tmp_path, {"a.cs": source})
+    assert not graph.diagnostics
+    assert [graph[i].name for i in sorted(graph.find(path="a.cs", types="Function"))] == ["F", "G", "H"]
+    assert edges(graph, "calls") == ["F > G", "F > H"]
+
+
 def test_a_function_without_parameters_is_not_called_with_arguments(tmp_path):
     graph = build(
         tmp_path,

@@ -9,6 +9,12 @@ from codefuse_hf.graph.languages.outline.preprocessor import one_branch
 from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, dotted, name_parts
 
 _ARGUMENTS = re.compile(r"<.*>", re.DOTALL)
+_FOR_THE_TOOL = re.compile(rb"^#[:!][^\n]*", re.MULTILINE)
+"""Lines of a program in one file that speak to the command that runs it (`#!/usr/bin/env dotnet`, `#:package Name`)."""
+
+
+def _simplify(data: bytes) -> bytes:
+    return one_branch(_FOR_THE_TOOL.sub(lambda found: b" " * len(found[0]), data))
 
 
 def _destructor(node: Any, text: Text) -> str | None:
@@ -106,5 +112,5 @@ OUTLINE = Outline(
     },
     local_types=frozenset({"identifier", "implicit_parameter"}),
     by_tail=True,
-    simplify=one_branch,
+    simplify=_simplify,
 )

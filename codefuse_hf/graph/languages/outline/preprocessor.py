@@ -52,6 +52,7 @@ _BEFORE = re.compile(
 )
 _DEEP = 20
 """Conditionals inside of so many others are left as they are."""
+_CONTINUES = re.compile(rb"(?:else|catch|finally)\b")
 _BEGINS_AMID, _ENDS_AMID = frozenset(b"{};,)]=|?.<>%^:"), frozenset(b";},:")
 
 
@@ -131,7 +132,9 @@ def _is_whole(branch: bytearray, following: bytes) -> bool:
     text = _DIRECTIVE.sub(b"", branch).strip()
     if not text:
         return True
-    if any(text.count(a) != text.count(b) for a, b in ((b"{", b"}"), (b"(", b")"))) or text[0] in _BEGINS_AMID:
+    if any(text.count(a) != text.count(b) for a, b in ((b"{", b"}"), (b"(", b")"))):
+        return False
+    if text[0] in _BEGINS_AMID or _CONTINUES.match(text):
         return False
     return text[-1] in _ENDS_AMID or (
         text[-1:] in (b")", b"]") and following not in (b"{", b":", b"=", b";", b",", b")")

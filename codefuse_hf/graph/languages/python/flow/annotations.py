@@ -53,8 +53,14 @@ _SEQUENCES = frozenset(
 _MAPPINGS = frozenset(
     ["dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "ItemsView"]
 )
-_BOXES = frozenset(["ContextVar", "Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "JoinableQueue"])
-"""Classes that hold values of one type, which their `get` yields."""
+BOXES = frozenset(
+    (
+        "contextvars.ContextVar", "queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "queue.SimpleQueue", "asyncio.Queue", "asyncio.LifoQueue",
+        "asyncio.PriorityQueue", "multiprocessing.Queue", "multiprocessing.JoinableQueue", "multiprocessing.SimpleQueue",
+    )
+)  # fmt: skip
+"""Classes that hold values of one type: `get` yields what `set` or `put` was given."""
+_BOX_NAMES = frozenset(each.rpartition(".")[2] for each in BOXES)
 _WRAPPERS = frozenset(["Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly", "InitVar"])
 _CONCRETE = frozenset(
     [
@@ -191,7 +197,7 @@ class TypeReader:
             return _union([self._tree(path, each, depth) for each in inner])
         if last in _WRAPPERS:
             return part(0)
-        if last in _SEQUENCES or last in _BOXES:
+        if last in _SEQUENCES or last in _BOX_NAMES:
             return "list", part(0), last
         if last in _MAPPINGS:
             return "dict", part(0), part(1), last

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from codefuse_hf.graph.languages.python.flow.annotations import BOXES
 from codefuse_hf.graph.languages.python.flow.calls import Calls
 from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.values import (
@@ -65,13 +66,6 @@ _POOLS = {
     **dict.fromkeys(("concurrent.futures.ThreadPoolExecutor", "concurrent.futures.ProcessPoolExecutor"), "Executor"),
     **dict.fromkeys(("multiprocessing.Pool", "multiprocessing.pool.Pool", "multiprocessing.pool.ThreadPool"), "Pool"),
 }
-_BOXES = frozenset(
-    (
-        "contextvars.ContextVar", "queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "queue.SimpleQueue", "asyncio.Queue", "asyncio.LifoQueue",
-        "asyncio.PriorityQueue", "multiprocessing.Queue", "multiprocessing.JoinableQueue", "multiprocessing.SimpleQueue",
-    )
-)  # fmt: skip
-"""Classes whose `get` yields what `set` or `put` was given."""
 _MAPS = frozenset(("Executor.map", "Pool.map", "Pool.imap", "Pool.imap_unordered", "Pool.map_async"))
 _STARMAPS = frozenset(("Pool.starmap", "Pool.starmap_async"))
 
@@ -100,7 +94,7 @@ class Builtins(Calls):
             "dataclasses", "copy", "types", "weakref", "asyncio", "enum", "operator", "operator.index", "threading", "multiprocessing", "importlib",
             "importlib.import_module", "pytest", "pytest.fixture", "pytest_asyncio", "pytest_asyncio.fixture", "six", "six.moves", "concurrent", "concurrent.futures", "atexit", "signal",
             "multiprocessing.pool", *_POOLS, *_POOLS.values(), *_MAPS, *_STARMAPS, "builtins", "weakref.ref",
-            "contextvars", "queue", *_BOXES, "weakref.WeakMethod",
+            "contextvars", "queue", *BOXES, "weakref.WeakMethod",
             *(n.removesuffix("()") for n in _PASS_THROUGH), *_CALLBACKS,
         }
     )  # fmt: skip
@@ -1135,7 +1129,7 @@ _HANDLERS: dict[str, Callable] = {
     "weakref.ref": Builtins._reference,
     "weakref.WeakMethod": Builtins._reference,
     "pytest.raises": Builtins._raises,
-    **dict.fromkeys(_BOXES, Builtins._box),
+    **dict.fromkeys(BOXES, Builtins._box),
     **dict.fromkeys(_MAPS, Builtins._map),
     **dict.fromkeys(_STARMAPS, Builtins._starmap),
     **dict.fromkeys(_FIXTURES, Builtins._fixture),
