@@ -15,7 +15,8 @@ Four implementations of the same function of the same inputs:
 * the Triton kernels in `gated_linear_attention_triton`, for GPUs.
 
 `gated_linear_attention` chooses among them. For `torch.compile` it is one opaque operator, so that a graph serves every
-length; exporters get the chunks in plain operators without a loop or a branch (`_forward_traced`).
+length; exporters, the transforms of `torch.func` and second derivatives get the chunks in plain operators without a loop or a branch
+(`_forward_traced`).
 """
 
 import contextlib
@@ -23,9 +24,8 @@ import functools
 from collections.abc import Callable
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from .kernel_dispatch import is_exporting, operator_name, use_kernels
+from .kernel_dispatch import is_exporting, is_transformed, operator_name, use_kernels
 
 # Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
 CHUNK_SIZE = 64
@@ -173,7 +173,7 @@ def gated_linear_attention_chunk(
     """
     if chunk_size < 1 or chunk_size & (chunk_size - 1):
         raise ValueError(f"chunk_size must be a power of two, got {chunk_size}")
-    traced = torch.compiler.is_compiling()
+    traced = _is_traced()
     if value_gate is not None and (traced or torch.is_grad_enabled()):
         v, value_gate = _gated(v, value_gate), None
     seq_len, scale = q.shape[1], _scale(q, scale)
@@ -194,6 +194,8 @@ def gated_linear_attention_chunk(
     if traced:
         output, state = _forward_traced(q, k, v, g, state, links)
     elif torch.is_grad_enabled():
+        if state.requires_grad:
+            state = state.clone()  # kept, while a cache's state may be moved on in place
         output, state = _ChunkFunction.apply(q, k, v, g, state, links)
     else:
         if value_gate is not None:
@@ -209,15 +211,22 @@ class _ChunkFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, g, state, links):
         output, final_state, states = _forward(q, k, v, g, state, links, keep_states=True)
-        ctx.save_for_backward(q, k, v, g, states)
+        ctx.save_for_backward(q, k, v, g, state if ctx.needs_input_grad[4] else None, states)
         ctx.links = links
         return output, final_state
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, d_output, d_state):
-        q, k, v, g, states = ctx.saved_tensors
-        return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
+        q, k, v, g, state, states = ctx.saved_tensors
+        if not torch.is_grad_enabled():
+            return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
+        # Gradients of gradients are wanted (`create_graph`): those of plain operators, which have them.
+        state = states[:, 0] if state is None else state
+        inputs = [x for x, needed in zip((q, k, v, g, state), ctx.needs_input_grad, strict=False) if needed]
+        outputs = zip(_forward_traced(q, k, v, g, state, ctx.links), (d_output, d_state), strict=True)
+        outputs, gradients = zip(*((y, d) for y, d in outputs if y.requires_grad), strict=True)
+        found = iter(torch.autograd.grad(outputs, inputs, gradients, create_graph=True))
+        return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
@@ -320,12 +329,14 @@ def _forward(q, k, v, g, state, links, value_gate=None, keep_states: bool = Fals
     return output, carried.clone(), states
 
 
+@_without_autocast
 def _forward_traced(q, k, v, g, state, links):
-    """`_forward` for a graph that serves every number of chunks: without loops over them, and without writes into views.
+    """`_forward` in plain operators, for a graph that serves every number of chunks and for derivatives of any kind: without
+    loops over chunks, and without writes into views.
 
     The state before chunk i is the sum of what the chunks j < i wrote, each times the decay of the chunks between them.
     """
-    scores, q_in, k_out, _ = _intra_chunk(q, k, _factors(g), links)
+    scores, q_in, k_out, _ = _intra_chunk(q, k, _factors(g), links, _scores_traced)
     written = torch.cat(
         [state[:, None], torch.matmul(k_out.transpose(2, 3), v)], 1
     )  # [batch, 1 + chunks, d_key, d_value]
@@ -376,7 +387,7 @@ def _factors(g):
     return torch.matmul(sums, g).exp().unflatten(2, (levels + 2, steps))
 
 
-def _intra_chunk(q, k, factors, links):
+def _intra_chunk(q, k, factors, links, make_scores=None):
     r"""Everything about a chunk that does not involve values or states. q and k `[batch, chunks, steps, d_key]`.
 
     Returns `scores[i, j] = Σ_m q_i k_j exp(G_i − G_j)` for j ≤ i (G: cumulative log decay), `q_in = q exp(G)`,
@@ -390,10 +401,7 @@ def _intra_chunk(q, k, factors, links):
     """
     q_in, k_out = q * factors[:, :, -2], k * factors[:, :, -1]
     decay = factors[:, :, -2, -1]
-    if torch.compiler.is_compiling():
-        scores = _scores_traced(q, k, factors)
-    else:
-        scores = _scores(q, k, factors)
+    scores = (make_scores or _scores)(q, k, factors)
     if links is not None:
         within, from_before, to_after = links
         scores, q_in, k_out = scores * within, q_in * from_before[..., None], k_out * to_after[..., None]
@@ -498,7 +506,7 @@ def _make_exponent_matrix(steps, dtype, device):
 
 def _sequence_links(seq_idx: torch.Tensor, padding: int, chunks: int, chunk_size: int) -> tuple[torch.Tensor, ...]:
     """Masks of 0/1: same sequence within a chunk `[b, n, c, c]`, as the state before it and as the state after it `[b, n, c]`."""
-    if torch.compiler.is_compiling() or padding:
+    if _is_traced() or padding:
         seq_idx = torch.cat([seq_idx, seq_idx[:, -1:].expand(-1, padding)], 1)
     before = torch.cat([seq_idx[:, :1], seq_idx[:, :-1]], 1).unflatten(1, (chunks, chunk_size))[..., 0]
     seq_idx = seq_idx.unflatten(1, (chunks, chunk_size))
@@ -507,9 +515,14 @@ def _sequence_links(seq_idx: torch.Tensor, padding: int, chunks: int, chunk_size
 
 
 def _chunks(x: torch.Tensor, padding: int, chunks: int, chunk_size: int) -> torch.Tensor:
-    if torch.compiler.is_compiling() or padding:
+    if _is_traced() or padding:
         x = torch.nn.functional.pad(x, (0, 0, 0, padding))
     return x.unflatten(1, (chunks, chunk_size))
+
+
+def _is_traced() -> bool:
+    """Tell whether plain operators are wanted: for a graph that is traced, or for derivatives other than one backward pass."""
+    return torch.compiler.is_compiling() or is_transformed()
 
 
 def _gated(v: torch.Tensor, value_gate: torch.Tensor | None) -> torch.Tensor:

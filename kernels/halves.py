@@ -5,7 +5,6 @@ memory of that half's gradient (`empty_gradient`), and writes it where it belong
 """
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from .kernel_dispatch import use_kernels
 
@@ -26,12 +25,13 @@ class _Halves(torch.autograd.Function):
         return tuple(x.detach() for x in both.chunk(2, -1))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *gradients):
         room, ctx.room = ctx.room, None
-        if room is not None and all(map(_same_memory, gradients, room.chunk(2, -1))):
+        if room is not None and not torch.is_grad_enabled() and all(map(_same_memory, gradients, room.chunk(2, -1))):
             return room
-        return torch.cat(gradients, -1)  # an operator that did not ask, a hook, several places that use a half
+        return torch.cat(
+            gradients, -1
+        )  # an operator that did not ask, a hook, several places that use a half; second derivatives
 
 
 def _same_memory(x: torch.Tensor, half: torch.Tensor) -> bool:

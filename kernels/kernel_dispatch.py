@@ -31,7 +31,7 @@ def use_kernels(*tensors: torch.Tensor | None) -> bool:
 
     A kernel would take addresses on another device for its own; PyTorch says that the devices differ.
     """
-    if not _ENABLED or is_exporting():
+    if not _ENABLED or is_exporting() or (not torch.compiler.is_compiling() and is_transformed()):
         return False
     given = [x for x in tensors if x is not None]
     first = given[0]
@@ -43,6 +43,11 @@ def use_kernels(*tensors: torch.Tensor | None) -> bool:
 def is_exporting() -> bool:
     """Tell whether a program is being exported. In PyTorch 2.11 `torch.compiler.is_exporting` says so of every graph that is compiled."""
     return torch.compiler._is_exporting_flag
+
+
+def is_transformed() -> bool:
+    """Tell whether a transform of `torch.func` (grad, vmap, jvp, …) is at work, which takes plain operators only."""
+    return torch._C._are_functorch_transforms_active()
 
 
 def _device_fits(device: torch.device) -> bool:

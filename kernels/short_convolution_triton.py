@@ -6,7 +6,6 @@ gradients are added up where the backward pass reads them, and not in passes of 
 """
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from .halves import empty_gradient
 from .kernel_dispatch import on_device_of, operator_name
@@ -268,11 +267,13 @@ class _Branched(torch.autograd.Function):
         return *(s.detach() for _ in range(branches)), *(inputs[0].detach() for _ in range(input_branches))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *gradients):
         inputs = ctx.saved_tensors  # to be asked for only once under gradient checkpointing
         d_s = [d for d in gradients[: ctx.branches] if d is not None] or [inputs[0].new_zeros(inputs[0].shape)]
         others = [d for d in gradients[ctx.branches :] if d is not None]
+        if torch.is_grad_enabled():  # gradients of gradients are wanted: this operator says that it has none
+            d_x, *of_weights = _backward_op(*inputs, sum(d_s))
+            return None, None, sum(others, d_x), *of_weights, None, None
         return None, None, *_run_backward(*inputs, d_s, others, empty_gradient(inputs[0])), None, None
 
 

@@ -103,6 +103,7 @@ class CGEModel(CGEEncodeMixin, PreTrainedModel):
     def __init__(self, config: CGEConfig, backbone: PreTrainedModel | None = None):
         """`backbone`: a ready base model to use (and to cut to `keep_max_layer`) instead of a new one."""
         super().__init__(config)
+        config.check_values()  # attributes may have been set since it was made
         if backbone is None:
             # A backbone whose code travels with this file was trusted together with it.
             remote_class = getattr(type(config.text_config), "cge_backbone_class", None)

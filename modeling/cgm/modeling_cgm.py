@@ -86,6 +86,10 @@ class CGMPreTrainedModel(PreTrainedModel):
     # Small, trained in full, and left alone by quantisation. To train with FSDP in float16, shard it by itself first.
     _keep_in_fp32_modules = ["adapter"]
 
+    def __init__(self, config: CGMConfig):
+        super().__init__(config)
+        config.check_values()  # attributes may have been set since it was made
+
     def _build_rest(self, config: CGMConfig, encoder: PreTrainedModel | None) -> None:
         """Adapter and encoder; the language model has been built."""
         self.adapter = CGMAdapter(config)

@@ -530,6 +530,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
 
     def __init__(self, config: RodimusConfig, *inputs, **kwargs):
         super().__init__(config, *inputs, **kwargs)
+        config.check_values()  # attributes may have been set since it was made
         if config.residual_in_fp32:
             self._keep_in_fp32_modules_strict = ["residual_weight"]
 

@@ -67,6 +67,26 @@ def test_an_override_that_fits_is_taken(folders, family, override, key, value):
     assert getattr(AUTO[family].from_pretrained(folders / family, **override).config, key) == value
 
 
+@pytest.mark.parametrize(
+    "family, key, value, said",
+    [
+        ("rodimus", "hidden_size", 31, "must be a divisor of `d_model`"),
+        ("rodimus", "num_attention_heads", 5, "must be a divisor of `d_model`"),
+        ("rodimus", "n_layer", 0, "`n_layer` must be an integer of at least 1, found 0"),
+        ("cge", "compress_dim", 15, "`pma_num_heads` must be a divisor of `compress_dim` (15)"),
+        ("cge", "padding_side", "top", "`padding_side` must be one of"),
+        ("cgm", "segment_length", -1, "`segment_length` must be"),
+        ("cgm", "adapter_hidden_dim", 0, "`adapter_hidden_dim` must be"),
+    ],
+)
+def test_an_attribute_that_was_set_is_checked_when_a_model_is_made(folders, family, key, value, said):
+    config = AutoConfig.from_pretrained(folders / family)
+    setattr(config, key, value)
+    with pytest.raises(ValueError) as error:
+        AUTO[family].from_config(config)
+    assert said in str(error.value)
+
+
 def test_other_parts_of_a_dictionary_have_their_defaults(folders):
     config = AutoConfig.from_pretrained(folders / "rodimus", mixer_cfg={"mem_size": 2})
     assert (config.mem_size, config.d_conv) == (2, 4)
