@@ -57,8 +57,10 @@ def gated_norm(
     # Block by block, each of which stays in the processor's cache from the first operation to the last.
     normed, steps = out.new_empty(out.shape, dtype=weight.dtype), max(_BLOCK // (out.shape[0] * out.shape[2]), 1)
     for block, *parts in zip(*(x.split(steps, 1) for x in (normed, out, residual, gate)), strict=True):
-        gated = torch.addcmul(parts[0], parts[1], residual_weight).mul_(F.silu(parts[2]))
-        block.copy_(rms_norm(gated, weight, eps))
+        in_place = block if block.dtype == out.dtype else torch.empty_like(block, dtype=out.dtype)
+        gated = torch.addcmul(parts[0], parts[1], residual_weight, out=in_place).mul_(F.silu(parts[2]))
+        norm = _norm(gated, eps)
+        torch.div(gated.mul_(weight), norm, out=block)
     return normed
 
 
@@ -70,7 +72,12 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
         normed = F.rms_norm(wide, weight.shape, wide_weight, eps)
     else:
         # PyTorch's own is put together from more operations there, each of them another way through memory.
-        width = wide.shape[-1]
-        norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).hypot_(wide.new_full((), math.sqrt(eps * width)))
-        normed = (wide * wide_weight).div_(norm.mul_(width**-0.5))
+        normed = (wide * wide_weight).div_(_norm(wide, eps))
     return normed if normed.dtype == weight.dtype else normed.to(weight.dtype)
+
+
+def _norm(x: torch.Tensor, eps: float) -> torch.Tensor:
+    """What RMSNorm divides by, `[…, 1]`."""
+    width = x.shape[-1]
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(x.new_full((), math.sqrt(eps * width)))
+    return norm.mul_(width**-0.5)

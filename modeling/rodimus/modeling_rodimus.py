@@ -32,7 +32,11 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import capture_outputs
 
 from codefuse_hf.kernels.decoding_step import MAX_STEPS, decoding_step
-from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_step
+from codefuse_hf.kernels.gated_linear_attention import (
+    CHUNK_SIZE,
+    gated_linear_attention,
+    gated_linear_attention_step,
+)
 from codefuse_hf.kernels.gated_norm import gated_norm, rms_norm
 from codefuse_hf.kernels.halves import halves
 from codefuse_hf.kernels.kernel_dispatch import is_exporting, use_kernels
@@ -46,6 +50,7 @@ from codefuse_hf.kernels.tempered_selection import tempered_selection
 from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
 from .cache_rodimus import (
+    RecurrentLayer,
     SlidingLayer,
     WindowLayer,
     WindowView,
@@ -61,6 +66,9 @@ from .padding_rodimus import Packing, Padding, take_steps
 from .virtual_tokens_rodimus import check_virtual_tokens, virtual_tokens
 
 logger = logging.get_logger(__name__)
+
+# Tokens of a piece: with more the processor's caches are too small, with fewer the products of linear layers are slower.
+_PIECE = 1024
 
 
 class LinearRole(enum.Enum):
@@ -103,27 +111,27 @@ class RodimusGatedRMSNorm(RodimusRMSNorm):
 class RodimusShortConv(nn.Module):
     """Causal depthwise convolution over the last `d_conv` tokens, followed by SiLU (§3.1, "ShortConv")."""
 
-    def __init__(self, config: RodimusConfig, layer_idx: int):
+    def __init__(self, config: RodimusConfig):
         super().__init__()
-        self.layer_idx = layer_idx
         self.taps = config.d_conv
         self.conv1d = CausalConv1d(config.d_inner, config.d_conv)
 
     def forward(
         self,
         x: torch.Tensor,
-        past_key_values: Cache | None = None,
+        layer: CacheLayerMixin | None = None,
         has_past: bool = False,
         padding: Padding | None = None,
         packing: Packing | None = None,
     ) -> torch.Tensor:
-        """Convolve `x`, `[batch, seq_len, d_inner]`, with what the cache remembers before it; the result has the same shape."""
+        """Convolve `x`, `[batch, seq_len, d_inner]`, with what the cache's layer remembers before it; the result has the same
+        shape."""
         if has_past and _is_one(x.shape[1]) and padding is None:
-            window = self._update_cache(past_key_values, x.transpose(1, 2))[..., -self.taps :]
+            window = self._update_cache(layer, x.transpose(1, 2))[..., -self.taps :]
             return F.silu(self.conv1d(window.to(x.dtype)).transpose(1, 2))
         history = x.new_zeros(x.shape[0], self.taps, x.shape[2])
         if has_past:
-            history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).to(x.dtype)
+            history = layer.conv_states[0].transpose(1, 2).to(x.dtype)
         if padding is not None:
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
         steps = torch.cat([history, x], 1)
@@ -131,15 +139,15 @@ class RodimusShortConv(nn.Module):
             window, out = steps[:, -self.taps :], self.conv1d(steps[:, 1:].transpose(1, 2)).transpose(1, 2)
         else:
             window, out = self._convolve_packed(steps, F.pad(packing.packed, (self.taps, 0)))
-        if past_key_values is not None:
-            self._update_cache(past_key_values, window.transpose(1, 2))
-        out = F.silu(out)
+        if layer is not None:
+            self._update_cache(layer, window.transpose(1, 2))
+        out = F.silu(out, inplace=_in_place())
         return out if padding is None else padding.unpack(out)
 
     def by_kernel(
         self,
         x: torch.Tensor,
-        past_key_values: Cache | None,
+        layer: CacheLayerMixin | None,
         has_past: bool,
         padding: Padding | None,
         packing: Packing | None,
@@ -148,19 +156,19 @@ class RodimusShortConv(nn.Module):
         the two others that read that: so their gradients are added up in the backward pass."""
         history, seq_idx = None, None if packing is None else packing.packed
         if has_past:
-            history = past_key_values.layers[self.layer_idx].conv_states[0].transpose(1, 2).clone()
+            history = layer.conv_states[0].transpose(1, 2).clone()
         inputs = None
         if padding is not None:
             history = x.new_zeros(x.shape[0], self.taps, x.shape[2]) if history is None else history
             inputs = [x, x]
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
         out = self.conv1d(x, history=history, seq_idx=seq_idx)
-        if past_key_values is not None:
+        if layer is not None:
             last = x[:, -self.taps :]
             if seq_idx is not None:
                 last = last * (seq_idx[:, -self.taps :] == seq_idx[:, -1:])[..., None]
             last = F.pad(last, (0, 0, self.taps, 0)) if history is None else torch.cat([history, last], 1)
-            self._update_cache(past_key_values, last[:, -self.taps :].transpose(1, 2))
+            self._update_cache(layer, last[:, -self.taps :].transpose(1, 2))
         return out if inputs is None else [*(padding.unpack(s) for s in out[:3]), *inputs]
 
     def _convolve_packed(self, steps: torch.Tensor, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -176,9 +184,9 @@ class RodimusShortConv(nn.Module):
         out = self.conv1d(windows.flatten(0, 1)).squeeze(-1).unflatten(0, windows.shape[:2])
         return steps[:, -self.taps :] * (numbers[:, -self.taps :] == numbers[:, -1:])[..., None], out
 
-    def _update_cache(self, past_key_values: Cache, window: torch.Tensor) -> torch.Tensor:
+    def _update_cache(self, layer: CacheLayerMixin, window: torch.Tensor) -> torch.Tensor:
         window = window if window.dtype == torch.float64 else window.float()
-        return past_key_values.update_conv_state(window, self.layer_idx, conv_kernel_size=self.taps)
+        return layer.update_conv_state(window, conv_kernel_size=self.taps)
 
 
 class RodimusInnerMixer(nn.Module):
@@ -187,12 +195,11 @@ class RodimusInnerMixer(nn.Module):
     All gates are computed in float32, and so is the state `[batch, mem_size, d_inner]`.
     """
 
-    def __init__(self, config: RodimusConfig, layer_idx: int):
+    def __init__(self, config: RodimusConfig):
         super().__init__()
-        self.layer_idx = layer_idx
         self.mem_size = config.mem_size
         self.key_eps = config.mixer_cfg["normalize_epsilon"]
-        self.short_conv = RodimusShortConv(config, layer_idx)
+        self.short_conv = RodimusShortConv(config)
         self.residual_weight = nn.Parameter(torch.ones(config.d_inner))
         self.in_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=False)
         self.ch_gate_proj = nn.Sequential(
@@ -226,13 +233,12 @@ class RodimusInnerMixer(nn.Module):
     def forward(
         self,
         x: torch.Tensor,
-        past_key_values: Cache | None = None,
+        layer: CacheLayerMixin | None = None,
         padding: Padding | None = None,
         packing: Packing | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Mix tokens by the recurrence: `x` is `[batch, seq_len, d_inner]`. Returns what the recurrence gives, the residual and
-        its weights: the arguments of `RodimusGatedRMSNorm`, which adds them up."""
-        layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
+        """Mix tokens by the recurrence: `x` is `[batch, seq_len, d_inner]`, `layer` the cache's. Returns what the recurrence
+        gives, the residual and its weights: the arguments of `RodimusGatedRMSNorm`, which adds them up."""
         has_past = layer is not None and layer.has_previous_state[0]
         has_kernels = getattr(self.short_conv.conv1d, "has_kernels", False)
         by_kernels = has_kernels and use_kernels(x)
@@ -240,10 +246,10 @@ class RodimusInnerMixer(nn.Module):
             out, conv = self._few_steps(x, layer)
             return out, conv, self.residual_weight
         if by_kernels:
-            *conv, x, gate_input = self.short_conv.by_kernel(x, past_key_values, has_past, padding, packing)
+            *conv, x, gate_input = self.short_conv.by_kernel(x, layer, has_past, padding, packing)
             value_gate = self.ch_gate_proj(gate_input)
         else:
-            conv = [self.short_conv(x, past_key_values, has_past, padding, packing)] * 3
+            conv = [self.short_conv(x, layer, has_past, padding, packing)] * 3
             value_gate = self.ch_gate_proj(x)
         query, key, log_decay = tempered_selection(self.in_proj(conv[0]), self.mem_gate_proj(conv[1]), self.key_eps)
         if padding is not None:
@@ -267,7 +273,7 @@ class RodimusInnerMixer(nn.Module):
                 output_dtype=x.dtype if by_kernels else None,
             )
             if layer is not None:
-                past_key_values.update_recurrent_state(state, self.layer_idx)
+                layer.update_recurrent_state(state)
         return out, conv[2], self.residual_weight
 
     def _few_steps(self, x: torch.Tensor, layer: CacheLayerMixin) -> tuple[torch.Tensor, torch.Tensor]:
@@ -283,16 +289,35 @@ class RodimusMixer(nn.Module):
 
     def __init__(self, config: RodimusConfig, layer_idx: int):
         super().__init__()
+        self.layer_idx = layer_idx
         self.fc = nn.Linear(config.hidden_size, 2 * config.d_inner, bias=False)
-        self.inner_mixer = RodimusInnerMixer(config, layer_idx)
+        self.inner_mixer = RodimusInnerMixer(config)
         self.act_norm = RodimusGatedRMSNorm(config.d_inner, config.norm_epsilon)
         self.out_proj = nn.Linear(config.d_inner, config.hidden_size, bias=False)
         self.out_proj.role = LinearRole.BRANCH_OUTPUT
 
-    def forward(self, hidden_states: torch.Tensor, **kwargs) -> torch.Tensor:
-        """Mix tokens: `[batch, seq_len, d_model]` to the same shape; `kwargs` are those of `RodimusInnerMixer`."""
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        past_key_values: Cache | None = None,
+        padding: Padding | None = None,
+        packing: Packing | None = None,
+    ) -> torch.Tensor:
+        """Mix tokens: `[batch, seq_len, d_model]` to the same shape."""
+        layer = None if past_key_values is None else past_key_values.layers[self.layer_idx]
+        steps = None if packing is not None or (padding is not None and not padding.in_order) else _piece(hidden_states)
+        if steps is None:
+            return self._mix(hidden_states, layer, padding, packing)
+        # What was before a piece is all in the states.
+        layer, mixed = RecurrentLayer() if layer is None else layer, []
+        for first in range(0, hidden_states.shape[1], steps):
+            piece = slice(first, first + steps)
+            mixed.append(self._mix(hidden_states[:, piece], layer, padding and padding.piece(piece), None))
+        return torch.cat(mixed, 1)
+
+    def _mix(self, hidden_states, layer, padding, packing) -> torch.Tensor:
         x, gate = halves(self.fc(hidden_states))
-        return self.out_proj(self.act_norm(*self.inner_mixer(x, **kwargs), gate))
+        return self.out_proj(self.act_norm(*self.inner_mixer(x, layer, padding, packing), gate))
 
 
 def eager_attention_forward(
@@ -452,9 +477,14 @@ class RodimusMLP(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
         """Apply the network to each token: `[…, d_model]`."""
+        steps = _piece(hidden_states)
+        if steps is not None:
+            return torch.cat([self._feed(piece) for piece in hidden_states.split(steps, 1)], 1)
+        return self._feed(hidden_states)
+
+    def _feed(self, hidden_states: torch.Tensor) -> torch.Tensor:
         up, gate = self.fc(hidden_states).chunk(2, -1)
-        in_place = not torch.is_grad_enabled() and not torch.compiler.is_compiling()  # nobody else sees `gate`
-        gated = F.silu(gate, inplace=True).mul_(up) if in_place else F.silu(gate) * up
+        gated = F.silu(gate, inplace=True).mul_(up) if _in_place() else F.silu(gate) * up  # nobody else sees `gate`
         return self.out_proj(F.dropout(gated, self.dropout) if self.training and self.dropout > 0 else gated)
 
 
@@ -978,6 +1008,20 @@ def _are_few(steps: int, by_kernels: bool) -> bool:
 def _is_one(size: int) -> bool:
     """Whether a size is 1. One that an exporter keeps open is not, and not asked either: the answer would bind it."""
     return isinstance(size, int) and size == 1
+
+
+def _in_place() -> bool:
+    """Whether operators may write over what they read and nobody else sees."""
+    return not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def _piece(x: torch.Tensor) -> int | None:
+    """Steps of the pieces in which a long input `[batch, seq_len, …]` is computed, whole chunks of the recurrence; None for all
+    at once. On a CPU without gradients pieces save memory, and the time that new memory and ways through it take."""
+    if not _in_place() or x.device.type != "cpu" or x.ndim != 3 or use_kernels(x):
+        return None
+    steps = max(_PIECE // (x.shape[0] * CHUNK_SIZE), 1) * CHUNK_SIZE
+    return steps if x.shape[1] > steps else None
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:

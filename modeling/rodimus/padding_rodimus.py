@@ -10,7 +10,7 @@ While a graph is traced, for a compiler or an exporter, nothing can depend on th
 taken to hold padding anywhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -58,6 +58,10 @@ class Padding:
         """Return the positions of the segment's tokens in their own sequences, `[batch, seq_len]`; 0 for padding before them."""
         real_before = self.full_mask.sum(1, keepdim=True) - self.mask.sum(1, keepdim=True)
         return (real_before + self.mask.cumsum(1) - 1).clamp(min=0)
+
+    def piece(self, steps: slice) -> "Padding":
+        """Return the padding of some steps of the segment, for operators that need no more than `mask`; `in_order` only."""
+        return replace(self, mask=self.mask[:, steps])
 
     def pack(self, x: torch.Tensor) -> torch.Tensor:
         """Bring `[batch, seq_len, channels]` from the order of the input into packed order."""

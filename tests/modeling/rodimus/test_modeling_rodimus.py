@@ -7,6 +7,7 @@ import torch
 from transformers import DynamicCache, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusModel
+from codefuse_hf.modeling.rodimus import modeling_rodimus
 from helpers import reference_rodimus
 from helpers.models_rodimus import BLOCKS, ODD, PUBLISHED, SMALL, make_config, make_ids, make_model
 
@@ -491,3 +492,41 @@ def test_base_model(block):
     assert isinstance(model.model, RodimusModel)
     out = model.model(make_ids(1, 4)).last_hidden_state
     assert_close(model.lm_head(out), model(make_ids(1, 4)).logits)
+
+
+# ---- long inputs, computed in pieces
+
+
+@pytest.mark.parametrize("with_cache", [True, False])
+@pytest.mark.parametrize("padding", [None, [0, 70], [100, 3]])
+@torch.no_grad()
+def test_pieces_of_a_long_input_equal_the_whole(block, padding, with_cache, monkeypatch):
+    model, ids = make_model(block), make_ids(2, 200)
+    mask = None if padding is None else torch.stack([(torch.arange(200) >= n).long() for n in padding])
+    lengths: list[int] = []
+    model.model.layers[0].mixer.fc.register_forward_hook(lambda module, args, out: lengths.append(out.shape[1]))
+
+    def run() -> tuple[torch.Tensor, DynamicCache | None]:
+        out = model(ids, attention_mask=mask, use_cache=with_cache)
+        return out.logits, out.past_key_values
+
+    expected, whole = run()
+    monkeypatch.setattr(modeling_rodimus, "_PIECE", 128)
+    found, pieces = run()
+    assert lengths == [200, 64, 64, 64, 8]
+    real = torch.ones(2, 200, dtype=torch.bool) if mask is None else mask.bool()
+    assert_close(found[real], expected[real], atol=1e-5)
+    assert (pieces is None) == (not with_cache)
+    for layer, other in zip(pieces.layers if pieces else (), whole.layers if whole else (), strict=True):
+        assert_close(layer.recurrent_states[0], other.recurrent_states[0], atol=1e-5)
+        assert_close(layer.conv_states[0], other.conv_states[0], atol=1e-5)
+
+
+@torch.no_grad()
+def test_packed_rows_and_rows_with_holes_are_computed_whole(monkeypatch):
+    monkeypatch.setattr(modeling_rodimus, "_PIECE", 64)
+    model, ids = make_model(BLOCKS["rodimus"]), make_ids(1, 150)
+    packed = model(ids, position_ids=torch.cat([torch.arange(70), torch.arange(80)])[None]).logits
+    assert_close(packed, torch.cat([model(ids[:, :70]).logits, model(ids[:, 70:]).logits], 1))
+    mask = (torch.arange(150) % 3 > 0).long()[None]
+    assert_close(model(ids, attention_mask=mask).logits[mask.bool()], model(ids[mask.bool()][None]).logits[0])
