@@ -16,7 +16,24 @@ from codefuse_hf.files import replacing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
-GRAMMARS = ("tree_sitter_python", "tree_sitter_java", "tree_sitter_c_sharp")
+GRAMMARS = tuple(
+    f"tree_sitter_{name}"
+    for name in (
+        "python",
+        "java",
+        "c",
+        "cpp",
+        "c_sharp",
+        "go",
+        "javascript",
+        "kotlin",
+        "php",
+        "ruby",
+        "rust",
+        "scala",
+        "typescript",
+    )
+)
 
 __all__ = [
     "REPOSITORY",

@@ -79,7 +79,7 @@ def test_nothing_is_installed_as_modeling_or_kernels():
 
 
 OPTIONAL = (
-    "peft", "trl", "datasets", "sentence_transformers", "faiss", "bm25s", "tree_sitter", "tree_sitter_languages",
+    "peft", "trl", "datasets", "sentence_transformers", "faiss", "bm25s", "tree_sitter",
     "networkx", "evaluate", "sklearn", "matplotlib", "pytest", "hypothesis",
 )  # fmt: skip
 

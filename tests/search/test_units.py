@@ -164,7 +164,6 @@ SOURCES = {
 
 @pytest.mark.parametrize("path", SOURCES)
 def test_units_of_many_languages(path):
-    pytest.importorskip("tree_sitter_languages")
     text, names = SOURCES[path]
     found = {each.name.partition("(")[0]: each for each in units(path, text) if each.kind in ("function", "class")}
     assert set(found) == names

@@ -1,29 +1,26 @@
 """The seam to tree-sitter: one function that parses, whatever grammar a language has.
 
-Python, Java and C# have official wheels (`tree-sitter-python`, `-java`, `-c-sharp`), which know the newest syntax. Every other grammar is taken out of the
-shared library that `tree-sitter-languages` ships. Only that file is used: the package's own interface needs a tree-sitter of 2024, its grammars fit newer ones.
+Each grammar is a wheel of its own, `tree-sitter-<name>`, made by the grammar's authors.
 Trees are walked with cursors and node accessors; no queries.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.metadata
-import importlib.util
-import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from codefuse_hf.free_memory import give_back
 from codefuse_hf.graph.languages.source_text import SourceText
 
-OFFICIAL = ("python", "java", "c_sharp")
-"""Languages whose grammar is a wheel of its own, `tree-sitter-<name>`."""
-_CAPSULE = b"tree_sitter.Language"
-"""What tree-sitter calls a capsule around a grammar; capsules keep the pointer, so this object must stay."""
+_OF_SEVERAL = {
+    "php": ("php", "language_php"),
+    "typescript": ("typescript", "language_typescript"),
+    "tsx": ("typescript", "language_tsx"),
+}
+"""Grammars whose wheel has several: the wheel's name and the function that gives this one."""
 
 
 @cache
@@ -35,32 +32,17 @@ def _language(name: str) -> Any:
         raise ImportError(
             "code graphs need tree-sitter: install the extra with `pip install 'codefuse-hf[graph]'`"
         ) from error
+    wheel, function = _OF_SEVERAL.get(name, (name, "language"))
     try:
-        if name in OFFICIAL:
-            return tree_sitter.Language(importlib.import_module(f"tree_sitter_{name}").language())
-        return tree_sitter.Language(_bundled(name))
+        return tree_sitter.Language(getattr(importlib.import_module(f"tree_sitter_{wheel}"), function)())
     except (ImportError, OSError, AttributeError, TypeError, ValueError) as error:
         raise ImportError(
             f"no grammar for {name!r} that the installed tree-sitter reads ({error}): install `{_wheel(name)}` with tree-sitter>=0.25"
-            + ("" if name in OFFICIAL else "; it has wheels for Python 3.12 and older")
         ) from error
 
 
 def _wheel(name: str) -> str:
-    return f"tree-sitter-{name.replace('_', '-')}" if name in OFFICIAL else "tree-sitter-languages"
-
-
-def _bundled(name: str) -> Any:
-    """A capsule with a grammar out of the shared library of `tree-sitter-languages`, whose Python code is not run."""
-    package = importlib.util.find_spec("tree_sitter_languages")
-    if package is None or package.origin is None:
-        raise ImportError("tree_sitter_languages is not installed")
-    suffix = "dll" if sys.platform == "win32" else "so"
-    grammar = getattr(ctypes.CDLL(str(Path(package.origin).with_name(f"languages.{suffix}"))), f"tree_sitter_{name}")
-    grammar.restype = ctypes.c_void_p
-    capsule = ctypes.pythonapi.PyCapsule_New
-    capsule.restype, capsule.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
-    return capsule(grammar(), _CAPSULE, None)
+    return f"tree-sitter-{_OF_SEVERAL.get(name, (name,))[0].replace('_', '-')}"
 
 
 def grammar_version(name: str) -> str:

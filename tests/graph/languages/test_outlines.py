@@ -4,7 +4,6 @@ In the samples (`tests/data/outlines/<language>/`), `⟨Type name¦…⟩` stand
 """
 
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,6 @@ from codefuse_hf.graph.languages.source_text import SourceText
 SAMPLES = Path(__file__).parents[2] / "data" / "outlines"
 LANGUAGES = sorted(each.name for each in SAMPLES.iterdir())
 OUTLINED = ["c", "cpp", "csharp", "go", "javascript", "kotlin", "php", "ruby", "rust", "scala", "typescript"]
-
-pytestmark = pytest.mark.skipif(
-    find_spec("tree_sitter_languages") is None, reason="tree-sitter-languages has no wheel for this Python"
-)
 
 
 def without_signs(marked):

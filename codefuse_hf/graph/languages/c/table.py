@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from codefuse_hf.graph.languages.outline.preprocessor import one_branch, without_macros
+from codefuse_hf.graph.languages.outline.preprocessor import one_branch, rewritten, without_macros
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
 
 if TYPE_CHECKING:
@@ -38,8 +38,24 @@ _WORDS = frozenset(
         "unsigned",
         "void",
         "while",
+        # not of all that C++ reserves, but of what stands where a name might
+        "alignas",
+        "asm",
+        "decltype",
+        "explicit",
+        "noexcept",
+        "requires",
+        "sizeof",
+        "throw",
     ]
 )
+_NEWER = (
+    (re.compile(rb"^[ \t]*((?:export\s+)?(?:module|import)\b[^;\n{}()=]*;)", re.MULTILINE), b""),
+    (re.compile(rb"^[ \t]*(export)(?=\s+(?:\w|\{))", re.MULTILINE), b""),
+    (re.compile(rb"\bif\s+(!?\s*consteval)\b"), b"(1)"),
+    (re.compile(rb"\benum\b[\s\w]*(:[\s\w]+)(?=\{)"), b""),
+)
+"""Modules and `if consteval`, which the grammar of C++ does not know, and an enum's type, which that of C does not."""
 _IN_PARENTHESES = re.compile(r"\w+\s*\(\s*(\w+)\s*\)\s*\(")
 _ARGUMENTS = re.compile(r"<[^<>]*>")
 
@@ -59,6 +75,7 @@ def _plain(text: str) -> str:
     )
     while (shorter := _ARGUMENTS.sub("", head)) != head:
         head = shorter
+    head = head.partition("<")[0]  # arguments with a comparison or a shift
     name = dotted(head, "::")
     tail = "".join(tail.split()) if not re.match(r"operator\s+\w", tail) else " ".join(tail.split())
     return f"{name}.{tail}" if name and tail else name or tail
@@ -103,7 +120,7 @@ def _field_names(node: Any, text: Text) -> list[str]:
             continue  # not a pointer to one
         if (name := _declared(declarator)) is not None:
             names.append(text(name))
-    return names
+    return [name for name in names if name.isidentifier()]
 
 
 def _is_static(node: Any, text: Text) -> bool:
@@ -186,6 +203,6 @@ OUTLINE = Outline(
     by_tail=True,
     module=lambda path, package: "",
     find_imports=_find_include,
-    simplify=lambda source: without_macros(one_branch(source)),
+    simplify=lambda source: without_macros(one_branch(rewritten(source, _NEWER))),
     reports_errors=False,
 )

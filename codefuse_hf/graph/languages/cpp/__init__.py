@@ -34,6 +34,8 @@ LANGUAGE = LanguageDescription(
         ".h++",
         ".ipp",
         ".tpp",
+        ".cppm",
+        ".ixx",
         ".cu",
         ".cuh",
     ),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from codefuse_hf.graph.languages.outline.preprocessor import rewritten
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, name_parts
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _MODULE = re.compile(r'^\s*module\s+"?([^\s"]+)', re.MULTILINE)
 _VERSION = re.compile(r"/v\d+$|\.v\d+$")
+_NEW = re.compile(rb"\b(n)ew(?=\()")
+"""`new(1)`: to the grammar, `new` has a type behind it."""
 _KINDS = {"struct_type": "struct", "interface_type": "interface"}
 _TYPES = {kind: Rule(node_type="Class", kind=kind, body=("type",)) for kind in ("struct", "interface", "type")}
 
@@ -50,10 +53,19 @@ def _names(node: Any, text: Text) -> list[str]:
 
 def _call(node: Any, text: Text) -> Callee | None:
     function = node.child_by_field_name("function")
+    if function is not None and function.type == "index_expression":  # `make[int](x)`
+        function = function.child_by_field_name("operand")
     parts = name_parts(
         function, text, {"selector_expression": ("operand", "field")}, frozenset({"identifier"}), frozenset()
     )
     return None if parts is None else Callee(parts)
+
+
+def _converted(node: Any, text: Text) -> Callee | None:
+    """`make[int](x)`, which the grammar takes for a conversion."""
+    kind = node.child_by_field_name("type")
+    name = kind.child_by_field_name("type") if kind is not None and kind.type == "generic_type" else None
+    return None if name is None else Callee(tuple(text(name).split(".")))
 
 
 def _import(node: Any, text: Text) -> Iterator[Import]:
@@ -88,13 +100,12 @@ OUTLINE = Outline(
         "type_alias": _TYPES["type"],
         "function_declaration": _FUNCTION,
         "method_declaration": Rule(node_type="Function", name=_method_name, own_name=_own_name),
-        "method_spec": _FUNCTION,
         "method_elem": _FUNCTION,
         "field_declaration": _SPEC,
         "const_spec": _SPEC,
         "var_spec": _SPEC,
     },
-    calls={"call_expression": _call},
+    calls={"call_expression": _call, "type_conversion_expression": _converted},
     imports={"import_spec": _import},
     locals={
         "parameter_declaration": ("name",),
@@ -106,8 +117,9 @@ OUTLINE = Outline(
         "receive_statement": ("left",),
         "type_switch_statement": ("alias",),
     },
-    wrappers=frozenset({"type_declaration", "const_declaration", "var_declaration"}),
+    wrappers=frozenset({"type_declaration", "const_declaration", "var_declaration", "var_spec_list"}),
     own=False,
     module=lambda path, package: path.rpartition("/")[0].replace("/", "."),
     find_imports=_find_package,
+    simplify=lambda source: rewritten(source, ((_NEW, b"_"),)),
 )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from codefuse_hf.graph.languages.outline.preprocessor import rewritten
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, name_parts, part_of
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
 
-FUNCTIONS = frozenset({"arrow_function", "function", "function_expression", "generator_function"})
+NEWER = (
+    (re.compile(rb"^[ \t]*(?:static[ \t]+)?(accessor)(?=[ \t]+#?\w)", re.MULTILINE), b""),
+    (re.compile(rb"^[ \t]*import[ \t]+(defer|source)(?=[ \t]+[\w*])", re.MULTILINE), b""),
+)
+"""Newer words that the grammar takes for names."""
+FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function"})
 _MEMBERS = {"member_expression": ("object", "property")}
 _NAMES = frozenset({"identifier"})
 _SUFFIXES = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
@@ -212,7 +219,14 @@ LOCALS = {
 }
 LOCAL_TYPES = frozenset({"identifier", "shorthand_property_identifier_pattern"})
 WRAPPERS = frozenset(
-    {"export_statement", "lexical_declaration", "variable_declaration", "variable_declarator", "expression_statement"}
+    {
+        "export_statement",
+        "lexical_declaration",
+        "variable_declaration",
+        "using_declaration",
+        "variable_declarator",
+        "expression_statement",
+    }
 )
 
 OUTLINE = Outline(
@@ -223,10 +237,12 @@ OUTLINE = Outline(
     locals=LOCALS,
     local_types=LOCAL_TYPES,
     parameters=("parameters", "parameter"),
+    nameless=frozenset({"class"}),
     wrappers=WRAPPERS,
     leading=frozenset({"decorator"}),
     own=False,
     constructor="constructor",
     module=lambda path, package: path.replace(".", "/"),
     find_imports=find_imports,
+    simplify=lambda source: rewritten(source, NEWER),
 )

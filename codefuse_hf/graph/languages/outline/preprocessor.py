@@ -1,4 +1,4 @@
-"""C-like source as a grammar can read it that knows nothing of the preprocessor's results.
+"""Source as a grammar can read it that knows neither the newest syntax nor the preprocessor's results.
 
 A grammar reads all branches of `#if` one after the other, and macros as if they were names; where a branch holds half a declaration, or a macro
 stands where the language allows no name, whole classes get lost. What is taken out becomes blanks, so that every other byte keeps its place.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _HIDDEN = re.compile(
@@ -21,15 +21,18 @@ _BLANK = re.compile(rb"[^\n]")
 _WORD = rb"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*\b"
 _CALL = rb"(?:[ \t]*\((?:[^()]|\((?:[^()]|\([^()]{0,200}\)){0,200}\)){0,200}\))"
 _MACRO = _WORD + _CALL + rb"?+"
-_NAME = rb"~?[A-Za-z_][\w:]*(?:<[^;{}]{0,200}>)?"
-_NO_NAME = rb"(?!(?:return|case|else|new|delete|throw|goto|sizeof|const|unsigned|signed|int|long|short|char|enum|struct|union|class)\b)"
+_NAME = rb"~?[A-Za-z_][\w:]*(?:<[^;{}]{0,200}>(?:::\w+)*)?"
+_NO_NAME = (
+    rb"(?!(?:return|case|else|new|delete|throw|goto|sizeof|const|unsigned|signed|int|long|short|char|bool|float|double|void|auto|enum|struct|union|class"
+    rb"|static|extern|inline|constexpr|constinit|volatile|mutable|register|typename)\b)"
+)
 _ALONE = re.compile(
-    rb"(?:(?<=[;{}>:])|\A)\s*^[ \t]*(" + _MACRO + rb"(?:\s*\n[ \t]*" + _MACRO + rb")*)[ \t]*$(?!\s*[-+*/%&|^?=,.)\]])",
+    rb"(?:(?<=[;{}>:])|\A)\s*^[ \t]*(" + _MACRO + rb"(?:\s*\n[ \t]*" + _MACRO + rb")*)[ \t]*$(?!\s*[-+*/%&|^?=,.)\]<])",
     re.MULTILINE,
 )
 _IN_HEAD = re.compile(
     rb"\b(?:class|struct|union|enum)\b(?:\s+class\b)?\s+((?:\b[A-Z][A-Z0-9_]{2,}\b" + _CALL + rb"?+\s+|__\w+\s+|alignas" + _CALL + rb"\s*)+)"
-    rb"(?=" + _NAME + rb"\s*(?:final\s*)?(?:\{|:[^:]))"
+    rb"(?=(?:\[\[[^\]]*\]\]\s*)*" + _NAME + rb"\s*(?:final\s*)?(?:\{|:[^:]))"
 )  # fmt: skip
 _BEHIND_PARAMETERS = re.compile(
     rb"\)\s*(?:(?:const|noexcept|override|final)\s*)*((?:\s*\b[A-Z][A-Z0-9_]{2,}\b" + _CALL + rb"?+)+)"
@@ -50,6 +53,9 @@ _BEFORE = re.compile(
     + _NAME
     + rb"\s*\()"
 )
+_OF_THE_COMPILER = re.compile(
+    rb"\b(__(?:stdcall|cdecl|fastcall|vectorcall|thiscall|forceinline)|__declspec" + _CALL + rb")"
+)
 _DEEP = 20
 """Conditionals inside of so many others are left as they are."""
 _CONTINUES = re.compile(rb"(?:else|catch|finally)\b")
@@ -62,6 +68,15 @@ class _Group:
 
     condition: bytes
     directives: list[tuple[int, int]] = field(default_factory=list)
+
+
+def rewritten(data: bytes, changes: Iterable[tuple[re.Pattern[bytes], bytes]]) -> bytes:
+    """Puts something else in place of what the first groups of patterns match outside of comments and strings; the rest of the place becomes blank."""
+    shown, out = _visible(data), bytearray(data)
+    for pattern, text in changes:
+        for found in pattern.finditer(shown):
+            out[slice(*found.span(1))] = text + _blank(found[1])[len(text) :]
+    return bytes(out)
 
 
 def one_branch(data: bytes) -> bytes:
@@ -87,7 +102,7 @@ def without_macros(data: bytes) -> bytes:
     Those before a function become `inline`, so that the function begins where it does.
     """
     shown, out = bytearray(_DIRECTIVE.sub(_blank, _visible(data))), bytearray(data)
-    for pattern in (_ALONE, _IN_HEAD, _BEHIND_PARAMETERS, _BEHIND_NAME, _BEFORE_NAME):
+    for pattern in (_OF_THE_COMPILER, _ALONE, _IN_HEAD, _BEHIND_PARAMETERS, _BEHIND_NAME, _BEFORE_NAME):
         for found in pattern.finditer(bytes(shown)):
             for i in range(*found.span(1)):
                 if not shown[i : i + 1].isspace():  # what is blank may be a directive
@@ -134,7 +149,7 @@ def _is_whole(branch: bytearray, following: bytes) -> bool:
         return True
     if any(text.count(a) != text.count(b) for a, b in ((b"{", b"}"), (b"(", b")"))):
         return False
-    if text[0] in _BEGINS_AMID or _CONTINUES.match(text):
+    if text[0] in _BEGINS_AMID or _CONTINUES.match(text) or text.endswith(b"),"):
         return False
     return text[-1] in _ENDS_AMID or (
         text[-1:] in (b")", b"]") and following not in (b"{", b":", b"=", b";", b",", b")")

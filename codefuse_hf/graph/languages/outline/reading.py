@@ -86,11 +86,12 @@ class _Reader:
 
     def __init__(self, outline: Outline, file: FileFacts, source: SourceText):
         self.outline, self.file, self.facts, self.source = outline, file, file.facts, source
-        self.container, self.prefix = 0, ""
+        self.container, self.prefix, self.is_nameless = 0, "", False
         self.own_names: dict[int, str] = {}
         self.before: list[Any] = []  # comments and attributes so far
         self.interesting = {
-            *outline.rules, *outline.calls, *outline.imports, *outline.package, *outline.locals, *outline.leading, *outline.comments
+            *outline.rules, *outline.calls, *outline.imports, *outline.package, *outline.locals, *outline.leading, *outline.comments,
+            *outline.nameless,
         }  # fmt: skip
 
     def text(self, node: Any) -> str:
@@ -99,20 +100,20 @@ class _Reader:
     def walk(self, root: Any) -> None:
         """Visits every node, the container before its contents."""
         cursor, depth = root.walk(), 0
-        around: list[tuple[int, int, str]] = []  # where a definition was entered, and what was around it
+        around: list[tuple[int, int, str, bool]] = []  # where a definition was entered, and what was around it
         while True:
             node = cursor.node
             if node.type in self.interesting:
-                before = self.container, self.prefix
+                before = self.container, self.prefix, self.is_nameless
                 self.visit(node)
-                if before != (self.container, self.prefix):
+                if before != (self.container, self.prefix, self.is_nameless):
                     around.append((depth, *before))
             if cursor.goto_first_child():
                 depth += 1
                 continue
             while True:
                 if around and around[-1][0] == depth:
-                    _, self.container, self.prefix = around.pop()
+                    _, self.container, self.prefix, self.is_nameless = around.pop()
                 if cursor.goto_next_sibling():
                     break
                 if not cursor.goto_parent():
@@ -134,13 +135,18 @@ class _Reader:
             self.facts.calls.setdefault((self.container, callee, size))
         if kind in outline.locals:
             for each in outline.locals[kind]:
-                fields = [node] if each == "*" else node.children_by_field_name(each)
-                for child in fields:
-                    self.add_locals(self.container, child)
+                for child in [node] if each == "*" else _parts(node, each):
+                    if (
+                        child is node or child.type not in outline.locals
+                    ):  # those are visited themselves, and not with their values
+                        self.add_locals(self.container, child)
+        outside = self.container, self.prefix
         if (rule := outline.rules.get(kind)) is not None:
             rule = rule if isinstance(rule, Rule) else rule(node)
             if rule is not None:
                 self.define(node, rule)
+        if kind in outline.nameless and outside == (self.container, self.prefix):
+            self.prefix, self.is_nameless = f"{self.prefix}.{{{node.start_byte}}}".lstrip("."), True
 
     def define(self, node: Any, rule: Rule) -> None:
         """Adds what a node defines, and goes into it."""
@@ -162,7 +168,7 @@ class _Reader:
                     self.add(node, rule, each, body)
         elif rule.node_type:
             full = f"{self.prefix}.{name}" if self.prefix else name
-            self.container, self.prefix = self.add(node, rule, name, body), full
+            self.container, self.prefix, self.is_nameless = self.add(node, rule, name, body), full, False
         elif name:
             self.prefix = f"{self.prefix}.{name}" if self.prefix else name
             self.facts.namespaces.add(self.prefix)
@@ -207,6 +213,8 @@ class _Reader:
         if "." in name:
             own = name.rpartition(".")[0]
             return f"{self.prefix}.{own}" if self.prefix else own
+        if self.is_nameless:
+            return self.prefix
         return (
             self.facts.names[self.container]
             if self.container in self.facts.classes
@@ -256,38 +264,56 @@ class _Reader:
         for _ in range(8):
             if node is None:
                 return None
-            found = part_of(node, *self.outline.parameters)
-            if found is not None:
-                return found
+            for name in self.outline.parameters:
+                for found in _parts(node, name):
+                    if found.type != "type_parameters":
+                        return found
             node = part_of(node, "declarator", "value", "reference_declarator")
         return None
 
     def add_locals(self, index: int, node: Any) -> None:
-        """Adds the names in a pattern to those of the function `index`."""
+        """Adds the names in a pattern to those of the function `index`; defaults and conditions in it use names."""
         if self.facts.sizes[index] < 0:
             return
         cursor, names = node.walk(), self.facts.locals.setdefault(index, set())
         while True:
-            if cursor.node.type in self.outline.local_types:
+            uses = cursor.field_name in ("right", "condition", "value") and cursor.node.parent.type != "pair_pattern"
+            if not uses and cursor.node.type in self.outline.local_types:
                 names.add(self.text(cursor.node))
-            if cursor.goto_first_child():
+            if not uses and cursor.goto_first_child():
                 continue
             while not cursor.goto_next_sibling():
                 if not cursor.goto_parent():
                     return
 
 
+def _parts(node: Any, name: str) -> list[Any]:
+    """The children in a field, or of a type where no child is in a field of that name."""
+    return node.children_by_field_name(name) or [child for child in node.named_children if child.type == name]
+
+
 def _arguments(call: Any) -> int:
-    """How many arguments a call has, -1 where it shows none; blocks behind it (Kotlin) count."""
-    suffix = part_of(call, "call_suffix")
-    arguments = part_of(suffix or call, "arguments", "argument_list", "value_arguments")
-    blocks = 0 if suffix is None else sum(child.type == "annotated_lambda" for child in suffix.named_children)
+    """How many arguments a call has, -1 where it shows none; a block behind it (Kotlin) counts."""
+    arguments = part_of(call, "arguments", "argument_list", "value_arguments")
+    blocks = _blocks(call)
+    if (
+        not blocks
+        and call.parent is not None
+        and call.parent.type == call.type
+        and call.parent.named_children[0] == call
+    ):
+        blocks = _blocks(call.parent)
     return blocks or -1 if arguments is None else _count(arguments) + blocks
 
 
+def _blocks(call: Any) -> int:
+    return sum(child.type == "annotated_lambda" for child in call.named_children)
+
+
 def _count(node: Any) -> int:
-    """How many parameters or arguments there are in a list."""
-    return sum("comment" not in child.type and child.type != "self_parameter" for child in node.named_children)
+    """How many parameters or arguments there are in a list; what belongs to a parameter, such as its default, may stand beside it."""
+    kinds = [child.type for child in node.named_children if "comment" not in child.type]
+    return kinds.count("parameter") or sum(kind != "self_parameter" for kind in kinds)
 
 
 def _without_sign(header: str) -> str:

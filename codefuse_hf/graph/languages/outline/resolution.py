@@ -56,7 +56,7 @@ class _File:
         if callee.makes:
             parts = (*parts, self.outline.constructor or parts[-1])
         if parts[0] == "self":
-            owner = self.facts.owners[caller]
+            owner = self.facts.names[caller] if caller in self.facts.classes else self.facts.owners[caller]
             if len(parts) != 2 or not owner:
                 return None
             name = parts[1] if parts[1] != "self" else owner.rpartition(".")[2]

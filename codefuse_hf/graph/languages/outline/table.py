@@ -93,10 +93,11 @@ class Outline:
         calls: by type of syntax node, reads what is called; None for what cannot be known.
         imports: by type of syntax node, reads what is imported.
         package: by type of syntax node, reads the dotted name of the package or namespace that all of the file belongs to.
-        locals: by type of syntax node, the fields (or "*" for the node itself) whose identifiers are names of parameters and variables of the function
-            around them.
+        locals: by type of syntax node, the fields or types of children (or "*" for the node itself) whose identifiers are names of parameters and
+            variables of the function around them.
         local_types: types of the identifiers in there.
         parameters: the field, or types of children, that hold a function's parameters.
+        nameless: types of syntax nodes that make an object of a class without a name; only inside of it are its functions known.
         wrappers: types of syntax nodes that belong to the one definition inside them (`export`, `template<…>`).
         leading: types of syntax nodes that belong to the definition behind them (attributes, decorators).
         comments: types of comments.
@@ -118,6 +119,7 @@ class Outline:
     locals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local_types: frozenset[str] = frozenset({"identifier"})
     parameters: tuple[str, ...] = ("parameters",)
+    nameless: frozenset[str] = frozenset()
     wrappers: frozenset[str] = frozenset()
     leading: frozenset[str] = frozenset()
     comments: frozenset[str] = frozenset({"comment"})

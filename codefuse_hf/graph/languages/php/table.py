@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from codefuse_hf.graph.languages.outline.preprocessor import rewritten
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
 
+_NEWER = (
+    (re.compile(rb"[(,]\s*(?:#\[[^\]]*\]\s*)?(final)(?=\s+(?:public|protected|private|readonly)\b)"), b""),
+    (re.compile(rb"(\(void\))(?=\s*[\\\w$])"), b""),
+    (re.compile(rb"[=(,;{}]\s*(?:return\s+|echo\s+)?(new)(?=\s+[\\\w]+\([^()]*\)\s*\??->)"), b"@"),
+)
+"""`final` before a parameter that is a property, `(void)` and `new Box()->open()`, which the grammar does not know."""
 _NAMES = ("name", "qualified_name")
 
 
@@ -71,15 +79,13 @@ def _use(node: Any, text: Text) -> Iterator[Import]:
     before = part_of(node, "namespace_name") if group is not None else None
     start = dotted(text(before), "\\") if before is not None else ""
     for clause in (group or node).named_children:
-        if clause.type not in ("namespace_use_clause", "namespace_use_group_clause"):
+        if clause.type != "namespace_use_clause":
             continue
-        alias = part_of(clause, "namespace_aliasing_clause")
+        alias = clause.child_by_field_name("alias")
         named = next((c for c in clause.named_children if c.type in (*_NAMES, "namespace_name")), None)
         if named is not None:
             target = ".".join(filter(None, (start, dotted(text(named), "\\"))))
-            yield Import(
-                target, text(alias.named_children[-1]) if alias is not None else target.rpartition(".")[2], kind="use"
-            )
+            yield Import(target, target.rpartition(".")[2] if alias is None else text(alias), kind="use")
 
 
 def _require(node: Any, text: Text) -> Iterator[Import]:
@@ -142,8 +148,10 @@ OUTLINE = Outline(
         "include_once_expression": _require,
     },
     package={"namespace_definition": _package},
+    nameless=frozenset({"anonymous_class"}),
     own=False,
     constructor="__construct",
     by_tail=True,
     find_imports=_find_imports,
+    simplify=lambda source: rewritten(source, _NEWER),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,48 @@ _DECLARES = frozenset(
 """Nodes in which an identifier is no call."""
 
 
+_ENDLESS = re.compile(
+    rb"^([ \t]*(?:\w+[ \t]+)?def[ \t]+[\w.]+[?!]?(?:\([^()\n]*\))?[ \t]*=[ \t]*[a-z_]\w*[?!]?)[ \t](?=[ \t]*[\w:@\"'\[])([^\n]*)",
+    re.MULTILINE,
+)
+"""`def show = puts "all", 1`: a body that is a call without parentheses."""
+_BETWEEN = re.compile(rb",|=>|\b\w+:(?=\s)")
+
+
+def _simpler(source: bytes) -> bytes:
+    """Makes sums of calls that the grammar does not know; every byte that stays keeps its place."""
+
+    def between(found: re.Match[bytes]) -> bytes:
+        return b" " * len(found[0]) if found[0].endswith(b":") else b"+".ljust(len(found[0]))
+
+    return _ENDLESS.sub(lambda found: found[1] + b"+" + _BETWEEN.sub(between, found[2]), source)
+
+
 def _name(node: Any, text: Text) -> str | None:
     name = node.child_by_field_name("name")
     return None if name is None else dotted(text(name), "::")
 
 
+_MADE = {
+    ("Data", "define"): "data",
+    ("Struct", "new"): "struct",
+    ("Class", "new"): "class",
+    ("Module", "new"): "module",
+}
+"""What makes a class or a module, by receiver and method."""
+
+
 def _constant(node: Any) -> Rule | None:
-    left = node.child_by_field_name("left")
-    return Rule(node_type="Attribute", name="left") if left is not None and left.type == "constant" else None
+    """A constant, or a class that is made: `Point = Data.define(:x) do … end`."""
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    if left is None or left.type != "constant":
+        return None
+    if right is not None and right.type == "call":
+        made = [right.child_by_field_name(name) for name in ("receiver", "method")]
+        kind = _MADE.get(tuple("" if each is None else each.text.decode("utf-8", "replace") for each in made))
+        if kind is not None:
+            return Rule(node_type="Class", kind=kind, name="left")
+    return Rule(node_type="Attribute", name="left")
 
 
 def _parts(node: Any, text: Text) -> tuple[str, ...] | None:
@@ -52,7 +87,7 @@ def _call(node: Any, text: Text) -> Callee | None:
 def _bare(node: Any, text: Text) -> Callee | None:
     """An identifier that is no variable calls a method; whether it is one, resolution knows."""
     above = node.parent
-    if above is None or above.type in _DECLARES:
+    if above is None or (above.type in _DECLARES and above.child_by_field_name("body") != node):
         return None
     if above.type == "call" and above.child_by_field_name("method") == node:
         return None
@@ -115,4 +150,5 @@ OUTLINE = Outline(
     constructor="initialize",
     by_tail=True,
     find_imports=_find_file,
+    simplify=_simpler,
 )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
 
 _ARGUMENTS = re.compile(r"<[^<>]*>")
+_SAFE = re.compile(rb"^([ \t]*(?:pub\b[ \t]*(?:\([^()\n]*\))?[ \t]*)?)safe(?=[ \t]+(?:fn|static)\b)", re.MULTILINE)
+"""`safe fn` in an `unsafe extern`; the grammar does not know the word."""
 
 
 def _type_name(node: Any, text: Text) -> str:
@@ -182,4 +184,5 @@ OUTLINE = Outline(
     by_tail=True,
     module=_module,
     find_imports=_find_imports,
+    simplify=lambda source: _SAFE.sub(lambda found: found[1] + b"    ", source),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,27 @@ if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
 
 
-def _value_name(node: Any, text: Text) -> str | None:
+def _value_name(node: Any, text: Text) -> str | list[str] | None:
     pattern = part_of(node, "pattern", "name")
-    return text(pattern) if pattern is not None and pattern.type == "identifier" else None
+    if pattern is None:
+        return None
+    if pattern.type in ("identifiers", "tuple_pattern"):
+        return [text(each) for each in pattern.named_children if each.type == "identifier"]
+    return text(pattern) if pattern.type == "identifier" else None
+
+
+def _given_name(node: Any, text: Text) -> str | None:
+    """The name of a given, as the language makes it where none is written."""
+    name, kind = node.child_by_field_name("name"), node.child_by_field_name("return_type")
+    if name is not None:
+        return text(name)
+    return None if kind is None else "_".join(["given", *re.findall(r"\w+", text(kind))])
+
+
+def _given(node: Any) -> Rule:
+    body = node.child_by_field_name("body")
+    has_members = body is not None and body.type in ("template_body", "with_template_body")
+    return _GIVEN_WITH_MEMBERS if has_members else _GIVEN
 
 
 def _call(node: Any, text: Text) -> Callee | None:
@@ -36,9 +55,18 @@ def _call(node: Any, text: Text) -> Callee | None:
 
 
 def _package(node: Any, text: Text) -> str:
-    """The package of a file; several clauses, one below the other, are not joined."""
-    name = node.child_by_field_name("name")
-    return "" if name is None else dotted(text(name), ".")
+    """The package of a file; several clauses, one below the other, are one name."""
+    parts: list[str] = []
+    while node is not None:
+        name = node.child_by_field_name("name")
+        if node.type == "package_clause" and name is not None and node.child_by_field_name("body") is None:
+            parts.append(dotted(text(name), "."))
+        node = node.prev_named_sibling
+    return ".".join(reversed(parts))
+
+
+def _block_package(node: Any) -> Rule | None:
+    return _PACKAGE if node.child_by_field_name("body") is not None else None
 
 
 def _import(node: Any, text: Text) -> Iterator[Import]:
@@ -67,6 +95,9 @@ def _class(kind: str) -> Rule:
 
 
 _FUNCTION, _VALUE = Rule(node_type="Function"), Rule(node_type="Attribute", name=_value_name)
+_GIVEN = Rule(node_type="Attribute", name=_given_name)
+_GIVEN_WITH_MEMBERS = Rule(node_type="Class", kind="given", name=_given_name)
+_PACKAGE = Rule(node_type="", name=lambda node, text: dotted(text(node.child_by_field_name("name")), "."))
 
 OUTLINE = Outline(
     grammar=lambda path, text: "scala",
@@ -82,8 +113,11 @@ OUTLINE = Outline(
         "var_definition": _VALUE,
         "val_declaration": _VALUE,
         "var_declaration": _VALUE,
-        "given_definition": _VALUE,
+        "given_definition": _given,
+        "type_definition": Rule(node_type="Class", kind="type", body=("type",)),
         "simple_enum_case": Rule(node_type="Attribute"),
+        "full_enum_case": Rule(node_type="Attribute"),
+        "package_clause": _block_package,
     },
     calls={"call_expression": _call},
     imports={"import_declaration": _import},
@@ -97,6 +131,7 @@ OUTLINE = Outline(
         "lambda_expression": ("parameters",),
     },
     comments=frozenset({"comment", "block_comment"}),
+    nameless=frozenset({"instance_expression"}),
     by_tail=True,
     find_imports=_find_imports,
 )

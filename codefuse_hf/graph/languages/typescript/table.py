@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
-from codefuse_hf.graph.languages.javascript.table import ATTRIBUTE, CLASS, METHOD, RULES, WRAPPERS, field_rule
+from codefuse_hf.graph.languages.javascript.table import ATTRIBUTE, CLASS, METHOD, NEWER, RULES, WRAPPERS, field_rule
 from codefuse_hf.graph.languages.javascript.table import OUTLINE as JAVASCRIPT
+from codefuse_hf.graph.languages.outline.preprocessor import rewritten
 from codefuse_hf.graph.languages.outline.table import Rule, Text
+
+_NEWER = (
+    *NEWER,
+    (re.compile(rb"^[ \t]*export[ \t]+(type)(?=[ \t]*\*)", re.MULTILINE), b""),
+    (re.compile(rb"[<,]\s*((?:in[ \t]+)?out|in)(?=[ \t]+[A-Z]\w*)"), b""),
+    (re.compile(rb"[:|<,&(]\s*(import[ \t]*\(\s*_+\s*\)\s*\.)(?=\s*[A-Z])"), b""),
+)
+"""`export type *`, variance of type parameters (`<in out T>`), types out of modules (`import("…").Page`)."""
 
 
 def _namespace(node: Any, text: Text) -> str | None:
@@ -55,4 +65,5 @@ OUTLINE = replace(
         "function_signature": _ambient,
     },
     wrappers=WRAPPERS | {"ambient_declaration"},
+    simplify=lambda source: rewritten(source, _NEWER),
 )
