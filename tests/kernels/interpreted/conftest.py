@@ -15,6 +15,30 @@ kernel_traffic = sys.modules["kernel_traffic"] = importlib.util.module_from_spec
 spec.loader.exec_module(kernel_traffic)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def the_language_is_patched_once_a_launch():
+    """Triton's interpreter looks through its whole language again whenever one function of a kernel calls another."""
+    from triton import language
+    from triton.runtime import interpreter
+
+    run, patch_language, patched = interpreter.InterpretedFunction.run, interpreter._patch_lang, set()
+
+    def run_anew(self, *arguments, **options):
+        patched.clear()
+        return run(self, *arguments, **options)
+
+    def patch_once(function):
+        seen = tuple(module in function.__globals__.values() for module in (language, language.core))
+        if seen not in patched:
+            patched.add(seen)
+            return patch_language(function)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interpreter.InterpretedFunction, "run", run_anew)
+        patch.setattr(interpreter, "_patch_lang", patch_once)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def uninitialized_memory_is_nan():
     """What a kernel fails to write shows as NaN."""
