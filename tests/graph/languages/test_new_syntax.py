@@ -69,6 +69,12 @@ PROGRAMS = {
         fun <T> make(x: T? = null): T? = x
         annotation class Marks(val names: Array<String> = [])
         """, "Nothing Handler handle Shape area Kind A go B go side make Marks", "area>side side>make"),
+    "names.kt": ("""
+        class Box(val data: Int) {
+            fun go() { open(); if (!final) value.open(inner = 1) }
+            fun open() = data.size
+        }
+        """, "Box go open", "go>open"),
     "guards.kt": ("""
         fun price(x: Any): Int = when (x) {
             is Box if isFull(x) -> full(x)

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from codefuse_hf.graph.languages.outline.preprocessor import one_branch, rewritten, without_macros
-from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
+from codefuse_hf.graph.languages.outline.table import (
+    Binding,
+    Callee,
+    Import,
+    Outline,
+    Rule,
+    Text,
+    children_texts,
+    dotted,
+    part_of,
+)
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
@@ -192,6 +202,7 @@ OUTLINE = Outline(
     },
     calls={"call_expression": _call, "new_expression": _new},
     imports={"preproc_include": _include},
+    bases={"base_class_clause": children_texts("access_specifier", "virtual", "attribute_declaration")},
     locals={
         "init_declarator": ("declarator",),
         "declaration": ("declarator",),

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from codefuse_hf.graph.languages.outline.preprocessor import one_branch
-from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, dotted, name_parts
+from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, children_texts, dotted, name_parts
 
 _ARGUMENTS = re.compile(r"<.*>", re.DOTALL)
 _FOR_THE_TOOL = re.compile(rb"^#[:!][^\n]*", re.MULTILINE)
@@ -47,10 +47,13 @@ def _parts(node: Any, text: Text) -> tuple[str, ...] | None:
         node,
         text,
         {"member_access_expression": ("expression", "name"), "qualified_name": ("qualifier", "name")},
-        frozenset({"identifier", "generic_name"}),
+        frozenset({"identifier", "generic_name", "base"}),
         frozenset({"this"}),
     )
-    return None if parts is None else tuple(_ARGUMENTS.sub("", part) for part in parts)
+    if parts is None:
+        return None
+    first, *others = (_ARGUMENTS.sub("", part) for part in parts)
+    return ("super" if first == "base" else first, *others)
 
 
 def _call(node: Any, text: Text) -> Callee | None:
@@ -101,6 +104,7 @@ OUTLINE = Outline(
         "namespace_declaration": Rule(node_type="", name=_namespace),
     },
     calls={"invocation_expression": _call, "object_creation_expression": _new},
+    bases={"base_list": children_texts()},
     package={"file_scoped_namespace_declaration": _namespace},
     locals={
         "parameter": ("name",),

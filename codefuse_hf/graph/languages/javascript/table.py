@@ -21,6 +21,7 @@ NEWER = (
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function"})
 _MEMBERS = {"member_expression": ("object", "property")}
 _NAMES = frozenset({"identifier"})
+_CALLED = _NAMES | {"super"}
 _SUFFIXES = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
 _COMPILED = {
     ".js": (".ts", ".tsx", ".js", ".jsx"),
@@ -94,7 +95,7 @@ RULES = {
 
 def _call(node: Any, text: Text) -> Callee | None:
     function = node.child_by_field_name("function")
-    parts = name_parts(function, text, _MEMBERS, _NAMES, frozenset({"this"}))
+    parts = name_parts(function, text, _MEMBERS, _CALLED, frozenset({"this"}))
     return None if parts is None or parts == ("require",) else Callee(parts)
 
 
@@ -104,6 +105,15 @@ def _new(node: Any, text: Text) -> Callee | None:
 
 
 CALLS = {"call_expression": _call, "new_expression": _new}
+
+
+def _heritage(node: Any, text: Text) -> list[str]:
+    """What stands behind `extends`; a call, such as `mixin(Base)`, is no name."""
+    clause = part_of(node, "extends_clause") or node
+    value = clause.child_by_field_name("value") or next(iter(clause.named_children), None)
+    if value is None or value.type == "implements_clause":
+        return []
+    return [text(value) if value.type in ("identifier", "member_expression") else ""]
 
 
 def _string(node: Any, text: Text) -> str:
@@ -234,6 +244,7 @@ OUTLINE = Outline(
     rules=RULES,
     calls=CALLS,
     imports=IMPORTS,
+    bases={"class_heritage": _heritage},
     locals=LOCALS,
     local_types=LOCAL_TYPES,
     parameters=("parameters", "parameter"),

@@ -22,6 +22,10 @@ _GUARD = re.compile(rb"^[ \t]*(?:!?(?:is|in)\b[^\n{}]*?|(else)|[\w.]+)[ \t]+(if)
 """`is Box if full ->`; the guard becomes one more condition."""
 _LAST_OF_LINE = re.compile(rb"(?<=[\w)\]}\"'?!])([ \t])(?=[ \t]*\})")
 """`{ fun open() }`; the grammar wants a line's end or a semicolon before the brace."""
+_NAME = re.compile(
+    rb"\b(open|data|inner|final|abstract|sealed|infix|inline|external|operator|expect|actual|value|annotation|enum|override|tailrec)(?=[ \t]*[(.),=;])"
+)
+"""Words that are modifiers before a definition, and names elsewhere."""
 _PASSED_OVER = (
     re.compile(rb":\s*(context[ \t]*" + _IN_PARENTHESES + rb")(?=\s*[\w(])"),
     re.compile(rb"\b(expect|actual)(?=\s+constructor\s*\()"),
@@ -50,6 +54,8 @@ def simpler(data: bytes) -> bytes:
         put(found, 1, b";")
     for found in _EMPTY_LIST.finditer(shown):
         put(found, 1, b"0")
+    for found in _NAME.finditer(shown):
+        put(found, 1, b"_" + found[1][1:])
     for pattern in _PASSED_OVER:
         for found in pattern.finditer(shown):
             put(found, 1)

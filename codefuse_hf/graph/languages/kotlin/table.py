@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
 
 _BODIES = ("class_body", "enum_class_body", "function_body")
+_FIRST = ("identifier", "this_expression", "super_expression")
 _RECEIVERS = ("user_type", "nullable_type", "non_nullable_type", "parenthesized_type")
 
 
@@ -56,9 +57,9 @@ def _callee(node: Any, text: Text) -> tuple[str, ...] | None:
         node = left
     if node is not None and node.type == "unary_expression" and not node.children[0].is_named:
         node = node.named_children[0]  # to the grammar `!open()` calls `!open`
-    if node is None or node.type not in ("identifier", "this_expression") or text(node).startswith("this@"):
+    if node is None or node.type not in _FIRST or text(node).startswith("this@"):
         return None
-    parts.append("self" if text(node) == "this" else text(node))
+    parts.append({"this_expression": "self", "super_expression": "super"}.get(node.type, text(node)))
     return tuple(reversed(parts))
 
 
@@ -75,6 +76,15 @@ def _compared(node: Any, text: Text) -> Callee | None:
     signs = [part.children[1].type for part in (left, node) if part.type == "binary_expression"]
     parts = _callee(left.named_children[0], text) if signs == ["<", ">"] else None
     return None if parts is None else Callee(parts)
+
+
+def _base(node: Any, text: Text) -> Iterator[str]:
+    """`Base` in `: Base(1)`, `: Base` and `: Base by other`."""
+    inner = node.named_children[0] if node.named_children else None
+    while inner is not None and inner.type in ("constructor_invocation", "explicit_delegation"):
+        inner = inner.named_children[0]
+    if inner is not None:
+        yield text(inner)
 
 
 def _package(node: Any, text: Text) -> str:
@@ -107,6 +117,7 @@ OUTLINE = Outline(
     },
     calls={"call_expression": _call, "binary_expression": _compared},
     imports={"import": _import},
+    bases={"delegation_specifier": _base},
     package={"package_header": _package},
     locals=dict.fromkeys(("variable_declaration", "parameter", "catch_block"), ("identifier",)),
     parameters=("function_value_parameters",),

@@ -9,6 +9,7 @@ from codefuse_hf.graph.languages.outline.reading import OutlineFacts
 from codefuse_hf.graph.languages.outline.table import Binding, Import, Outline
 
 _MOST_STEPS = 12
+_MOST_BASES = 40
 
 
 class ProjectNames:
@@ -33,6 +34,10 @@ class ProjectNames:
         self._exact: dict[str, list[Ref]] = {}
         self._tails: dict[str, list[str]] = {}
         self._known: set[str] = set()
+        self._classes: dict[str, set[str]] = {}
+        self._bases: dict[str, list[tuple[str, str, str]]] = {}
+        self._imported: dict[str, tuple[list[Binding], dict[str, Binding]]] = {}
+        self._above: dict[str, tuple[list[str], bool]] = {}
         for path, facts in self.files.items():
             folder, _, name = path.rpartition("/")
             self.folders.setdefault(folder, []).append(path)
@@ -45,7 +50,11 @@ class ProjectNames:
                     self._tails.setdefault(full.rpartition(".")[2], []).append(full)
                 self._exact[full].append(Ref(path, index))
                 if index in facts.classes:
-                    self._known.add(name.rpartition(".")[2])
+                    last = name.rpartition(".")[2]
+                    self._known.add(last)
+                    self._classes.setdefault(last, set()).add(full)
+            for name, bases in facts.bases.items():
+                self._bases.setdefault(self.full(path, name), []).extend((path, name, base) for base in bases)
             self._known.update(name.rpartition(".")[2] for name in (*facts.namespaces, self.modules[path]))
 
     def named(self, name: str) -> list[str]:
@@ -60,6 +69,11 @@ class ProjectNames:
     def is_function(self, ref: Ref) -> bool:
         """Tells functions from classes and attributes."""
         return self.files[ref.path].sizes[ref.index] >= 0
+
+    def is_of_object(self, ref: Ref) -> bool:
+        """Tells whether a definition is a member of what is one object (`object Box` in Scala, beside the class of that name)."""
+        facts = self.files[ref.path]
+        return facts.parents[ref.index] in facts.objects
 
     def exact(self, dotted: str) -> list[Ref]:
         """Returns the definitions with this full name."""
@@ -108,6 +122,59 @@ class ProjectNames:
         """Returns the files that an import leads to."""
         find = self.outlines[path].find_imports
         return () if find is None else tuple(p for _, binding in find(self, path, each) for p in binding.paths)
+
+    def imported(self, path: str) -> tuple[list[Binding], dict[str, Binding]]:
+        """Returns all that a file imports, and what the names stand for that it has by that."""
+        if path not in self._imported:
+            everything: list[Binding] = []
+            by_name: dict[str, Binding] = {}
+            find = self.outlines[path].find_imports
+            for each in self.files[path].imports if find is not None else ():
+                for name, binding in find(self, path, each):
+                    everything.append(binding)
+                    if name and each.kind != "export":
+                        by_name[name] = binding
+            self._imported[path] = everything, by_name
+        return self._imported[path]
+
+    def inherited(self, path: str, scope: str, name: str) -> tuple[list[Ref], bool]:
+        """Finds what a class, called `scope` in its file, has from others under a name: the definitions, and whether all that it has members from is known."""
+        above, is_known = self.above(self.full(path, scope))
+        for each in above:
+            if found := [ref for ref in self.exact(f"{each}.{name}") if not self.is_of_object(ref)]:
+                return found, True
+        return [], is_known
+
+    def above(self, full: str) -> tuple[list[str], bool]:
+        """Lists what a class has its members from, the nearest first, by full names; and tells whether that is all."""
+        if full not in self._above:
+            order, is_known = [full], True
+            for each in order:  # it grows
+                for path, scope, base in self._bases.get(each, ()):
+                    found = self.class_meant(path, scope, base)
+                    is_known &= found is not None
+                    if found is not None and found not in order and len(order) < _MOST_BASES:
+                        order.append(found)
+            self._above[full] = order[1:], is_known
+        return self._above[full]
+
+    def class_meant(self, path: str, scope: str, base: str) -> str | None:
+        """Finds the full name of the class that is called so where the class `scope` begins; None for one that is not of the project, or not clear."""
+        first, _, rest = base.partition(".")
+        last = base.rpartition(".")[2]
+        known = self._classes.get(last, ())
+        own, around = self.full(path, scope), scope
+        while around:
+            around = around.rpartition(".")[0]
+            full = self.full(path, f"{around}.{base}" if around else base)
+            if full in known and full != own:
+                return full
+        if (binding := self.imported(path)[1].get(first)) is not None:
+            refs = self.meant(binding, tuple(rest.split(".")) if rest else ())
+            found = {self.full(ref.path, self.files[ref.path].names[ref.index]) for ref in refs}
+        else:
+            found = {full for full in known if full != own and f".{full}".endswith(f".{base}")}
+        return found.pop() if len(found) == 1 else None
 
     def meant(self, binding: Binding, rest: tuple[str, ...]) -> list[Ref]:
         """Returns the definitions that an imported name, with further parts, stands for."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from codefuse_hf.graph.languages import tree_sitter
 from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
-from codefuse_hf.graph.languages.outline.table import Callee, Import, Outline, Rule, part_of
+from codefuse_hf.graph.languages.outline.table import Callee, Import, Outline, Rule, dotted, part_of
 from codefuse_hf.graph.languages.source_text import SourceText
 
 _GENERATED_FROM, _GENERATED_LINE = 50_000, 500
@@ -24,11 +25,13 @@ class OutlineFacts:
         owners: the dotted name of the class that a function belongs to, "" for none.
         sizes: how many parameters a function has, -1 for no function.
         classes, private: the definitions that are classes, and those that other files cannot see.
+        objects: classes that are one object each, whose functions nothing inherits.
         namespaces: dotted names of the namespaces in the file.
         package: the package that the file names.
         locals: names of parameters and variables of each function that has some.
         calls: the calling definition, what it calls, and with how many arguments.
         imports: what is imported.
+        bases: the dotted names of what classes have their members from, by the class's name; "" for what is no name.
     """
 
     names: list[str] = field(default_factory=list)
@@ -37,11 +40,13 @@ class OutlineFacts:
     sizes: list[int] = field(default_factory=list)
     classes: set[int] = field(default_factory=set)
     private: set[int] = field(default_factory=set)
+    objects: set[int] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
     package: str = ""
     locals: dict[int, set[str]] = field(default_factory=dict)
     calls: dict[tuple[int, Callee, int], None] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
+    bases: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read_outline(language: str, outline: Outline, path: str, source: SourceText) -> FileFacts:
@@ -91,7 +96,7 @@ class _Reader:
         self.before: list[Any] = []  # comments and attributes so far
         self.interesting = {
             *outline.rules, *outline.calls, *outline.imports, *outline.package, *outline.locals, *outline.leading, *outline.comments,
-            *outline.nameless,
+            *outline.nameless, *outline.bases,
         }  # fmt: skip
 
     def text(self, node: Any) -> str:
@@ -147,6 +152,9 @@ class _Reader:
                 self.define(node, rule)
         if kind in outline.nameless and outside == (self.container, self.prefix):
             self.prefix, self.is_nameless = f"{self.prefix}.{{{node.start_byte}}}".lstrip("."), True
+        if kind in outline.bases and (self.is_nameless or self.container in self.facts.classes):
+            bases = self.facts.bases.setdefault(self.prefix, [])
+            bases += [_base_name(each) for each in outline.bases[kind](node, self.text)]
 
     def define(self, node: Any, rule: Rule) -> None:
         """Adds what a node defines, and goes into it."""
@@ -198,6 +206,8 @@ class _Reader:
         facts.sizes.append(-1)
         if rule.node_type == "Class":
             facts.classes.add(index)
+            if rule.is_object:
+                facts.objects.add(index)
         elif rule.node_type == "Function":
             facts.sizes[index] = 0
             if (parameters := self.parameters(node)) is not None:
@@ -290,6 +300,15 @@ class _Reader:
 def _parts(node: Any, name: str) -> list[Any]:
     """The children in a field, or of a type where no child is in a field of that name."""
     return node.children_by_field_name(name) or [child for child in node.named_children if child.type == name]
+
+
+_BASE_NAME = re.compile(r"[\w.]*")
+
+
+def _base_name(text: str) -> str:
+    """A class's name out of what stands behind `extends`: dots between its parts, no arguments; "" for what is none."""
+    plain = dotted(re.split(r"[<\[({]", text, maxsplit=1)[0].replace("\\", "."), "::")
+    return plain if _BASE_NAME.fullmatch(plain) else ""
 
 
 def _arguments(call: Any) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from codefuse_hf.graph.languages.base import FileFacts, Ref
 from codefuse_hf.graph.languages.outline.names import ProjectNames
-from codefuse_hf.graph.languages.outline.table import Binding, Callee, Outline
+from codefuse_hf.graph.languages.outline.table import Callee, Outline
 
 
 def find_edges(
@@ -18,20 +19,17 @@ def find_edges(
         yield from _File(names, path).edges()
 
 
+_SEVERAL_WORDS = re.compile(r"[a-z0-9][A-Z]|_|^[A-Z]")
+"""Names that a class outside of the project hardly has as well; of `get` or `size`, in a class that has such a base, nobody can say whose it is."""
+
+
 class _File:
     """One file with the names it has imported."""
 
     def __init__(self, names: ProjectNames, path: str):
         self.names, self.path = names, path
         self.facts, self.outline = names.files[path], names.outlines[path]
-        self.bindings: dict[str, Binding] = {}
-        self.imported: list[Binding] = []
-        if self.outline.find_imports is not None:
-            for each in self.facts.imports:
-                for name, binding in self.outline.find_imports(names, path, each):
-                    self.imported.append(binding)
-                    if name and each.kind != "export":
-                        self.bindings[name] = binding
+        self.imported, self.bindings = names.imported(path)
 
     def edges(self) -> Iterator[tuple[str, Ref, Ref]]:
         """The edges that begin in the file."""
@@ -60,19 +58,35 @@ class _File:
             if len(parts) != 2 or not owner:
                 return None
             name = parts[1] if parts[1] != "self" else owner.rpartition(".")[2]
-            return self.names.one(self.names.exact(self.names.full(self.path, f"{owner}.{name}")), self.path, size)
+            found = self.names.exact(self.names.full(self.path, f"{owner}.{name}"))
+            return self.names.one(found or self.names.inherited(self.path, owner, name)[0], self.path, size)
+        if parts[0] == "super":
+            return self.above(caller, parts[1:], size)
         return self.by_scope(caller, parts, size)
+
+    def above(self, caller: int, parts: tuple[str, ...], size: int) -> Ref | None:
+        """The function of a base that a call means, without a name that of the caller's own name."""
+        owner = self.facts.owners[caller]
+        if len(parts) > 1 or not owner:
+            return None
+        name = parts[0] if parts else self.facts.names[caller].rpartition(".")[2]
+        return self.names.one(self.names.inherited(self.path, owner, name)[0], self.path, size)
 
     def by_scope(self, caller: int, parts: tuple[str, ...], size: int) -> Ref | None:
         """The function that a name means: of the innermost scope that has it, else imported, else the only one of the project."""
         names, facts, dotted = self.names, self.facts, ".".join(parts)
-        index = caller
+        index, may_be_inherited = caller, False
         scope = facts.names[caller]
         while True:
             is_own = index and facts.names[index] == scope
             is_class = scope and (not is_own or index in facts.classes) and scope not in facts.namespaces
             if self.outline.own or not is_class or len(parts) > 1:
                 found = names.exact(names.full(self.path, f"{scope}.{dotted}" if scope else dotted))
+                if is_class and not found and len(parts) == 1:
+                    found, is_known = names.inherited(self.path, scope, dotted)
+                    may_be_inherited |= not is_known and not _SEVERAL_WORDS.search(dotted)
+                if may_be_inherited and not is_class:  # of the same file still, not of the whole package
+                    found = [ref for ref in found if ref.path == self.path]
                 if found:
                     return names.one(found, self.path, size)
             if is_own:
@@ -84,6 +98,8 @@ class _File:
             scope = scope.rpartition(".")[0]
         if parts[0] in self.bindings:
             return names.one(names.meant(self.bindings[parts[0]], parts[1:]), self.path, size)
+        if may_be_inherited:
+            return None
         module = names.modules[self.path]
         while module and self.outline.by_tail:  # names of the packages around, and of the project as a whole
             module = module.rpartition(".")[0]

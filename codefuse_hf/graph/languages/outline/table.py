@@ -21,7 +21,8 @@ class Callee(NamedTuple):
     """What a call names.
 
     Attributes:
-        parts: the name, part by part; `self` as first part is the object or class that the code belongs to.
+        parts: the name, part by part; `self` as first part is the object or class that the code belongs to, `super` what that has from its bases (`super`
+            alone: under the calling function's own name).
         makes: whether the name is that of a class, of which an object is made.
     """
 
@@ -71,6 +72,7 @@ class Rule:
         body: the field, or the types of children, that hold the body. The header ends before it.
         needs_body: whether it is a definition only with a body (a declaration otherwise).
         own_name: the name that a function has for its own object, where it is not the same in all functions.
+        is_object: whether a class is one object, from which nothing can inherit.
         is_private: tells of a node whether other files cannot see the function.
     """
 
@@ -80,6 +82,7 @@ class Rule:
     body: tuple[str, ...] = ("body",)
     needs_body: bool = False
     own_name: Callable[[Any, Text], str | None] = lambda node, text: None
+    is_object: bool = False
     is_private: Callable[[Any, Text], bool] = lambda node, text: False
 
 
@@ -92,6 +95,7 @@ class Outline:
         rules: definitions by type of syntax node, or what chooses one by looking at the node.
         calls: by type of syntax node, reads what is called; None for what cannot be known.
         imports: by type of syntax node, reads what is imported.
+        bases: by type of syntax node in a class (or of the class), reads what the class has its members from, as it is written there.
         package: by type of syntax node, reads the dotted name of the package or namespace that all of the file belongs to.
         locals: by type of syntax node, the fields or types of children (or "*" for the node itself) whose identifiers are names of parameters and
             variables of the function around them.
@@ -115,6 +119,7 @@ class Outline:
     rules: Mapping[str, Rule | Callable[[Any], Rule | None]]
     calls: Mapping[str, Callable[[Any, Text], Callee | None]] = field(default_factory=dict)
     imports: Mapping[str, Callable[[Any, Text], Iterable[Import]]] = field(default_factory=dict)
+    bases: Mapping[str, Callable[[Any, Text], Iterable[str]]] = field(default_factory=dict)
     package: Mapping[str, Callable[[Any, Text], str]] = field(default_factory=dict)
     locals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local_types: frozenset[str] = frozenset({"identifier"})
@@ -135,6 +140,11 @@ class Outline:
 def dotted(text: str, separator: str) -> str:
     """Writes a qualified name with dots and without blanks, whatever the language separates its parts with."""
     return ".".join(part.strip() for part in text.replace(separator, ".").split(".") if part.strip())
+
+
+def children_texts(*left_out: str) -> Callable[[Any, Text], list[str]]:
+    """Makes a reader of the texts of a node's children, but for those of the types named."""
+    return lambda node, text: [text(child) for child in node.named_children if child.type not in (*left_out, "comment")]
 
 
 def part_of(node: Any, *fields: str) -> Any:

@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from codefuse_hf.graph.languages.outline.preprocessor import rewritten
-from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
+from codefuse_hf.graph.languages.outline.table import (
+    Binding,
+    Callee,
+    Import,
+    Outline,
+    Rule,
+    Text,
+    children_texts,
+    dotted,
+    part_of,
+)
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
@@ -49,7 +59,7 @@ def _name_of(node: Any, text: Text) -> tuple[str, ...] | None:
     if node is None:
         return None
     if node.type == "relative_scope" or text(node) in ("self", "static"):
-        return ("self",) if text(node) in ("self", "static") else None
+        return ("super",) if text(node) == "parent" else ("self",)
     return tuple(dotted(text(node), "\\").split(".")) if node.type in _NAMES else None
 
 
@@ -147,6 +157,7 @@ OUTLINE = Outline(
         "include_expression": _require,
         "include_once_expression": _require,
     },
+    bases={"base_clause": children_texts(), "use_declaration": children_texts("use_list")},
     package={"namespace_definition": _package},
     nameless=frozenset({"anonymous_class"}),
     own=False,

@@ -7,7 +7,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, name_parts
+from codefuse_hf.graph.languages.outline.table import (
+    Binding,
+    Callee,
+    Import,
+    Outline,
+    Rule,
+    Text,
+    children_texts,
+    dotted,
+    name_parts,
+)
 
 if TYPE_CHECKING:
     from codefuse_hf.graph.languages.outline.names import ProjectNames
@@ -72,6 +82,8 @@ def _parts(node: Any, text: Text) -> tuple[str, ...] | None:
 
 def _call(node: Any, text: Text) -> Callee | None:
     receiver, method = node.child_by_field_name("receiver"), node.child_by_field_name("method")
+    if method is not None and method.type == "super":
+        return Callee(("super",))
     if method is None or method.type not in ("identifier", "constant"):
         return None
     if receiver is None:
@@ -96,6 +108,12 @@ def _bare(node: Any, text: Text) -> Callee | None:
     return Callee((text(node),))
 
 
+def _super(node: Any, text: Text) -> Callee | None:
+    """`super` alone, with the caller's arguments; one with arguments is a call."""
+    above = node.parent
+    return None if above is not None and above.type == "call" else Callee(("super",))
+
+
 def _require(node: Any, text: Text) -> Iterator[Import]:
     method, arguments = node.child_by_field_name("method"), node.child_by_field_name("arguments")
     if method is None or arguments is None or text(method) not in ("require", "require_relative"):
@@ -103,6 +121,14 @@ def _require(node: Any, text: Text) -> Iterator[Import]:
     path = arguments.named_children[0] if arguments.named_children else None
     if path is not None and path.type == "string":
         yield Import(text(path).strip("\"'"), kind=text(method))
+
+
+def _included(node: Any, text: Text) -> list[str]:
+    """What `include`, `prepend` and `extend` name."""
+    method, arguments = node.child_by_field_name("method"), node.child_by_field_name("arguments")
+    if method is None or arguments is None or text(method) not in ("include", "prepend", "extend"):
+        return []
+    return [text(each) for each in arguments.named_children if each.type in ("constant", "scope_resolution")]
 
 
 def _find_file(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[str, Binding]]:
@@ -136,8 +162,9 @@ OUTLINE = Outline(
         "singleton_method": _METHOD,
         "assignment": _constant,
     },
-    calls={"call": _call, "identifier": _bare},
+    calls={"call": _call, "identifier": _bare, "super": _super},
     imports={"call": _require},
+    bases={"superclass": children_texts(), "call": _included},
     locals={
         "assignment": ("left",),
         "operator_assignment": ("left",),

@@ -54,6 +54,11 @@ def _call(node: Any, text: Text) -> Callee | None:
     return None if parts is None else Callee(parts)
 
 
+def _instance_bases(node: Any, text: Text) -> list[str]:
+    kind = node.named_children[0]
+    return [text(each) for each in (kind.named_children if kind.type == "compound_type" else [kind])]
+
+
 def _package(node: Any, text: Text) -> str:
     """The package of a file; several clauses, one below the other, are one name."""
     parts: list[str] = []
@@ -91,7 +96,7 @@ def _find_imports(names: ProjectNames, path: str, each: Import) -> Iterator[tupl
 
 
 def _class(kind: str) -> Rule:
-    return Rule(node_type="Class", kind=kind)
+    return Rule(node_type="Class", kind=kind, is_object="object" in kind)
 
 
 _FUNCTION, _VALUE = Rule(node_type="Function"), Rule(node_type="Attribute", name=_value_name)
@@ -121,6 +126,11 @@ OUTLINE = Outline(
     },
     calls={"call_expression": _call},
     imports={"import_declaration": _import},
+    bases={
+        "extends_clause": lambda node, text: [text(each) for each in node.children_by_field_name("type")],
+        "given_definition": lambda node, text: [text(each) for each in node.children_by_field_name("return_type")],
+        "instance_expression": _instance_bases,
+    },
     package={"package_clause": _package},
     locals={
         "parameter": ("name",),
