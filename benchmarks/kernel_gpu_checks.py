@@ -110,13 +110,14 @@ def operators(smoke: bool) -> Iterator[Check]:
 
 def known_answers(smoke: bool) -> Iterator[Check]:
     """Logits of the published layout's golden cases, in a forward pass and by decoding."""
+    rows, steps = (slice(1), 3) if smoke else (slice(None), None)
     for case in ("rodimus_tiny", "rodimus_plus_tiny"):
 
         @torch.no_grad()
         def forward(case=case, dtype=torch.float32):
             io = load_file(GOLDEN / case / "io.safetensors")
             model = RodimusForCausalLM.from_pretrained(GOLDEN / case, dtype=dtype).eval().to(DEVICE)
-            return _relative(model(io["input_ids"].to(DEVICE)).logits, io["logits"])
+            return _relative(model(io["input_ids"][rows].to(DEVICE)).logits, io["logits"][rows])
 
         def rounding(forward=forward):
             found = forward(dtype=torch.bfloat16)
@@ -135,7 +136,7 @@ def known_answers(smoke: bool) -> Iterator[Check]:
         weights = (folder / json.loads((folder / "meta.json").read_text())["weights"]).resolve().parent
         model = RodimusForCausalLM.from_pretrained(weights, dtype=torch.float32).eval().to(DEVICE)
         io = load_file(folder / "io.safetensors")
-        ids, right = io["input_ids"].to(DEVICE), io["decode_logits"]
+        ids, right = io["input_ids"][rows].to(DEVICE), io["decode_logits"][rows, :steps]
         out, errors = model(ids[:, :20], use_cache=True), []
         for t in range(right.shape[1]):
             out = model(ids[:, 20 + t : 21 + t], past_key_values=out.past_key_values, use_cache=True)

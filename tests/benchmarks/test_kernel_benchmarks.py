@@ -50,7 +50,9 @@ def test_gpu_benchmark_runs_in_the_interpreter(tmp_path):
 import sys
 sys.path.insert(0, {str(BENCHMARKS)!r})
 import kernel_gpu
-result = kernel_gpu.main(["--smoke", "--output", sys.argv[1]])
+from helpers.interpreter import cheap_launches
+with cheap_launches():
+    result = kernel_gpu.main(["--smoke", "--output", sys.argv[1]])
 """
     assert run_python(code, str(tmp_path), TRITON_INTERPRET="1", USE_HUB_KERNELS=None) == 0
     assert "kernel_gpu" not in sys.modules
@@ -62,6 +64,8 @@ def test_checks_on_a_device_run_in_the_interpreter():
 import sys
 sys.path.insert(0, {str(BENCHMARKS)!r})
 import kernel_gpu_checks
-result = kernel_gpu_checks.main(["--smoke"])
+from helpers.interpreter import cheap_launches
+with cheap_launches():
+    result = kernel_gpu_checks.main(["--smoke"])
 """
     assert run_python(code, TRITON_INTERPRET="1", USE_HUB_KERNELS=None) == 0
