@@ -26,6 +26,7 @@ from collections.abc import Callable
 import torch
 
 from .kernel_dispatch import is_exporting, is_transformed, operator_name, use_kernels
+from .second_derivatives import plain_gradients
 
 # Steps per chunk. At 64 the work inside a chunk and the work on the states balance for 64 key channels.
 CHUNK_SIZE = 64
@@ -174,7 +175,7 @@ def gated_linear_attention_chunk(
     if chunk_size < 1 or chunk_size & (chunk_size - 1):
         raise ValueError(f"chunk_size must be a power of two, got {chunk_size}")
     traced = _is_traced()
-    if value_gate is not None and (traced or torch.is_grad_enabled()):
+    if value_gate is not None and traced:
         v, value_gate = _gated(v, value_gate), None
     seq_len, scale = q.shape[1], _scale(q, scale)
     dtype = _compute_dtype(q, k, v, g, *([] if value_gate is None else [value_gate]))
@@ -193,14 +194,15 @@ def gated_linear_attention_chunk(
     links = _sequence_links(seq_idx, padding, chunks, chunk_size) if seq_idx is not None else None
     if traced:
         output, state = _forward_traced(q, k, v, g, state, links)
-    elif torch.is_grad_enabled():
-        if state.requires_grad:
-            state = state.clone()  # kept, while a cache's state may be moved on in place
-        output, state = _ChunkFunction.apply(q, k, v, g, state, links)
     else:
         if value_gate is not None:
             value_gate = _chunks(value_gate.to(dtype), padding, chunks, chunk_size)
-        output, state = _forward(q, k, v, g, state, links, value_gate)[:2]
+        if torch.is_grad_enabled():
+            if state.requires_grad:
+                state = state.clone()  # kept, while a cache's state may be moved on in place
+            output, state = _ChunkFunction.apply(q, k, v, g, state, value_gate, links)
+        else:
+            output, state = _forward(q, k, v, g, state, links, value_gate)[:2]
     output = output.flatten(1, 2)
     return output[:, :seq_len] if traced or padding else output, state if output_final_state else None
 
@@ -209,24 +211,23 @@ class _ChunkFunction(torch.autograd.Function):
     """Keeps the inputs and the states between chunks only; everything inside the chunks is computed again."""
 
     @staticmethod
-    def forward(ctx, q, k, v, g, state, links):
-        output, final_state, states = _forward(q, k, v, g, state, links, keep_states=True)
-        ctx.save_for_backward(q, k, v, g, state if ctx.needs_input_grad[4] else None, states)
+    def forward(ctx, q, k, v, g, state, value_gate, links):
+        output, final_state, states = _forward(q, k, v, g, state, links, value_gate, keep_states=True)
+        ctx.save_for_backward(q, k, v, g, state if ctx.needs_input_grad[4] else None, value_gate, states)
         ctx.links = links
         return output, final_state
 
     @staticmethod
     def backward(ctx, d_output, d_state):
-        q, k, v, g, state, states = ctx.saved_tensors
+        q, k, v, g, state, value_gate, states = ctx.saved_tensors
         if not torch.is_grad_enabled():
-            return *_backward(q, k, v, g, states, ctx.links, d_output, d_state), None
-        # Gradients of gradients are wanted (`create_graph`): those of plain operators, which have them.
-        state = states[:, 0] if state is None else state
-        inputs = [x for x, needed in zip((q, k, v, g, state), ctx.needs_input_grad, strict=False) if needed]
-        outputs = zip(_forward_traced(q, k, v, g, state, ctx.links), (d_output, d_state), strict=True)
-        outputs, gradients = zip(*((y, d) for y, d in outputs if y.requires_grad), strict=True)
-        found = iter(torch.autograd.grad(outputs, inputs, gradients, create_graph=True))
-        return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
+            return *_backward(q, k, v, g, states, value_gate, ctx.links, d_output, d_state), None
+
+        def formula(q, k, v, g, state, value_gate):
+            return _forward_traced(q, k, _gated(v, value_gate), g, state, ctx.links)
+
+        inputs = (q, k, v, g, states[:, 0] if state is None else state, value_gate)
+        return *plain_gradients(formula, inputs, ctx.needs_input_grad[:6], (d_output, d_state)), None
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
@@ -354,28 +355,48 @@ def _forward_traced(q, k, v, g, state, links):
 
 
 @_without_autocast
-def _backward(q, k, v, g, states, links, d_output, d_state):
+def _backward(q, k, v, g, states, value_gate, links, d_output, d_state):
     """Gradients of `_forward` with respect to its inputs, `links` excepted."""
     factors = _factors(g)
-    d_intra, d_v, d_state = _inter_chunk_backward(*_intra_chunk(q, k, factors, links), v, states, d_output, d_state)
+    intra = _intra_chunk(q, k, factors, links)
+    d_intra, d_v, d_state, d_value_gate = _inter_chunk_backward(*intra, v, states, value_gate, d_output, d_state)
     d_q, d_k, d_g = _intra_chunk_backward(q, k, factors, links, *d_intra)
-    return d_q, d_k, d_v, d_g, d_state
+    return d_q, d_k, d_v, d_g, d_state, d_value_gate
 
 
-def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, d_output, d_state):
-    """Gradients of `_forward` with respect to what `_intra_chunk` returns, the values and the initial state."""
-    d_scores, d_q_in, d_k_out, d_decay = (torch.empty_like(x) for x in (scores, q_in, k_out, decay))
+def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, value_gate, d_output, d_state):
+    """Gradients of `_forward` with respect to what `_intra_chunk` returns, the values, the initial state and the value gate."""
+    steps, d_key = q_in.shape[2:]
+    d_k_out, d_decay = torch.empty_like(k_out), torch.empty_like(decay)
     d_v, d_state = v.new_empty(v.shape), d_state.clone()
+    d_value_gate = None if value_gate is None else v.new_empty(v.shape)
+    # As in `_forward`: values in front of the state, in one product.
+    weights = torch.cat([scores, q_in], -1)
+    d_weights = torch.empty_like(weights)
+    both, d_both = (v.new_empty(v.shape[0], steps + d_key, v.shape[3]) for _ in range(2))
+    values, carried = both.split([steps, d_key], 1)
     for n in reversed(range(v.shape[1])):
-        d_out, d_values = d_output[:, n], d_v[:, n]
-        torch.bmm(d_out, v[:, n].transpose(1, 2), out=d_scores[:, n])
-        torch.bmm(d_out, states[:, n].transpose(1, 2), out=d_q_in[:, n])
-        torch.bmm(v[:, n], d_state.transpose(1, 2), out=d_k_out[:, n])
-        torch.bmm(scores[:, n].transpose(1, 2), d_out, out=d_values)
+        d_out, gate = d_output[:, n], None
+        if value_gate is None:
+            values.copy_(v[:, n])
+        else:
+            gate = torch.sigmoid(value_gate[:, n])
+            torch.mul(gate, v[:, n], out=values)
+        carried.copy_(states[:, n])
+        torch.bmm(d_out, both.transpose(1, 2), out=d_weights[:, n])
+        torch.bmm(values, d_state.transpose(1, 2), out=d_k_out[:, n])
+        torch.bmm(weights[:, n].transpose(1, 2), d_out, out=d_both)
+        d_values, d_carried = d_both.split([steps, d_key], 1)
         d_values.baddbmm_(k_out[:, n], d_state)
-        torch.linalg.vecdot(d_state, states[:, n], out=d_decay[:, n])
-        d_state.mul_(decay[:, n, :, None]).baddbmm_(q_in[:, n].transpose(1, 2), d_out)
-    return (d_scores, d_q_in, d_k_out, d_decay), d_v, d_state
+        torch.linalg.vecdot(d_state, carried, out=d_decay[:, n])
+        d_state.mul_(decay[:, n, :, None]).add_(d_carried)
+        if gate is None:
+            d_v[:, n] = d_values
+        else:
+            torch.mul(d_values, gate, out=d_v[:, n])
+            d_value_gate[:, n] = torch.ops.aten.sigmoid_backward(d_values.mul_(v[:, n]), gate)
+    d_scores, d_q_in = d_weights.split([steps, d_key], -1)
+    return (d_scores, d_q_in, d_k_out, d_decay), d_v, d_state, d_value_gate
 
 
 def _factors(g):

@@ -11,6 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from .kernel_dispatch import use_kernels
+from .second_derivatives import plain_gradients
+
+_BLOCK = 1 << 16  # numbers in a block of the backward pass
 
 
 def short_convolution_reference(
@@ -48,6 +51,53 @@ def short_convolution_reference(
     return torch.stack(rows, 1)
 
 
+class _ConvolutionAndSiLU(torch.autograd.Function):
+    """Convolution and SiLU of `[batch, taps - 1 + seq_len, channels]` with gradients on a CPU, where PyTorch's own backward pass
+    of a depthwise convolution takes longer than the linear layers around it."""
+
+    @staticmethod
+    def forward(ctx, steps, weight, bias):
+        summed = _convolve(steps.transpose(1, 2), weight, bias).transpose(1, 2)
+        ctx.save_for_backward(steps, weight, bias, summed)
+        return F.silu(summed)
+
+    @staticmethod
+    def backward(ctx, d_out):
+        steps, weight, bias, summed = ctx.saved_tensors
+        if torch.is_grad_enabled():
+
+            def formula(steps, weight, bias):
+                return (F.silu(_convolve(steps.transpose(1, 2), weight, bias).transpose(1, 2)),)
+
+            return tuple(plain_gradients(formula, (steps, weight, bias), ctx.needs_input_grad, (d_out,)))
+        dtype = steps.dtype if steps.dtype == torch.float64 else torch.float32
+        taps, seq_len = weight.shape[2], summed.shape[1]
+        by_tap = weight[:, 0].T.to(dtype).contiguous()
+        d_steps = steps.new_empty(steps.shape, dtype=dtype)
+        d_steps[:, : taps - 1] = 0
+        d_by_tap, d_bias = torch.zeros_like(by_tap), by_tap.new_zeros(by_tap.shape[1])
+        # Block by block, each of which stays in the processor's cache.
+        block = max(_BLOCK // (steps.shape[0] * steps.shape[2]), 1)
+        for first in range(0, seq_len, block):
+            last = min(first + block, seq_len)
+            d_summed = torch.ops.aten.silu_backward(d_out[:, first:last].to(dtype), summed[:, first:last].to(dtype))
+            d_bias += d_summed.sum((0, 1))
+            torch.mul(d_summed, by_tap[-1], out=d_steps[:, first + taps - 1 : last + taps - 1])
+            product = torch.empty_like(d_summed)
+            for tap in range(taps):
+                seen = slice(first + tap, last + tap)
+                if tap < taps - 1:
+                    d_steps[:, seen].addcmul_(d_summed, by_tap[tap])
+                d_by_tap[tap] += torch.mul(d_summed, steps[:, seen], out=product).sum((0, 1))
+        return d_steps, d_by_tap.T.unsqueeze(1), d_bias
+
+
+def _convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Depthwise convolution of `[batch, channels, seq_len]` without padding."""
+    # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
+    return F.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, groups=x.shape[1]).squeeze(2)
+
+
 class CausalConv1d(nn.Conv1d):
     """Depthwise `nn.Conv1d` without padding, quick on sequences that are stored channels-last.
 
@@ -71,12 +121,13 @@ class CausalConv1d(nn.Conv1d):
         fewer of them. With `fused` arguments convolve and apply SiLU in one pass, `[batch, seq_len, channels]`."""
         if fused:
             return self._fused(x, **fused)
-        # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
-        return F.conv2d(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=self.groups).squeeze(2)
+        return _convolve(x, self.weight, self.bias)
 
-    def _fused(self, x, state=None, history=None, seq_idx=None):
+    def _fused(self, x, state=None, history=None, seq_idx=None, behind_history=False):
         """Convolution and SiLU, of `x` `[batch, seq_len, channels]`: `short_convolution_branched_triton`; with a `state`
-        `short_convolution_step` or its kernel."""
+        `short_convolution_step` or its kernel. If its first `kernel_size - 1` steps are the history: in PyTorch, with gradients."""
+        if behind_history:
+            return _ConvolutionAndSiLU.apply(x, self.weight, self.bias)
         if state is not None and not use_kernels(x):
             return short_convolution_step(x, state, self.weight, self.bias)
         from .short_convolution_triton import short_convolution_branched_triton, short_convolution_step_triton

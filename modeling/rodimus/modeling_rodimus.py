@@ -39,7 +39,7 @@ from codefuse_hf.kernels.gated_linear_attention import (
 )
 from codefuse_hf.kernels.gated_norm import gated_norm, rms_norm
 from codefuse_hf.kernels.halves import halves
-from codefuse_hf.kernels.kernel_dispatch import is_exporting, use_kernels
+from codefuse_hf.kernels.kernel_dispatch import is_exporting, is_transformed, use_kernels
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps
 from codefuse_hf.kernels.sliding_window_attention import (
     sliding_window_attention,
@@ -134,14 +134,17 @@ class RodimusShortConv(nn.Module):
             history = layer.conv_states[0].transpose(1, 2).to(x.dtype)
         if padding is not None:
             history, x = padding.pack_with_past(history, x * padding.mask[..., None])
-        steps = torch.cat([history, x], 1)
-        if packing is None:
+        silu_done = packing is None and torch.is_grad_enabled() and _on_plain_cpu(x) and _has_kernels(self.conv1d)
+        steps = torch.cat([history[:, 1:] if silu_done else history, x], 1)
+        if silu_done:
+            window, out = steps[:, -self.taps :], self.conv1d(steps, behind_history=True)
+        elif packing is None:
             window, out = steps[:, -self.taps :], self.conv1d(steps[:, 1:].transpose(1, 2)).transpose(1, 2)
         else:
             window, out = self._convolve_packed(steps, F.pad(packing.packed, (self.taps, 0)))
         if layer is not None:
             self._update_cache(layer, window.transpose(1, 2))
-        out = F.silu(out, inplace=_in_place())
+        out = out if silu_done else F.silu(out, inplace=_in_place())
         return out if padding is None else padding.unpack(out)
 
     def by_kernel(
@@ -240,7 +243,7 @@ class RodimusInnerMixer(nn.Module):
         """Mix tokens by the recurrence: `x` is `[batch, seq_len, d_inner]`, `layer` the cache's. Returns what the recurrence
         gives, the residual and its weights: the arguments of `RodimusGatedRMSNorm`, which adds them up."""
         has_past = layer is not None and layer.has_previous_state[0]
-        has_kernels = getattr(self.short_conv.conv1d, "has_kernels", False)
+        has_kernels = _has_kernels(self.short_conv.conv1d)
         by_kernels = has_kernels and use_kernels(x)
         if has_past and padding is None and has_kernels and _can_step(layer) and _are_few(x.shape[1], by_kernels):
             out, conv = self._few_steps(x, layer)
@@ -1012,13 +1015,23 @@ def _is_one(size: int) -> bool:
 
 def _in_place() -> bool:
     """Whether operators may write over what they read and nobody else sees."""
-    return not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    return not torch.is_grad_enabled() and not torch.compiler.is_compiling() and not is_transformed()
+
+
+def _has_kernels(convolution: nn.Module) -> bool:
+    """Whether a short convolution is ours: a layer in its place has its convolution only."""
+    return getattr(convolution, "has_kernels", False)
+
+
+def _on_plain_cpu(x: torch.Tensor) -> bool:
+    """Whether operators on `x` run one by one on a CPU: no graph is made, nothing is transformed, no Triton kernel interpreted."""
+    return x.device.type == "cpu" and not (torch.compiler.is_compiling() or is_transformed() or use_kernels(x))
 
 
 def _piece(x: torch.Tensor) -> int | None:
     """Steps of the pieces in which a long input `[batch, seq_len, …]` is computed, whole chunks of the recurrence; None for all
     at once. On a CPU without gradients pieces save memory, and the time that new memory and ways through it take."""
-    if not _in_place() or x.device.type != "cpu" or x.ndim != 3 or use_kernels(x):
+    if torch.is_grad_enabled() or x.ndim != 3 or not _on_plain_cpu(x):
         return None
     steps = max(_PIECE // (x.shape[0] * CHUNK_SIZE), 1) * CHUNK_SIZE
     return steps if x.shape[1] > steps else None

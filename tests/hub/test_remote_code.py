@@ -34,6 +34,7 @@ SOURCES = {
     "gated_norm.py",
     "gated_norm_triton.py",
     "halves.py",
+    "second_derivatives.py",
     "short_convolution.py",
     "short_convolution_triton.py",
     "sliding_window_attention.py",
