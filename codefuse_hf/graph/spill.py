@@ -11,7 +11,7 @@ class Spill:
     def __init__(self) -> None:
         # "" is a temporary database. Nothing is read by others or after a crash, so it needs neither a journal nor transactions.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+        for setting in ("page_size = 16384", "journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
             self._database.execute(f"PRAGMA {setting}")
         self._database.execute("CREATE TABLE spill (key INTEGER PRIMARY KEY, value BLOB)")
 

@@ -26,7 +26,7 @@ TEXT = "text"
 """The language of files that are text and nothing else."""
 
 
-DEFAULT_MEMORY = 160 << 20
+DEFAULT_MEMORY = 200 << 20
 """Bytes of memory for what resolving finds out on its way; what needs more is put away on disk meanwhile."""
 
 

@@ -68,7 +68,7 @@ def test_updates_without_room(tmp_path, put_away):
 def test_a_state_comes_back_as_it_was():
     state = FileState(3, Program(pack_program(PythonFacts())), 4)
     state.points[2] = (5, 6)
-    state.named[3, "attribute", "a"] = 1
+    state.named[hash((3, "attribute", "a"))] = 1
     state.bound.add(("mark", 1))
     state.copies[1], state.copies[2] = 7, array("q", (2, -(1 << 40)))
     state.steps[1], state.steps[2], state.steps[3] = ("see", 0), [7, ("take", (2, Constant("x")))], 8
@@ -77,7 +77,7 @@ def test_a_state_comes_back_as_it_was():
     for _ in range(3):
         state = FileState.unpack(state.slot, state.program, state.found, state.pack())
         state.calls.add((4, 5, 6))
-    assert state.points == [(), (), (5, 6), ()] and state.named == {(3, "attribute", "a"): 1}
+    assert state.points == [(), (), (5, 6), ()] and state.named == {hash((3, "attribute", "a")): 1}
     assert state.bound == {("mark", 1)} and state.stores == {"name": [((1, 2), 3)]}
     assert state.copies == {1: 7, 2: array("q", (2, -(1 << 40)))}
     assert state.steps == {1: ("see", 0), 2: [7, ("take", (2, Constant("x")))], 3: 8}

@@ -28,14 +28,12 @@ class Attributes(Flows):
     def open(self, name: tuple) -> int:
         """Makes the variable of this file that all files know by a name, when it is first asked for, and what is to flow into it."""
         kind = name[1]
-        maker = _OPENERS.get(kind)
-        variable = 0 if maker is None else maker(self, *name[2:])
-        if variable:
-            self.named[name] = variable
-            return variable
-        variable = self.named[name] = self.fresh()
-        follow = _FOLLOWERS.get(kind)
-        if follow is not None:
+        maker, follow = _OPENERS.get(kind), _FOLLOWERS.get(kind)
+        known = 0 if maker is None else maker(self, *name[2:])
+        variable = known or self.fresh()
+        if kind != "field":  # keys of containers may have one hash (-1 and -2)
+            self.named[hash(name)] = variable
+        if not known and follow is not None:
             follow(self, variable, *name[2:])
         return variable
 
@@ -55,7 +53,8 @@ class Attributes(Flows):
         return self.structure.class_(self.slot, index).namespace[name]
 
     def _open_field(self, site: Any, key: Any) -> int:
-        return self.static_site(site)[1].get(key, 0)
+        made = self.state.site_fields.get(self.value(Kind.OBJECT, self.slot, site), {})
+        return self.static_site(site)[1].get(key, 0) or made.get(key, 0)
 
     def _open_rest(self, site: Any) -> int:
         return self.static_site(site)[2]
@@ -70,17 +69,17 @@ class Attributes(Flows):
         """`module.name`: what the file binds to the name, and what others store there."""
         if name in self.facts.exports:
             self.flow(self.facts.exports[name], variable)
-        stored = self.named.get((self.slot, "global", name))
+        stored = self.known("global", name)
         if stored is not None:
             self.flow(stored, variable)
 
     def _follow_global(self, variable: int, name: str) -> None:
-        seen = self.named.get((self.slot, "attribute", name))
+        seen = self.known("attribute", name)
         if seen is not None:
             self.flow(variable, seen)
 
     def _follow_instance(self, variable: int, index: int, name: str) -> None:
-        view = self.named.get((self.slot, "view", self.value(Kind.INSTANCE, self.slot, index), name))
+        view = self.known("view", self.value(Kind.INSTANCE, self.slot, index), name)
         if view is not None:
             self.flow(variable, view)
 
@@ -98,7 +97,7 @@ class Attributes(Flows):
         state = self.state
         state.views_by_name.setdefault(name, []).append((receiver, variable))
         if self.kinds[receiver] == Kind.INSTANCE:
-            stored = self.named.get((self.slot, "instance", index, name))
+            stored = self.known("instance", index, name)
             if stored is not None:
                 self.flow(stored, variable)
         order = self.ask(Structure.mro, self.slot, index)

@@ -33,7 +33,7 @@ _WITHOUT_SELF = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
 _PROTOCOLS = frozenset(("typing.Protocol", "typing_extensions.Protocol"))
 _MAX_ANSWERS = 100_000
 """Answers at hand."""
-_MAX_FILES_AT_HAND = 200
+_MAX_FILES_AT_HAND = 500
 """Files of which things are at hand that can be had again from their facts."""
 _MAX_ORDERS_AT_HAND = 500
 """Classes of which the facts of all that they inherit from are at hand."""

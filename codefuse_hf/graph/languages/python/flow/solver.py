@@ -238,9 +238,15 @@ class Solver(Builtins):
         self.implicit(b, value, "__await__")
 
     def take_decorated(self, value: int, target: int, given: int) -> None:
-        """Takes what a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls."""
+        """Takes what a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls; and less
+        what it returns where it is given nothing."""
         own = self.points[given]
-        if value in own or self._defined(value) in own or self._may_be_made(value):
+        if value in own or self._defined(value) in own:
+            self.add(target, value)
+        elif self._may_be_made(value) and not (
+            self.kinds[value] == Kind.FUNCTION
+            and self.ask(Structure.is_handed_out, self.first[value], "decorator", self.second[value])
+        ):
             self.add(target, value)
 
     def _defined(self, value: int) -> int:
@@ -329,7 +335,7 @@ class Solver(Builtins):
             if self._holds_containers(variable):
                 self.give_type(variable, self.ask(Structure.typed, self.slot, annotation))
             return
-        stored = self.named.get((self.slot, "instance", owner, name))
+        stored = self.known("instance", owner, name)
         if stored is None or not self.points[stored]:
             type_ = self.ask(Structure.typed, self.slot, annotation)
             if any(part is not None and part[0] not in ("external", "nothing") for part in parts(type_)):

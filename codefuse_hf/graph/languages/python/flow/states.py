@@ -30,7 +30,8 @@ class FileState:
         far: what has arrived here of other files' variables.
         copies: where a variable's values go: one variable, or several as an int64 array.
         steps: what else happens to each of them: one step, or a list.
-        extra: variables by what the run knows them by; `named`: by the names that others may use. `bound`: what has been done once and for all, as hashes.
+        extra: variables by what the run knows them by; `named`: by hashes of the names that others may use (not those of items of
+            containers, which `site_fields` has). `bound`: what has been done once and for all, as hashes.
         opened: numbers that others use, and the variables that they are here.
         subscribers: the files that want a variable's values, each with the variable's number, as an int64 array.
         watched: the other files' tables of stores and items whose entries are sent here.
@@ -82,7 +83,7 @@ class FileState:
         self.copies: dict[int, int | array] = {}
         self.steps: dict[int, Step | list[Step]] = {}
         self.extra: dict[Any, int] = {}
-        self.named: dict[tuple, int] = {}
+        self.named: dict[int, int] = {}
         self.bound: set[int] = set()
         self.opened: dict[int, int] = {}
         self.subscribers: dict[int, array] = {}
@@ -142,7 +143,7 @@ class FileState:
         """Estimates how many bytes of memory this takes."""
         weight = 45 * len(self.points) + 100 * len(self.steps)
         weight += 120 * (len(self.copies) + len(self.far) + len(self.opened) + len(self.subscribers))
-        weight += 200 * (len(self.extra) + len(self.named)) + 80 * len(self.bound) + 260 * len(self.views)
+        weight += 200 * len(self.extra) + 120 * len(self.named) + 80 * len(self.bound) + 260 * len(self.views)
         weight += 150 * (len(self.calls) + len(self.uses))
         return weight + 60 * len(self.program.starts) + 5000
 
@@ -155,17 +156,14 @@ _PACKED = tuple(
 )
 
 
-def _joined(table: dict[int, array]) -> tuple[array, array, array]:
+def _joined(table: dict[int, array]) -> tuple[list[int], list[int], bytes]:
     """A table of arrays as its keys, the arrays' lengths and the arrays one after the other: to pickle each takes long."""
-    items = array("q")
-    for each in table.values():
-        items.extend(each)
-    return array("q", table), array("q", map(len, table.values())), items
+    return list(table), list(map(len, table.values())), b"".join(table.values())
 
 
-def _parted(keys: array, lengths: array, items: array) -> dict[int, array]:
+def _parted(keys: list[int], lengths: list[int], data: bytes) -> dict[int, array]:
     """What `_joined` was given."""
-    found, start = {}, 0
+    items, found, start = array("q", data), {}, 0
     for key, length in zip(keys, lengths, strict=True):
         found[key] = items[start : start + length]
         start += length

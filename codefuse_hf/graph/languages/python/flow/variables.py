@@ -128,9 +128,9 @@ class Flows:
         return True
 
     def shared(self, *name: Any) -> int:
-        """Returns the variable of file `name[0]` that all files know by this name."""
+        """Returns the variable of file `name[0]` that all files know by this name. Of its own names a file keeps hashes: there are many."""
         if name[0] == self.slot:
-            variable = self.named.get(name)
+            variable = self.named.get(hash(name))
             return self.open(name) if variable is None else variable
         number = self.numbers.get(name)
         return -(self.number(name) if number is None else number)
@@ -159,6 +159,10 @@ class Flows:
     def open(self, name: tuple) -> int:
         """Makes the variable of this file that a name stands for; it is in use from now on."""
         raise NotImplementedError
+
+    def known(self, *name: Any) -> int | None:
+        """Returns the variable of this file that a name stands for, if it is in use."""
+        return self.named.get(hash((self.slot, *name)))
 
     def held(self, variable: int) -> tuple[int, ...]:
         """Returns the values of a variable, as far as they are known here."""

@@ -81,3 +81,40 @@ def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
         if has_made and known.issuperset(ends):
             found.append((label, position))
     return found
+
+
+def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
+    """Finds the functions that another one returns only where it is not given the argument that it calls them with else: in a decorator with
+    options, `return inner if function is None else inner(function)`."""
+    functions = {variable: label for variable, kind, label in facts.seeds if kind == "function"}
+    calls = [call for call in facts.calls if call[1] in functions and len(call[3]) == 1 and type(call[3][0][1]) is int]
+    if not calls:
+        return frozenset()
+    parameters = {
+        variable: label
+        for label in facts.functions.present()
+        for _, kind, variable in facts.functions.parameters(label)
+        if kind not in VARIADIC
+    }
+    sources: dict[int, list[int]] = {}
+    moves = operations[operations[:, 1] == COPY]
+    for source, target in zip(moves[:, 0].tolist(), moves[:, 2].tolist(), strict=True):
+        sources.setdefault(target, []).append(source)
+    found = set()
+    for _, callee, target, positional, _, _ in calls:
+        for given in _behind(positional[0][1], sources):
+            if given in parameters and {callee, target} <= _behind(
+                facts.functions.returned(parameters[given]), sources
+            ):
+                found.add(("decorator", functions[callee]))
+    return frozenset(found)
+
+
+def _behind(variable: int, sources: dict[int, list[int]]) -> set[int]:
+    """The variables from which values come to one, itself among them."""
+    found, pending = {variable}, [variable]
+    for each in pending:
+        new = set(sources.get(each, ())) - found
+        found |= new
+        pending += new
+    return found
