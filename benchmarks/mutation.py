@@ -9,7 +9,8 @@ run is killed: `git checkout -- modeling kernels codefuse_hf`. `--named` runs th
 unnoticed once.
 
 `--map` names a folder with what each test runs, where a test file is noted the first time that it is needed. With it a mutant
-meets the tests that run its line first, and those that failed without any change not at all.
+meets the tests that run its line first, and those that failed without any change not at all. `--most 30` leaves it at the 30
+quickest of those: quicker, and what they do not notice another test may.
 """
 
 from __future__ import annotations
@@ -191,6 +192,7 @@ def main() -> None:
     parser.add_argument("--named", action="store_true", help="run NAMED")
     parser.add_argument("--only", type=int, nargs="+", help="numbers of mutants, to run these again")
     parser.add_argument("--map", type=Path, help="a folder for which tests run which lines")
+    parser.add_argument("--most", type=int, help="with --map: how many tests that run its line a mutant meets")
     parser.add_argument("--output", type=Path, required=True, help="a JSON line for each mutant")
     args = parser.parse_args()
     changed = subprocess.run(["git", "status", "--porcelain", "--", *FOLDERS], cwd=ROOT, capture_output=True, text=True)
@@ -207,7 +209,7 @@ def main() -> None:
     with args.output.open("a", encoding="utf-8") as output:
         for number, (folder, file, what, mutated) in enumerate(mutants):
             if args.only is None or number in args.only:
-                order = known and order_of(known, file, what["line"])
+                order = known and order_of(known, file, what["line"], args.most)
                 found = run(tests_of(file), args.timeout, order, (file, mutated))
                 counts[folder][found["noticed"]] += 1
                 if found["noticed"]:
@@ -337,12 +339,12 @@ def difference(old: str, new: str) -> str:
     return "\n".join(x for x in difflib.ndiff(old.splitlines(), new.splitlines()) if x[0] in "-+")
 
 
-def order_of(known: mutation_map.Map, file: str, line: int) -> mutation_map.Order:
+def order_of(known: mutation_map.Map, file: str, line: int, most: int | None) -> mutation_map.Order:
     """The order of tests for a change to a line of a file; those of its tests that were never recorded are recorded now."""
     for test_file, found in known.unknown(tests_of(file)).items():
         in_a_fork(mutation_map.record, ROOT, FOLDERS, test_file, found)
     known.unknown(tests_of(file))
-    return known.order(file, (ROOT / file).read_text(encoding="utf-8"), line)
+    return known.order(file, (ROOT / file).read_text(encoding="utf-8"), line, most)
 
 
 def run(

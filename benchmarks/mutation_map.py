@@ -77,8 +77,10 @@ class Map:
                 absent[name] = found
         return absent
 
-    def order(self, file: str, source: str, line: int) -> Order:
+    def order(self, file: str, source: str, line: int, most: int | None = None) -> Order:
         """The order of tests for a change to a line: the tests that run it come first, the quickest before the others.
+
+        With `most` they are all that is run, and no more than so many of them.
 
         For a line that is run when the file is imported (a default, a constant), those that run the definition around it.
         """
@@ -92,7 +94,7 @@ class Map:
             if inner is not None:
                 tests = self.tests_of_lines(file, range(inner.lineno, inner.end_lineno + 1))
         failed = {test for known in self.known.values() for test in known["failed"]}
-        return Order(sorted(tests, key=tests.get), failed)
+        return Order(sorted(tests.keys() - failed, key=tests.get), failed, most)
 
     def tests_of_lines(self, file: str, lines: Iterable[int]) -> dict[str, float]:
         """The tests that run one of these lines of a file, with the seconds that each takes."""
@@ -107,11 +109,13 @@ class Map:
 class Order:
     """A pytest plugin: some tests run before the others, and some not at all."""
 
-    def __init__(self, first: Sequence[str], never: set[str]):
+    def __init__(self, first: Sequence[str], never: set[str], most: int | None = None):
         self.rank = {test: rank for rank, test in enumerate(first)}
-        self.never = never
+        self.never, self.most = never, most
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if item.nodeid not in self.never]
         items.sort(key=lambda item: self.rank.get(item.nodeid, len(self.rank)))
+        if self.most is not None and self.rank:
+            items[:] = [item for item in items if item.nodeid in self.rank][: self.most]
