@@ -243,7 +243,10 @@ def draw(folder: str, seed: int, skip: str) -> Iterator[Mutant]:
     for file, place in random_.sample(sorted(places), len(places)):
         operator, occurrence = random_.choice(places[file, place])
         source = (ROOT / file).read_text(encoding="utf-8")
-        mutated = mutate_code(source, operator, occurrence)
+        try:
+            mutated = mutate_code(source, operator, occurrence)
+        except AttributeError:  # Cosmic Ray does not replace exceptions with dotted names
+            continue
         if differs(source, mutated):
             what = {"line": place[0][0], "operator": type(operator).__name__, "diff": difference(source, mutated)}
             yield folder, file, what, mutated
