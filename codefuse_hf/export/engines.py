@@ -30,6 +30,7 @@ class OnnxEngine:
         self.config = config
 
     def start(self, batch: int) -> dict[str, Any]:
+        """Make the empty memory of a batch."""
         # ONNX Runtime takes no empty tensor: a window begins with one place that holds nothing.
         return self.hold(StepState.empty(self.config, batch, 1))
 
@@ -39,6 +40,7 @@ class OnnxEngine:
         return {name: self._value(tensors[name.removeprefix("past_key_values.")]) for name in self.state_names}
 
     def step(self, memory, ids, mask, keep):
+        """Read further tokens, as `TorchEngine.step` says."""
         binding = self.session.io_binding()
         for name, tensor in (("input_ids", ids), ("attention_mask", mask), ("logits_to_keep", keep)):
             binding.bind_ortvalue_input(name, self._value(tensor))
@@ -52,10 +54,12 @@ class OnnxEngine:
         return logits, {name: values[name] for name in self.state_names}
 
     def reorder(self, memory, rows: torch.Tensor):
+        """Choose rows of the memory, as beam search does; rows may repeat."""
         rows = rows.numpy()
         return {name: self._value(torch.from_numpy(value.numpy()[rows])) for name, value in memory.items()}
 
     def size(self, memory) -> int:
+        """Count the bytes of a memory."""
         return sum(value.numpy().nbytes for value in memory.values())
 
     def _value(self, tensor: torch.Tensor):
@@ -79,6 +83,7 @@ class OpenVINOEngine:
         self.config, self.openvino = config, openvino
 
     def start(self, batch: int):
+        """Make the empty memory of a batch."""
         # The states' own initial values are empty in every request but the first of a model.
         return self.hold(StepState.empty(self.config, batch, 1))
 
@@ -92,6 +97,7 @@ class OpenVINOEngine:
         return request, torch.arange(len(tensors["position"]))
 
     def step(self, memory, ids, mask, keep):
+        """Read further tokens, as `TorchEngine.step` says."""
         request, rows = memory
         feed = {"input_ids": ids, "attention_mask": mask, "logits_to_keep": keep, "beam_idx": rows.int()}
         result = request.infer({name: tensor.numpy() for name, tensor in feed.items()}, share_inputs=True)
@@ -99,9 +105,11 @@ class OpenVINOEngine:
         return torch.from_numpy(np.array(result["logits"])), (request, torch.arange(ids.shape[0]))
 
     def reorder(self, memory, rows: torch.Tensor):
+        """Choose rows of the memory, as beam search does; rows may repeat."""
         return memory[0], memory[1][rows]
 
     def size(self, memory) -> int:
+        """Count the bytes of a memory."""
         return sum(state.state.byte_size for state in memory[0].query_state())
 
 
@@ -157,9 +165,11 @@ class ExecutorchEngine:
         self.config = config
 
     def start(self, batch: int) -> list[StepState]:
+        """Make the empty memory of a batch."""
         return [StepState.empty(self.config, 1, window_capacity(self.config)) for _ in range(batch)]
 
     def step(self, memory, ids, mask, keep):
+        """Read further tokens, as `TorchEngine.step` says."""
         kept = set(keep.tolist())
         rows = [self._row(state, ids[i : i + 1], mask[i : i + 1], kept) for i, state in enumerate(memory)]
         return torch.cat([logits for logits, _ in rows]), [state for _, state in rows]
@@ -183,9 +193,11 @@ class ExecutorchEngine:
         return torch.cat(logits, 1), state
 
     def reorder(self, memory, rows: torch.Tensor):
+        """Choose rows of the memory, as beam search does; rows may repeat."""
         return [memory[i] for i in rows.tolist()]
 
     def size(self, memory) -> int:
+        """Count the bytes of a memory."""
         return sum(x.nbytes for state in memory for x in state.tensors().values())
 
 

@@ -36,10 +36,12 @@ class CGEReader(Reader):
 
     @classmethod
     def matches(cls, config: dict[str, Any]) -> bool:
+        """Tell whether a configuration is that of a CGE."""
         names = [*(config.get("architectures") or []), str(config.get("model_type"))]
         return any(_ARCHITECTURE.search(str(name)) for name in names) or config.get("model_type") == "cge"
 
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
+        """Make the model, without weights, with the prompts and the longest input that the folder names."""
         _check_tokenizer(source)
         own = CGEConfig.from_pretrained(source)
         self._prompts = c2llm_prompts() if config.get("model_type") == "c2llm" else code_search_prompts()
@@ -54,12 +56,14 @@ class CGEReader(Reader):
         return model
 
     def rename(self, name: str) -> str | None:
+        """Translate the name of a tensor; None leaves it out."""
         # A backbone that was stored without its causal LM around it lacks one part of the name.
         if name.startswith("plm_model.") and not name.startswith((self._backbone, "plm_model.lm_head.")):
             name = self._backbone + name.removeprefix("plm_model.")
         return None if self._left_out.search(name) else name
 
     def write_rest(self, source: Path, folder: Path, model: PreTrainedModel) -> None:
+        """Write the folder of sentence-transformers. Raises `ValueError` for a tokenizer with more tokens than the model."""
         tokenizer = load_tokenizer(source)
         rows = model.config.vocab_size
         if len(tokenizer) > rows:

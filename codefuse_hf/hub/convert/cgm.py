@@ -31,13 +31,16 @@ class CGMReader(Reader):
 
     @classmethod
     def matches(cls, config: dict[str, Any]) -> bool:
+        """Say no: the configuration is that of any language model, so `claims` decides."""
         return False  # its config.json is that of any language model: the folder tells
 
     @classmethod
     def claims(cls, config: dict[str, Any], source: Path) -> bool:
+        """Tell whether a folder has the adapter or the encoder of a CGM."""
         return (source / ADAPTER).is_file() or (source / ENCODER).is_dir()
 
     def find_tensors(self, source: Path) -> dict[str, StoredTensor]:
+        """Find the tensors of all three parts, each part's name before theirs. Raises `FileNotFoundError` without the adapter."""
         if not (source / ADAPTER).is_file():
             raise FileNotFoundError(f"{source} lacks {ADAPTER.as_posix()}: download it again")
         adapter = {tensor.name: tensor for tensor in read_header(source / ADAPTER)}
@@ -45,6 +48,7 @@ class CGMReader(Reader):
         return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
+        """Make the model, without weights. Raises `FileNotFoundError` or `ValueError` for a part that is absent or unknown."""
         from .core import read_config
 
         if not (source / ENCODER).is_dir():
@@ -69,12 +73,14 @@ class CGMReader(Reader):
         raise ValueError(f"{ADAPTER.as_posix()} has no fc1.bias: expected fc1 and fc2, each with weight and bias")
 
     def rename(self, name: str) -> str | None:
+        """Translate the name of a tensor."""
         part, _, rest = name.partition(".")
         if part == "adapter" and (found := _ADAPTER_NAME.fullmatch(rest)):
             return f"adapter.{found.group(1)}"
         return f"encoder.{rename_codet5p(rest)}" if part == "encoder" else name
 
     def write_rest(self, source: Path, folder: Path, model: PreTrainedModel) -> None:
+        """Write tokenizers, processor and configurations. Raises `ValueError` for a tokenizer with more tokens than its model."""
         config: CGMConfig = model.config
         tokenizers = [load_tokenizer(source), load_tokenizer(source / ENCODER)]
         for tokenizer, rows in zip(tokenizers, (config.vocab_size, config.encoder_config.vocab_size), strict=True):

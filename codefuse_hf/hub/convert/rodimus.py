@@ -19,12 +19,15 @@ class RodimusReader(Reader):
 
     @classmethod
     def matches(cls, config: dict[str, Any]) -> bool:
+        """Tell whether a configuration is that of a Rodimus."""
         return config.get("model_type") == "rodimus"
 
     def build(self, source: Path, config: dict[str, Any]) -> PreTrainedModel:
+        """Make the model, without weights."""
         return RodimusForCausalLM(RodimusConfig.from_pretrained(source))
 
     def write_rest(self, source: Path, folder: Path, model: PreTrainedModel) -> None:
+        """Write tokenizer, configuration and generation settings."""
         config = model.config
         tokenizer = self._tokenizer(source, config)
         if tokenizer is not None:

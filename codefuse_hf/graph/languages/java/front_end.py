@@ -30,9 +30,11 @@ class JavaFrontEnd(LanguageFrontEnd):
     """Java, up to the language level that the installed grammar knows."""
 
     def extract(self, path: str, source: SourceText) -> FileFacts:
+        """Read a file."""
         return extract(path, source)
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterable[tuple[str, Ref, Ref]]:
+        """Find the edges between all files."""
         return _resolve(project)
 
 

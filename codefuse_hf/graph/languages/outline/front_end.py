@@ -25,7 +25,9 @@ class OutlineFrontEnd(LanguageFrontEnd):
         self._outlines = {**others, language: outline}
 
     def extract(self, path: str, source: SourceText) -> FileFacts:
+        """Read a file."""
         return read_outline(self._language, self._outline, path, source)
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterable[tuple[str, Ref, Ref]]:
+        """Find the edges between all files."""
         return find_edges(project, self._outlines, getattr(project, "metadata", {}))

@@ -21,6 +21,7 @@ class CodeReader(StatementReader):
     # -- expressions -------------------------------------------------------------------------------------------------------
 
     def expression(self, node: Any) -> int:
+        """Read any expression."""
         kind = node.type
         if kind == "identifier":
             name = self.text(node)
@@ -41,6 +42,7 @@ class CodeReader(StatementReader):
         return value
 
     def literal_type(self, node: Any, kind: str) -> str:
+        """Tell the type of a literal from its kind and its suffix (`1L`, `1f`)."""
         last = self.utf8[node.end_byte - 1 : node.end_byte]
         if kind == "int" and last in b"lL":
             return "long"
@@ -59,10 +61,12 @@ class CodeReader(StatementReader):
         return -1
 
     def parenthesized(self, node: Any) -> int:
+        """Read the expression in parentheses."""
         inner = [c for c in without_comments(node) if c.is_named]
         return self.expression(inner[0]) if len(inner) == 1 else self.unknown(node)
 
     def unary(self, node: Any) -> int:
+        """Read `-a`, `!a`, `a++` and their like; `++` and `--` count as assignments of a local variable."""
         operand = next((c for c in without_comments(node) if c.is_named), None)
         if operand is None:
             return -1
@@ -76,6 +80,7 @@ class CodeReader(StatementReader):
         return self.emit(op.LITERAL, "boolean") if node.children[0].type == "!" else self.emit(op.SAME, value)
 
     def binary(self, node: Any) -> int:
+        """Read a chain of binary operators."""
         # `a + b + c + …` leans to the left, sometimes thousands of terms long: read in a loop
         pending = []
         while node.type == "binary_expression":
@@ -92,6 +97,7 @@ class CodeReader(StatementReader):
         return left
 
     def ternary(self, node: Any) -> int:
+        """Read `a ? b : c`, whose value may be either."""
         # `a ? b : c ? d : e …` leans to the right: read in a loop
         values: list[int] = []
         while node.type == "ternary_expression":
@@ -105,6 +111,7 @@ class CodeReader(StatementReader):
         return self.emit(op.JOIN, tuple(values))
 
     def instance_test(self, node: Any) -> int:
+        """Read `a instanceof T`, with the variables that its pattern declares."""
         parts = [c for c in without_comments(node) if c.is_named and c.type != "modifiers"]
         value = self.expression(parts[0]) if parts else -1
         kind = None
@@ -135,6 +142,7 @@ class CodeReader(StatementReader):
                 self.pattern(child, value)
 
     def assignment(self, node: Any) -> int:
+        """Read an assignment to a local variable, a field or an element of an array."""
         parts = without_comments(node)
         if len(parts) != 3:
             return self.unknown(node)
@@ -152,6 +160,7 @@ class CodeReader(StatementReader):
         return made if operator.type == "=" else place
 
     def cast(self, node: Any) -> int:
+        """Read `(T) a`; of several types the first counts."""
         kinds, value = [], -1
         for child in without_comments(node):
             if child.type in TYPES and value < 0:
@@ -162,6 +171,7 @@ class CodeReader(StatementReader):
         return self.emit(op.CAST, kinds[0], value) if kinds else value
 
     def field_access(self, node: Any) -> int:
+        """Read `a.b.c`, `super.b` and `Outer.this`."""
         names = []
         while node.type == "field_access":  # a.b.c.d
             parts = without_comments(node)
@@ -189,14 +199,17 @@ class CodeReader(StatementReader):
         return value
 
     def array_access(self, node: Any) -> int:
+        """Read `a[i]`."""
         parts = [c for c in without_comments(node) if c.is_named]
         values = [self.expression(part) for part in parts]
         return self.emit(op.INDEX, values[0]) if values else -1
 
     def arguments(self, node: Any) -> tuple[int, ...]:
+        """Read the arguments of a call; returns the instruction of each."""
         return tuple([self.expression(c) for c in node.children if c.is_named and c.type not in COMMENTS])
 
     def invocation(self, node: Any) -> int:
+        """Read a method call, with the calls that its receiver consists of."""
         pending = []  # a().b().c(): from the outside to the inside
         receiver: Any = None
         while node.type == "method_invocation":
@@ -215,6 +228,7 @@ class CodeReader(StatementReader):
         return value
 
     def first_invocation(self, parts: list, receiver: Any) -> int:
+        """Read the innermost call of a chain: on nothing, on `super` or on any expression."""
         if receiver is None:
             return self.call(parts, -1)
         if receiver.type == "super" or any(part.type == "super" for part in parts[2:-2]):
@@ -224,6 +238,7 @@ class CodeReader(StatementReader):
         return self.call(parts, self.expression(receiver))
 
     def call(self, parts: list, receiver: int) -> int:
+        """Read the name, type arguments and arguments of one call on what `receiver` made, -1 for none."""
         for part in parts[1:-2]:
             if part.type == "type_arguments":
                 self.types_in(part)
@@ -231,6 +246,7 @@ class CodeReader(StatementReader):
         return self.emit(op.CALL, receiver, self.text(parts[-2]), values)
 
     def creation(self, node: Any) -> int:
+        """Read `new T(…)`, with the body of an anonymous class."""
         kind, values, body, outer = None, (), None, -1
         for child in without_comments(node):
             shape = child.type
@@ -249,6 +265,7 @@ class CodeReader(StatementReader):
         return self.emit(op.NEW, kind, values, anonymous, outer)
 
     def array_creation(self, node: Any) -> int:
+        """Read `new T[n]` and `new T[] {…}`."""
         kind, dimensions, initializer = "?", 0, None
         for child in without_comments(node):
             if child.type in TYPES:
@@ -265,14 +282,17 @@ class CodeReader(StatementReader):
         return self.array_initializer(initializer, kind) if initializer is not None else self.emit(op.ARRAY, kind, ())
 
     def class_literal(self, node: Any) -> int:
+        """Read `T.class`."""
         kind = next((self.type_name(c) for c in node.children if c.type in TYPES), "?")
         self.mention(kind)
         return self.emit(op.CLASS_LITERAL, kind)
 
     def this(self, node: Any) -> int:
+        """Read `this`."""
         return self.emit(op.THIS)
 
     def method_reference(self, node: Any) -> int:
+        """Read `a::b`."""
         parts = without_comments(node)
         if len(parts) < 3:
             return self.unknown(node)
@@ -286,6 +306,7 @@ class CodeReader(StatementReader):
         return self.emit(op.REFERENCE, self.expression(target), None, name)
 
     def lambda_expression(self, node: Any) -> int:
+        """Read a lambda as a definition with a body of its own."""
         parts = without_comments(node)
         if len(parts) < 3:
             return self.unknown(node)
@@ -318,6 +339,7 @@ class CodeReader(StatementReader):
         return bool(statements) and statements[-1].type == "throw_statement"
 
     def switch(self, node: Any) -> int:
+        """Read a `switch`, whose value is any that its branches yield."""
         parts = without_comments(node)
         selector = next((self.expression(c) for c in parts if c.is_named and c.type != "switch_block"), -1)
         block = next((c for c in parts if c.type == "switch_block"), None)
@@ -335,6 +357,7 @@ class CodeReader(StatementReader):
         return self.emit(op.JOIN, tuple(self.yields.pop()))
 
     def switch_rule(self, node: Any, selector: int) -> None:
+        """Read `case … -> …`."""
         self.scopes.append({})
         for child in without_comments(node):
             if child.type == "switch_label":
@@ -347,6 +370,7 @@ class CodeReader(StatementReader):
         self.scopes.pop()
 
     def switch_label(self, node: Any, selector: int) -> None:
+        """Read what stands after `case`: constants and patterns."""
         for child in without_comments(node):
             if child.type == "identifier":
                 self.emit(op.CASE, selector, self.text(child))

@@ -61,6 +61,7 @@ class FileReader(CodeReader):
         self.definitions.append(Definition("File", -1, 0, len(source.text), {}))
 
     def finish(self) -> FileFacts:
+        """Put together what was found in the file."""
         if self.too_deep:
             self.problems.append(Problem("nesting", "nested too deeply: the innermost code was skipped", self.too_deep))
         slots = [op.SlotFacts(each.type, each.environment, each.assignments <= 1) for each in self.slots]
@@ -80,6 +81,7 @@ class FileReader(CodeReader):
     # -- file ------------------------------------------------------------------------------------------------------------
 
     def read(self, root: Any) -> None:
+        """Read a whole file from the root of its syntax tree."""
         stray = []
         for node in root.children:
             kind = node.type
@@ -99,6 +101,7 @@ class FileReader(CodeReader):
             self.members(stray, -1)
 
     def package_declaration(self, node: Any) -> None:
+        """Note the file's package."""
         for child in node.children:
             if child.type in ("scoped_identifier", "identifier"):
                 self.package = _SPACES.sub("", self.text(child))
@@ -113,6 +116,7 @@ class FileReader(CodeReader):
                         self.mention(_SPACES.sub("", self.text(child)))
 
     def import_declaration(self, node: Any) -> None:
+        """Note an import: its name, whether it is static, and whether it means all in it."""
         name, static, everything = "", False, False
         for child in node.children:
             kind = child.type
@@ -149,6 +153,7 @@ class FileReader(CodeReader):
                 return first
 
     def trailing_comment(self, node: Any) -> Any:
+        """Find the comment behind a declaration, in the same line."""
         sibling = node.next_sibling
         if sibling is not None and sibling.type in (",", ";") and sibling.start_point[0] == node.end_point[0]:
             sibling = sibling.next_sibling
@@ -168,6 +173,7 @@ class FileReader(CodeReader):
         return "", node.start_byte
 
     def end_of_comments(self, first: Any, node: Any) -> int:
+        """Find the byte at which the comments from `first` up to `node` end."""
         last = first
         while True:
             following = last.next_sibling
@@ -188,6 +194,7 @@ class FileReader(CodeReader):
         return "", 0
 
     def annotation(self, node: Any) -> None:
+        """Note the name of an annotation as used."""
         for child in node.children:
             if child.type in ("identifier", "scoped_identifier"):
                 self.mention(_SPACES.sub("", self.text(child)))
@@ -195,6 +202,7 @@ class FileReader(CodeReader):
     def define(
         self, node_type: str, start: int, end: int, fields: dict, cut: int = -1, parent: int | None = None
     ) -> int:
+        """Add a definition, its place given in bytes; returns its index."""
         source = self.source
         cut_start = -1 if cut < 0 else source.char(cut)
         fields = {key: value for key, value in fields.items() if value}
@@ -207,6 +215,7 @@ class FileReader(CodeReader):
     # -- classes -----------------------------------------------------------------------------------------------------------
 
     def class_declaration(self, node: Any, local: bool = False) -> int:
+        """Read a class, interface, enum, record or annotation; returns its index."""
         children = without_comments(node)
         name = next((self.text(c) for c in children if c.type == "identifier"), "")
         kind = _CLASS_KINDS[node.type]
@@ -284,6 +293,7 @@ class FileReader(CodeReader):
         return index
 
     def enter(self, definition: int, owner: int, environment: int) -> tuple:
+        """Go into a definition; returns what `leave` needs."""
         saved = (self.container, self.owner, self.environment, self.caller, self.code, self.scopes, self.yields)
         self.container = self.caller = definition
         self.owner, self.environment = owner, environment
@@ -292,6 +302,7 @@ class FileReader(CodeReader):
         return saved
 
     def leave(self, saved: tuple) -> None:
+        """Come back to where `enter` was called."""
         self.container, self.owner, self.environment, self.caller, self.code, self.scopes, self.yields = saved
 
     def push_class_scope(self, body: Any) -> None:
@@ -307,6 +318,7 @@ class FileReader(CodeReader):
         self.scopes.append(hidden)
 
     def record_components(self, header: Any) -> tuple:
+        """Make fields of a record's components; returns their types."""
         if header is None:
             return ()
         types = []
@@ -325,11 +337,13 @@ class FileReader(CodeReader):
         return tuple(types)
 
     def members(self, nodes: list, owner: int) -> None:
+        """Read the members of a class."""
         for node in nodes:
             if node.is_named and node.type not in COMMENTS:
                 self.member(node, owner)
 
     def member(self, node: Any, owner: int) -> None:
+        """Read one member of a class."""
         kind = node.type
         if kind in ("method_declaration", "annotation_type_element_declaration") or kind in (
             "constructor_declaration",
@@ -369,6 +383,7 @@ class FileReader(CodeReader):
     # -- members -----------------------------------------------------------------------------------------------------------
 
     def method(self, node: Any) -> None:
+        """Read a method or constructor with its body."""
         children = without_comments(node)
         name_node = parameters = body = result = None
         variables: tuple = ()
@@ -452,6 +467,7 @@ class FileReader(CodeReader):
         self.leave(saved)
 
     def kind_of_owner(self) -> str:
+        """Tell what the current class is ("class", "interface", …), "" outside of one."""
         record = self.classes[self.owner]
         return record.kind if record is not None else ""
 
@@ -472,6 +488,7 @@ class FileReader(CodeReader):
             self.emit(op.CHAIN, "super", (), -1)
 
     def field(self, node: Any) -> None:
+        """Read the declaration of one field or several."""
         children = without_comments(node)
         modifiers, flags = self.modifiers_of(children)
         if self.owner >= 0 and self.kind_of_owner() in ("interface", "annotation"):
@@ -486,6 +503,7 @@ class FileReader(CodeReader):
                 self.field_declarator(node, child, kind, fields, flags)
 
     def field_declarator(self, node: Any, declarator: Any, kind: str, fields: dict, flags: int) -> None:
+        """Read one field of a declaration, and what it begins with."""
         parts = without_comments(declarator)
         if not parts or parts[0].type != "identifier":
             return
@@ -513,12 +531,14 @@ class FileReader(CodeReader):
         return self.bodies[index].code
 
     def initializer(self, node: Any) -> None:
+        """Read code that runs when the class, or an instance of it, is made."""
         self.code = self.initializer_code()
         self.scopes.append({})
         self.statement(node)
         self.scopes.pop()
 
     def enum_constant(self, node: Any) -> None:
+        """Read a constant of an enum: a field that holds a new instance."""
         children = without_comments(node)
         name_node = next((c for c in children if c.type == "identifier"), None)
         if name_node is None:
@@ -547,6 +567,7 @@ class DeepFileReader(DeepCalls, FileReader):
     without_answer = {"expression": -1, "statement": None}
 
     def finish(self) -> FileFacts:
+        """Put together what was found, and say if code was left out for its depth."""
         self.too_deep = self.too_deep or bool(self.left_out)
         return super().finish()
 

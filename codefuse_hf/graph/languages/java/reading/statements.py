@@ -25,6 +25,7 @@ class StatementReader(ScopeReader):
     # -- statements --------------------------------------------------------------------------------------------------------
 
     def statement(self, node: Any) -> None:
+        """Read any statement; what is none is read as an expression."""
         handler = STATEMENTS.get(node.type)
         if handler is None:
             if node.is_named and node.type not in COMMENTS:
@@ -38,21 +39,25 @@ class StatementReader(ScopeReader):
         self.depth -= 1
 
     def statements(self, node: Any) -> None:
+        """Read what stands inside of a node, one after another."""
         for child in node.children:
             if child.is_named:
                 self.statement(child)
 
     def block(self, node: Any) -> None:
+        """Read a block, whose variables end with it."""
         self.scopes.append({})
         self.statements(node)
         self.scopes.pop()
 
     def expression_statement(self, node: Any) -> None:
+        """Read an expression whose value nobody uses."""
         for child in node.children:
             if child.is_named and child.type not in COMMENTS:
                 self.expression(child)
 
     def if_statement(self, node: Any) -> None:
+        """Read an `if` with all its `else if`."""
         # a chain of `else if` is read in a loop: generated code has thousands of them
         while True:
             following = None
@@ -68,6 +73,7 @@ class StatementReader(ScopeReader):
                 return
 
     def local_variables(self, node: Any) -> None:
+        """Read a declaration of local variables."""
         kind = "var"
         for child in without_comments(node):
             if child.type in TYPES:
@@ -78,6 +84,7 @@ class StatementReader(ScopeReader):
                 self.local_variable(child, kind)
 
     def local_variable(self, node: Any, kind: str) -> None:
+        """Read one variable of a declaration, of the type `kind`, and what it begins with."""
         parts = without_comments(node)
         if not parts or parts[0].type != "identifier":
             return
@@ -93,6 +100,7 @@ class StatementReader(ScopeReader):
         self.emit(op.SET, self.declare(self.text(parts[0]), kind), made)
 
     def array_initializer(self, node: Any, kind: str) -> int:
+        """Read `{a, b}`, the elements of an array of the type `kind`; returns its instruction."""
         element = kind[:-2] if kind.endswith("[]") else "?"
         values = tuple(
             self.array_initializer(c, element) if c.type == "array_initializer" else self.expression(c)
@@ -102,6 +110,7 @@ class StatementReader(ScopeReader):
         return self.emit(op.ARRAY, kind, values)
 
     def enhanced_for(self, node: Any) -> None:
+        """Read `for (T x : values)`."""
         self.scopes.append({})
         parts = [c for c in without_comments(node) if c.is_named and c.type != "modifiers"]
         if len(parts) >= 4:
@@ -114,6 +123,7 @@ class StatementReader(ScopeReader):
         self.scopes.pop()
 
     def try_statement(self, node: Any) -> None:
+        """Read a `try`, whose resources are closed at its end."""
         self.scopes.append({})
         closed: list[int] = []
         for child in node.children:
@@ -131,6 +141,7 @@ class StatementReader(ScopeReader):
         self.scopes.pop()
 
     def resource(self, node: Any) -> int:
+        """Read one resource of a `try`; returns the instruction of what is to be closed."""
         parts = without_comments(node)
         if len(parts) < 3 or parts[-2].type != "=":
             return self.expression(parts[-1]) if parts else -1
@@ -141,6 +152,7 @@ class StatementReader(ScopeReader):
         return self.emit(op.LOCAL, slot)
 
     def catch_clause(self, node: Any) -> None:
+        """Read a `catch` and declare what it catches."""
         self.scopes.append({})
         for child in node.children:
             if child.type == "catch_formal_parameter":
@@ -155,11 +167,13 @@ class StatementReader(ScopeReader):
         self.scopes.pop()
 
     def return_statement(self, node: Any) -> None:
+        """Read a `return`."""
         value = next((c for c in without_comments(node) if c.is_named), None)
         if value is not None:
             self.emit(op.RETURN, self.expression(value))
 
     def yield_statement(self, node: Any) -> None:
+        """Read a `yield`: a value of the `switch` around it."""
         value = next((c for c in without_comments(node) if c.is_named), None)
         if value is not None:
             made = self.expression(value)
@@ -167,15 +181,18 @@ class StatementReader(ScopeReader):
                 self.yields[-1].append(made)
 
     def labeled_statement(self, node: Any) -> None:
+        """Read the statement behind a label."""
         self.statement(node.children[-1])
 
     def skip(self, node: Any) -> None:
         """Passes over `break label` and `continue label`: the label is no expression."""
 
     def local_class_declaration(self, node: Any) -> None:
+        """Read a class that is declared among statements."""
         self.class_declaration(node, local=True)
 
     def constructor_call(self, node: Any) -> None:
+        """Read `this(…)` or `super(…)` at the beginning of a constructor."""
         which, values, outer = "super", (), -1
         for child in without_comments(node):
             kind = child.type
