@@ -63,7 +63,10 @@ class CGEReader(Reader):
         return None if self._left_out.search(name) else name
 
     def write_rest(self, source: Path, folder: Path, model: PreTrainedModel) -> None:
-        """Write the folder of sentence-transformers. Raises `ValueError` for a tokenizer with more tokens than the model."""
+        """Write tokenizer, configuration and the files of sentence-transformers.
+
+        Raises `ValueError` for a tokenizer with more tokens than the model.
+        """
         tokenizer = load_tokenizer(source)
         rows = model.config.vocab_size
         if len(tokenizer) > rows:
