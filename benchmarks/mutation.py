@@ -97,6 +97,7 @@ TESTS_OF = {
     "modeling/cge/adapters_*": [f"{_CGE}adapters_cge.py", f"{_CGE}modeling_cge.py"],
     "modeling/cge/exported_*": [f"{_CGE}exported_cge.py"],
     "modeling/cge/sentence_transformers_*": [f"{_CGE}sentence_transformers_cge.py"],
+    "modeling/cge/ragged_*": [f"{_CGE}modeling_cge.py", f"{_CGE}encoding_cge.py", f"{_CGE}exported_cge.py"],
     "modeling/cge/*": [f"{_CGE}modeling_cge.py", f"{_CGE}encoding_cge.py", f"{_CGE}adapters_cge.py"],
     "modeling/cgm/sentences_*": ["tests/graph/cgm/test_sentences.py", f"{_CGM}processing_cgm.py"],
     "modeling/cgm/segments_*": ["tests/graph/cgm/test_segments.py", f"{_CGM}processing_cgm.py"],
@@ -124,6 +125,7 @@ TESTS_OF = {
     "codefuse_hf/hub/convert/cge.py": [f"{_HUB}convert_cge.py"],
     "codefuse_hf/hub/convert/cgm.py": [f"{_HUB}convert_cgm.py"],
     "codefuse_hf/hub/convert/*": [f"{_HUB}convert.py", f"{_HUB}convert_cge.py"],
+    "codefuse_hf/hub/download.py": [f"{_HUB}download.py", f"{_HUB}push.py"],
     "codefuse_hf/hub/errors.py": [f"{_HUB}errors.py", f"{_HUB}push.py"],
     "codefuse_hf/hub/folder_check.py": [
         f"{_HUB}folder_check.py",

@@ -54,6 +54,26 @@ def test_vectors_are_made_in_blocks_and_equal_contents_once(tmp_path, monkeypatc
     assert not (index.folder / "building").exists()
 
 
+def test_a_file_that_vanishes_while_its_index_is_made_is_found_when_it_comes_back(tmp_path):
+    file = tmp_path / "a.py"
+    file.write_text("def f():\n    return 1\n")
+    text, model = file.read_text(), BagOfWords()
+    encode = model.encode_document
+
+    def encode_and_remove(texts, **options):
+        file.unlink(missing_ok=True)
+        return encode(texts, **options)
+
+    model.encode_document = encode_and_remove
+    index = CodeIndex.build(
+        tmp_path, model=model, folder=tmp_path.parent / "index", kinds=("function",), progress=False
+    )
+    assert index._files == {"a.py": [0, 0, ""]}
+    assert Freshness(tmp_path, index._files).now(index.units[0]) is None
+    file.write_text("#\n" + text)
+    assert Freshness(tmp_path, index._files).now(index.units[0])["line"] == 2
+
+
 @pytest.fixture
 def twice(tmp_path):
     """A file with the same function twice, and what an index knows of it."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import DataCollatorWithFlattening, DynamicCache
+from transformers import DataCollatorWithFlattening, DynamicCache, StaticCache
 
 from codefuse_hf.modeling.rodimus.padding_rodimus import Padding
 from helpers.models_rodimus import BLOCKS, ODD, make_ids, make_model
@@ -78,6 +78,24 @@ def test_continuing_a_padded_batch_from_its_cache(variant, first):
     ragged = torch.tensor([[1, 1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 1, 1, 1], [1, 0, 1, 0, 1, 0, 0]])
     segments = [torch.tensor(MASKS[first]), ragged, tokens, tokens, torch.tensor([[1], [0], [1]]), tokens]
     check_segments(MODELS[variant], segments)
+
+
+@pytest.mark.parametrize("first", ["left", "right", "mixed"])
+@torch.no_grad()
+def test_a_window_of_constant_size_stays_where_it_is(first):
+    """Also where tokens in it are put into another order: a compiled step reads it there."""
+    model, mask = MODELS["rodimus_plus"], torch.tensor(MASKS[first])
+    ragged = torch.tensor([[1, 1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 1, 1, 1], [1, 0, 1, 0, 1, 0, 0]])
+    ids, whole = make_ids(3, 21), torch.cat([mask, ragged], 1)
+    cache = StaticCache(config=model.config, max_cache_len=64)
+    model(ids[:, :14], attention_mask=mask, past_key_values=cache)
+    places = [(layer.keys.data_ptr(), layer.values.data_ptr()) for layer in cache.layers]
+    logits = model(ids[:, 14:], attention_mask=whole, past_key_values=cache).logits
+    assert [(layer.keys.data_ptr(), layer.values.data_ptr()) for layer in cache.layers] == places
+    for row in range(3):
+        alone = model(ids[row, whole[row].bool()][None]).logits[0]
+        real = ragged[row].bool()
+        assert_close(logits[row, real], alone[-int(real.sum()) :])
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
