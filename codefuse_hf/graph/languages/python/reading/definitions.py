@@ -79,6 +79,7 @@ class Definitions:
     # -- texts -----------------------------------------------------------------------------------------------------------------
 
     def docstring(self, body: Any) -> str:
+        """Return the docstring of a body, its indentation removed; '' without one."""
         cursor = body.walk()
         found = cursor.goto_first_child()
         while found and (first := cursor.node).type == "comment":
@@ -89,6 +90,7 @@ class Definitions:
         return self.string_value(parts[0]) if parts and parts[0].type in ("string", "concatenated_string") else ""
 
     def string_value(self, node: Any) -> str:
+        """Return the text of a string, its indentation removed; '' for one that is none."""
         raw = self.text_of(node)
         plain = _between_quotes(raw)
         if plain is not None:
@@ -118,11 +120,13 @@ class Definitions:
         return self.comment_above(statement)
 
     def header(self, node: Any, body: Any) -> str:
+        """Return the text of a definition before its body."""
         return self.source.slice(node.start_byte, body.start_byte).rstrip() if body is not None else self.text_of(node)
 
     def add_definition(
         self, node_type: str, node: Any, fields: dict[str, Any], cut: Any = None, parent: int | None = None
     ) -> int:
+        """Add a node of the graph; returns its index."""
         index = len(self.definitions)
         end = self.source.char(node.end_byte)
         start = self.source.char(node.start_byte)
@@ -137,6 +141,7 @@ class Definitions:
     # -- functions ---------------------------------------------------------------------------------------------------------------
 
     def decorated_definition(self, node: Any) -> Version:
+        """Read a class or function with its decorators."""
         decorators = [c for c in node.children if c.type == "decorator"]
         definition = node.children[-1]
         versions = []
@@ -169,6 +174,7 @@ class Definitions:
         return variable
 
     def function_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
+        """Read a function; returns the variable that holds it, decorated."""
         name_node = body = parameters = result = None
         is_async = False
         for child in node.children:
@@ -196,6 +202,7 @@ class Definitions:
         return 0
 
     def define_lambda(self, node: Any) -> int:
+        """Read a lambda; returns the variable that holds it."""
         definition = self.add_definition("Lambda", node, {})
         parameters = body = None
         for child in node.children:
@@ -272,6 +279,7 @@ class Definitions:
                         self.flow(target, inner.returned)
 
     def variadic_site(self, kind: str, parameters: list[Parameter], which: int) -> int:
+        """Make the container of `*args` or `**kwargs`; returns its number, -1 without such a parameter."""
         for parameter in parameters:
             if parameter.kind == which:
                 self.seeds.append((parameter.variable, "object", len(self.sites)))
@@ -280,6 +288,7 @@ class Definitions:
         return -1
 
     def read_parameters(self, node: Any, scope: Scope, outer: Scope) -> list[Parameter]:
+        """Read a function's parameters, with defaults and annotations."""
         parameters: list[Parameter] = []
         kind = ORDINARY
         for child in node.children:
@@ -320,6 +329,7 @@ class Definitions:
         return parts[0], annotation, parts[-1] if shape != "typed_parameter" and len(parts) > 1 else None
 
     def parameter(self, scope: Scope, outer: Scope, name: str, kind: int, annotation: Any, default: Any) -> Parameter:
+        """Make one parameter and bind its name."""
         variable = self.variable()
         if default is not None:
             self.flow(self.visit(default), variable)
@@ -451,6 +461,7 @@ class Definitions:
     # -- classes -----------------------------------------------------------------------------------------------------------------
 
     def class_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
+        """Read a class; returns the variable that holds it, decorated."""
         name_node = body = arguments = None
         for child in node.children:
             kind = child.type
@@ -489,6 +500,7 @@ class Definitions:
     def class_facts(
         self, scope: Scope, definition: int, name: str, bases: tuple, metaclass: Any, decorators: list[tuple]
     ) -> ClassFacts:
+        """Put together what is known of a class from its scope."""
         namespace = {key: self.as_variable(scope.env[key]) for key in scope.bindings if key in scope.env}
         wrapped = self.decorated_results
         plain = {
@@ -515,6 +527,7 @@ class Definitions:
         )
 
     def base_classes(self, node: Any) -> tuple[tuple, Any]:
+        """Read the bases and the metaclass of a class."""
         bases: list[tuple] = []
         metaclass = None
         for child in node.children:
@@ -566,6 +579,7 @@ class Definitions:
             self.origins[version] = ("attribute", book[name])
 
     def literal_type(self, value: Any) -> str:
+        """Name the type of a literal; '' for anything else."""
         if value is None:
             return ""
         kind = value.type
@@ -582,6 +596,7 @@ class Definitions:
         return _LITERAL_TYPES.get(kind, "")
 
     def return_value(self, version: Version) -> None:
+        """Let a value reach what the function around returns."""
         scope = self.scope
         position = scope.parameters.get(version) if type(version) is int else None
         if position is not None:
@@ -593,6 +608,7 @@ class Definitions:
             self.flow(version, scope.returned)
 
     def store_attribute(self, base: Version, name: str, version: Version) -> None:
+        """Run `base.name = value`."""
         scope = self.scope
         if type(base) is not int or not base:
             return

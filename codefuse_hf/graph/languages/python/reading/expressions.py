@@ -65,6 +65,7 @@ class Expressions:
     # -- names and attributes ------------------------------------------------------------------------------------------------
 
     def identifier(self, node: Any) -> Version:
+        """Read a name."""
         return self.use(self.name_of(node))
 
     def use(self, name: str) -> Version:
@@ -80,6 +81,7 @@ class Expressions:
         return version
 
     def attribute(self, node: Any, is_callee: bool = False) -> Version:
+        """Read `a.b.c`; `is_callee` where it is called at once."""
         names = self.names_of(node)
         if names is not None:
             return self.load_path(names, is_callee)
@@ -102,6 +104,7 @@ class Expressions:
         return self.load_attribute(version, names[-1], is_callee)
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
+        """Make the variable that `base.name` reaches; the same question in one scope has the same one."""
         scope = self.scope
         key = (base, name, is_callee)
         target = scope.loads.get(key)
@@ -115,6 +118,7 @@ class Expressions:
         return target if known is None else known
 
     def subscript(self, node: Any) -> Version:
+        """Read `a[k]`."""
         children = node.children
         first = children[0]
         base = self.handlers[first.type](self, first)
@@ -134,6 +138,7 @@ class Expressions:
         return target if known is None else known
 
     def subscript_key(self, node: Any) -> Any:
+        """Read what stands in the brackets: a value, or the bounds of a slice as a tuple."""
         kind = node.type
         if kind != "slice":
             return self.handlers[kind](self, node)
@@ -150,6 +155,7 @@ class Expressions:
     # -- literals --------------------------------------------------------------------------------------------------------------
 
     def integer(self, node: Any) -> Version:
+        """Read a whole number; very long ones are unknown."""
         text = self.text_of(node)
         try:
             return Constant(int(text, 0)) if len(text) < 20 else 0
@@ -157,15 +163,19 @@ class Expressions:
             return 0
 
     def true(self, node: Any) -> Version:
+        """Read `True`, which counts as 1."""
         return Constant(1)
 
     def false(self, node: Any) -> Version:
+        """Read `False`, which counts as 0."""
         return Constant(0)
 
     def none(self, node: Any) -> Version:
+        """Read `None`, of which nothing is known."""
         return 0
 
     def float(self, node: Any) -> Version:
+        """Read a number with a point; only those that are whole are kept."""
         try:
             value = float(self.text_of(node).replace("_", ""))
         except ValueError:
@@ -173,6 +183,7 @@ class Expressions:
         return Constant(int(value)) if value.is_integer() and abs(value) < 2**31 else 0
 
     def string(self, node: Any) -> Version:
+        """Read a string; one of more than 200 characters is unknown."""
         text = self.text_of(node)
         quote = text[:1]
         if quote in ("'", '"') and "\\" not in text and text[-1] == quote and len(text) > 1:
@@ -208,6 +219,7 @@ class Expressions:
         return self.concatenation(texts[0], values[0], texts[1])
 
     def interpolation(self, node: Any) -> Version:
+        """Read what stands in the braces of an f-string, whose `__str__` is called."""
         result: Version = 0
         for child in node.named_children:
             if child.type not in ("type_conversion", "comment"):
@@ -219,9 +231,11 @@ class Expressions:
         return result
 
     def implicit_call(self, version: int, method: str) -> None:
+        """Note that a special method of a value is called."""
         self.operation(version, CALL_METHOD, self.name_index(method), self.scope.definition)
 
     def concatenated_string(self, node: Any) -> Version:
+        """Read strings that stand one after another."""
         parts = [self.visit(child) for child in node.children if child.type != "comment"]
         if all(isinstance(p, Constant) and isinstance(p.value, str) for p in parts):
             return Constant("".join(p.value for p in parts)[:200])
@@ -235,6 +249,7 @@ class Expressions:
         return variable
 
     def sequence(self, node: Any) -> Version:
+        """Read a list, tuple or set as a container."""
         kind = {"list": "list", "set": "set"}.get(node.type, "tuple")
         children = node.children
         if len(children) > _LONG_LITERAL and all(c.type in _SIMPLE for c in children):
@@ -271,6 +286,7 @@ class Expressions:
         return values[-1] if values and type(values[-1]) is int else 0
 
     def dictionary(self, node: Any) -> Version:
+        """Read `{k: v}` as a container."""
         fields: dict[Any, int] = {}
         rest = keys = 0
         many = node.child_count > 4 * _LONG_LITERAL
@@ -301,6 +317,7 @@ class Expressions:
     # -- operators -------------------------------------------------------------------------------------------------------------
 
     def parenthesized(self, node: Any) -> Version:
+        """Read everything in it; its value is that of the last part."""
         result: Version = 0
         for child in node.named_children:
             if child.type != "comment":
@@ -308,6 +325,7 @@ class Expressions:
         return result
 
     def binary_operator(self, node: Any) -> Version:
+        """Read a chain of operators."""
         # Long sums lean to the left: walk down that side instead of recursing.
         chain = []
         while node.type == "binary_operator" and len(children := node.children) >= 3:
@@ -322,6 +340,7 @@ class Expressions:
         return left
 
     def operator(self, left: Version, right: Version, method: str) -> Version:
+        """Make what `left ∘ right` gives, for variables or literals."""
         if type(left) is int and type(right) is int:
             return self.operation_of(left, right, method) if method and (left or right) else 0
         if isinstance(left, Constant) and isinstance(right, Constant) and method == "__add__":
@@ -365,6 +384,7 @@ class Expressions:
         return target
 
     def unary_operator(self, node: Any) -> Version:
+        """Read `-a`, `+a` or `~a`."""
         children = [c for c in node.children if c.type != "comment"]
         value = self.visit(children[-1])
         if isinstance(value, Constant):
@@ -392,10 +412,12 @@ class Expressions:
         return 0
 
     def not_operator(self, node: Any) -> Version:
+        """Read `not a`."""
         self.condition(node.children[-1])
         return 0
 
     def boolean_operator(self, node: Any) -> Version:
+        """Read a chain of `and` and `or`, whose value may be any of its parts."""
         values, operators = [], set()
         while node.type == "boolean_operator" and len(node.children) >= 3:
             values.append(node.children[-1])
@@ -413,6 +435,7 @@ class Expressions:
         return self.phi(versions)
 
     def comparison(self, node: Any) -> Version:
+        """Read a chain of comparisons, of which nothing is known but what it calls."""
         children = [c for c in node.children if c.type != "comment"]
         left: Version = 0
         operator = ""
@@ -432,6 +455,7 @@ class Expressions:
         return 0
 
     def conditional(self, node: Any) -> Version:
+        """Read `a if c else b`, whose value may be either."""
         parts = [c for c in node.named_children if c.type != "comment"]
         if len(parts) != 3:
             return self.parenthesized(node)
@@ -445,6 +469,7 @@ class Expressions:
         return self.phi([chosen, self.visit(parts[2])])
 
     def named_expression(self, node: Any) -> Version:
+        """Read `(a := b)`, which binds outside of comprehensions."""
         children = [c for c in node.named_children if c.type != "comment"]
         value = self.visit(children[-1])
         scope = self.scope
@@ -455,6 +480,7 @@ class Expressions:
         return value
 
     def await_expression(self, node: Any) -> Version:
+        """Read `await a`."""
         value = self.parenthesized(node)
         if type(value) is not int or not value:
             return 0
@@ -465,6 +491,7 @@ class Expressions:
         return target
 
     def yield_expression(self, node: Any) -> Version:
+        """Read `yield a` and `yield from a`; returns what is sent in."""
         children = [c for c in node.children if c.type != "comment"]
         value: Version = 0
         for child in children[1:]:
@@ -482,6 +509,7 @@ class Expressions:
         return 0
 
     def function_scope(self) -> Scope | None:
+        """Find the function that the code stands in, also through comprehensions; None outside of one."""
         scope = self.scope
         while scope is not None and scope.kind != "function":
             if scope.kind != "comprehension":
@@ -492,6 +520,7 @@ class Expressions:
     # -- comprehensions ----------------------------------------------------------------------------------------------------------
 
     def comprehension(self, node: Any) -> Version:
+        """Read a comprehension or generator expression in a scope of its own."""
         parts = [c for c in node.named_children if c.type != "comment"]
         if not parts:
             return 0
@@ -514,6 +543,7 @@ class Expressions:
         return self.site(kind, {}, self.as_variable(value) if value else 0, self.as_variable(key) if key else 0)
 
     def for_in_clause(self, node: Any) -> Version:
+        """Read `for a in b` of a comprehension."""
         children = [c for c in node.children if c.type != "comment"]
         split = next((i for i, c in enumerate(children) if c.type == "in"), None)
         if split is None:
@@ -528,6 +558,7 @@ class Expressions:
         return 0
 
     def element_of(self, value: Version) -> Version:
+        """Make the variable of what iterating over a value yields."""
         if type(value) is not int or not value:
             return 0
         target = self.variable()
@@ -537,6 +568,7 @@ class Expressions:
     # -- calls -------------------------------------------------------------------------------------------------------------------
 
     def call(self, node: Any) -> Version:
+        """Read a call."""
         children = node.children
         if len(children) != 2:
             children = [c for c in children if c.type != "comment"]
@@ -599,6 +631,7 @@ class Expressions:
         return self.visit(node), ""
 
     def call_with(self, callee: Version, name: str, arguments: Any) -> Version:
+        """Make the call of a callee with the arguments in the syntax tree; returns its result."""
         positional: list[Any] = []
         keywords: list[tuple] = []
         if arguments.type == "generator_expression":
@@ -643,6 +676,7 @@ class Expressions:
         self.forwarded[target] = outer, len(outer.wrapped) - 1
 
     def argument(self, child: Any, positional: list, keywords: list) -> None:
+        """Read one argument into the lists of positional ones and of those with names."""
         kind = child.type
         if kind == "keyword_argument":
             parts = child.children
@@ -666,6 +700,7 @@ class Expressions:
         return target
 
     def zero_argument_super(self) -> Version:
+        """Read `super()`: the class and the first parameter of the method around it."""
         scope = self.scope
         while scope is not None and not (scope.kind == "function" and scope.owner >= 0):
             scope = scope.parent
@@ -676,6 +711,7 @@ class Expressions:
         return target
 
     def lambda_expression(self, node: Any) -> Version:
+        """Read a lambda."""
         return self.define_lambda(node)
 
     def type_expression(self, node: Any) -> Version:

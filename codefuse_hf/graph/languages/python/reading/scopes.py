@@ -60,6 +60,7 @@ class Stores:
         return self.items.get(key) if base == self.base else None
 
     def set_item(self, base: int, key: Constant, version: Version) -> None:
+        """Keep the version that `base[key]` was given."""
         if base != self.base:
             self.base = base
             self.items.clear()
@@ -203,6 +204,7 @@ class Scope:
             scope.outer_writes.setdefault(name, []).append(version)
 
     def set(self, name: str, version: Version) -> None:
+        """Let a name mean a version, so that the end of a branch can take it back."""
         if self.trail is not None:
             self.trail.append((name, self.env.get(name)))
         self.env[name] = version
@@ -255,6 +257,7 @@ class Scope:
         self.env.pop(name, None)
 
     def open_loop(self) -> tuple[Loop, tuple]:
+        """Begin a loop; returns it and what `end` needs."""
         loop = Loop(self.extractor.next_variable)
         self.loops.append(loop)
         return loop, self.begin()

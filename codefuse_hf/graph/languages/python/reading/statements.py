@@ -30,6 +30,7 @@ class Statements:
     """Mixin of `Extractor`: reads statements."""
 
     def block(self, node: Any) -> Version:
+        """Read statements one after another."""
         handlers = self.handlers
         comments: list[Any] = []
         # A node keeps its children as long as it lives; a cursor does not, so that each statement's nodes go before the next one's come.
@@ -49,9 +50,11 @@ class Statements:
         return 0
 
     def nothing(self, node: Any) -> Version:
+        """Read a statement that does nothing."""
         return 0
 
     def expression_statement(self, node: Any) -> Version:
+        """Read an expression that stands alone."""
         handlers = self.handlers
         for child in node.children:
             handlers[child.type](self, child)
@@ -60,6 +63,7 @@ class Statements:
     # -- bindings ----------------------------------------------------------------------------------------------------------------
 
     def assignment(self, node: Any) -> Version:
+        """Read an assignment, also of several targets or with an annotation."""
         children = node.children
         if len(children) == 3 and (kind := (value := children[2]).type) != "assignment" and children[1].type == "=":
             first = children[0]
@@ -170,6 +174,7 @@ class Statements:
             self.visit(target)
 
     def literal_names(self, value: Any) -> list[str] | None:
+        """Return the strings of a list or tuple that consists of nothing else (as `__slots__`); None for another value."""
         names: list[str] = []
         if value.type not in ("list", "tuple"):
             return None
@@ -181,6 +186,7 @@ class Statements:
         return names
 
     def note_attributes(self, target: Any, statement: Any, annotation: Any, value: Any, version: Version) -> None:
+        """Make nodes of the attributes that an assignment defines: in a module or class, and on the first parameter of a method."""
         kind = target.type
         if kind == "identifier":
             if self.scope.kind in ("module", "class"):
@@ -226,6 +232,7 @@ class Statements:
         return True
 
     def nested_pair(self, target: Any, value: Any) -> bool:
+        """Tell whether target and value are both written out as tuples or lists."""
         return target.type in ("pattern_list", "tuple_pattern", "list_pattern") and value.type in ("tuple", "list")
 
     def assign(self, target: Any, version: Version) -> None:
@@ -251,6 +258,7 @@ class Statements:
                     self.assign(child, version)
 
     def unpack(self, targets: list[Any], version: Version) -> None:
+        """Assign the items of a value to several targets."""
         useful = type(version) is int and version
         star = next((i for i, t in enumerate(targets) if t.type in ("list_splat_pattern", "list_splat")), None)
         for index, target in enumerate(targets):
@@ -270,6 +278,7 @@ class Statements:
             self.assign(target, part)
 
     def store_item(self, target: Any, version: Version) -> None:
+        """Run `a[k] = value`."""
         children = target.children
         base = self.visit(children[0])
         keys = [self.subscript_key(c) for c in children[2:] if c.is_named and c.type != "comment"]
@@ -286,6 +295,7 @@ class Statements:
             stores.items.clear()
 
     def augmented_assignment(self, node: Any) -> Version:
+        """Read `a += b` and its like."""
         children = [c for c in node.children if c.type != "comment"]
         if len(children) < 3:
             return 0
@@ -308,6 +318,7 @@ class Statements:
         return 0
 
     def delete_statement(self, node: Any) -> Version:
+        """Read `del`, which may call `__delitem__`."""
         for child in node.named_children:
             if child.type != "comment":
                 for target in child.children if child.type == "expression_list" else (child,):
@@ -322,6 +333,7 @@ class Statements:
         return 0
 
     def type_alias(self, node: Any) -> Version:
+        """Read `type A = B`."""
         parts = [c for c in node.named_children if c.type != "comment"]
         name = parts[0].children[0] if parts and parts[0].children else None
         version = self.visit(parts[-1]) if len(parts) > 1 else 0
@@ -337,12 +349,15 @@ class Statements:
         return 0
 
     def global_statement(self, node: Any) -> Version:
+        """Read `global`."""
         return self.declare_outer(node, "global")
 
     def nonlocal_statement(self, node: Any) -> Version:
+        """Read `nonlocal`."""
         return self.declare_outer(node, "nonlocal")
 
     def declare_outer(self, node: Any, where: str) -> Version:
+        """Note that names belong to the module (`global`) or to a function around (`nonlocal`)."""
         if self.scope.parent is not None:
             for child in node.children:
                 if child.type == "identifier":
@@ -352,6 +367,7 @@ class Statements:
     # -- leaving -----------------------------------------------------------------------------------------------------------------
 
     def return_statement(self, node: Any) -> Version:
+        """Read `return`; what follows in its branch is never run."""
         value: Version = 0
         for child in node.children[1:]:
             if child.is_named:
@@ -362,6 +378,7 @@ class Statements:
         return 0
 
     def raise_statement(self, node: Any) -> Version:
+        """Read `raise`; what follows in its branch is never run."""
         for child in node.children[1:]:
             if child.is_named and child.type != "comment":
                 value = self.visit(child)
@@ -371,12 +388,15 @@ class Statements:
         return 0
 
     def break_statement(self, node: Any) -> Version:
+        """Read `break`."""
         return self.leave_loop()
 
     def continue_statement(self, node: Any) -> Version:
+        """Read `continue`."""
         return self.leave_loop()
 
     def leave_loop(self) -> Version:
+        """Note that the loop around is left, and that what follows is never run."""
         if self.scope.loops:
             self.scope.loops[-1].leaves = True
         self.scope.dead = True
@@ -385,6 +405,7 @@ class Statements:
     # -- branches ------------------------------------------------------------------------------------------------------------------
 
     def if_statement(self, node: Any) -> Version:
+        """Read an `if` with all its `elif` and `else`."""
         scope = self.scope
         branches = []
         opened: list[tuple] = []
@@ -426,6 +447,7 @@ class Statements:
         return 0
 
     def branch(self, node: Any) -> tuple[dict[str, Version], bool]:
+        """Read one branch; returns what it binds to names, and whether its end is never reached."""
         saved = self.scope.begin()
         self.visit(node)
         return self.scope.end(saved)
@@ -446,6 +468,7 @@ class Statements:
         return result
 
     def for_statement(self, node: Any) -> Version:
+        """Read a `for` loop."""
         children = [c for c in node.children if c.type != "comment"]
         split = next((i for i, c in enumerate(children) if c.type == "in"), None)
         if split is None:
@@ -470,6 +493,7 @@ class Statements:
         return 0
 
     def while_statement(self, node: Any) -> Version:
+        """Read a `while` loop."""
         loop, saved = self.scope.open_loop()
         otherwise = None
         for child in node.children:
@@ -485,6 +509,7 @@ class Statements:
         return 0
 
     def try_statement(self, node: Any) -> Version:
+        """Read a `try`, any part of which may be where it goes on."""
         scope = self.scope
         tried: tuple[dict[str, Version], bool] = ({}, False)
         branches = []
@@ -514,6 +539,7 @@ class Statements:
         return 0
 
     def except_clause(self, node: Any) -> None:
+        """Read an `except` with its block."""
         for child in node.children:
             if child.type == "as_pattern":
                 parts = [c for c in child.named_children if c.type != "comment"]
@@ -524,6 +550,7 @@ class Statements:
                 self.visit(child)
 
     def catch(self, caught: Version, target: Any) -> None:
+        """Assign what is caught to the target of an `except`."""
         part: Version = 0
         if type(caught) is int and caught:
             part = self.variable()
@@ -531,6 +558,7 @@ class Statements:
         self.assign(target, part)
 
     def with_statement(self, node: Any) -> Version:
+        """Read a `with`."""
         for child in node.children:
             if child.type == "with_clause":
                 self.with_items(child)
@@ -539,6 +567,7 @@ class Statements:
         return 0
 
     def with_items(self, node: Any) -> None:
+        """Read the managers of a `with`."""
         for item in node.children:
             if item.type == "with_item":
                 value = next((c for c in item.named_children), None)
@@ -548,6 +577,7 @@ class Statements:
                 self.with_items(item)
 
     def with_item(self, node: Any) -> None:
+        """Read one manager and assign what it gives."""
         target = None
         if node.type == "as_pattern":
             parts = [c for c in node.named_children if c.type != "comment"]
@@ -563,6 +593,7 @@ class Statements:
             self.assign(target, entered)
 
     def match_statement(self, node: Any) -> Version:
+        """Read a `match`."""
         subject: Version = 0
         branches = []
         for child in node.children:
@@ -577,6 +608,7 @@ class Statements:
         return 0
 
     def case(self, node: Any, subject: Version) -> tuple[dict[str, Version], bool]:
+        """Read one case; returns as `branch`."""
         saved = self.scope.begin()
         for child in node.children:
             if child.type in ("case_pattern", "pattern", "open_sequence_match_pattern"):
@@ -618,6 +650,7 @@ class Statements:
     # -- imports -------------------------------------------------------------------------------------------------------------------
 
     def import_statement(self, node: Any) -> Version:
+        """Read `import a.b as c`."""
         for child in node.children:
             if child.type == "dotted_name":
                 module = self.text_of(child).replace(" ", "")
@@ -628,6 +661,7 @@ class Statements:
         return 0
 
     def import_from_statement(self, node: Any) -> Version:
+        """Read `from a import b`."""
         level, module, seen = 0, "", False
         for child in node.children:
             kind = child.type
@@ -652,6 +686,7 @@ class Statements:
         return 0
 
     def bind_import(self, level: int, module: str, name: str | None, whole: bool, bound: str) -> None:
+        """Note an import and bind its name: `level` dots, the module, a name in it or None."""
         variable = self.variable()
         self.origins[variable] = ("import", len(self.imports))
         self.imports.append(ImportFacts(level, module, name, whole, variable, self.scope.definition))
