@@ -174,7 +174,7 @@ class Definitions:
         return variable
 
     def function_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
-        """Read a function; returns the variable that holds it, decorated."""
+        """Read a function, and bind its name to it, decorated."""
         name_node = body = parameters = result = None
         is_async = False
         for child in node.children:
@@ -461,7 +461,7 @@ class Definitions:
     # -- classes -----------------------------------------------------------------------------------------------------------------
 
     def class_definition(self, node: Any, outer: Any = None, decorators: list[tuple] = ()) -> Version:
-        """Read a class; returns the variable that holds it, decorated."""
+        """Read a class, and bind its name to it, decorated."""
         name_node = body = arguments = None
         for child in node.children:
             kind = child.type
@@ -579,7 +579,7 @@ class Definitions:
             self.origins[version] = ("attribute", book[name])
 
     def literal_type(self, value: Any) -> str:
-        """Name the type of a literal; '' for anything else."""
+        """Name the type that a value shows: of a literal, or the class that it calls; empty for anything else."""
         if value is None:
             return ""
         kind = value.type
