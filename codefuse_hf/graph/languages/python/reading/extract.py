@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from codefuse_hf.graph.languages.base import Definition
+from codefuse_hf.graph.languages.python.reading.branches import Branches
+from codefuse_hf.graph.languages.python.reading.calls import CallReading
+from codefuse_hf.graph.languages.python.reading.classes import ClassDefinitions
 from codefuse_hf.graph.languages.python.reading.definitions import Definitions
 from codefuse_hf.graph.languages.python.reading.dotted import LONGEST, DottedNames
 from codefuse_hf.graph.languages.python.reading.expressions import Expressions
@@ -34,7 +37,7 @@ from codefuse_hf.graph.languages.python.reading.statements import Statements
 from codefuse_hf.graph.languages.source_text import SourceText
 
 
-class Extractor(Expressions, Definitions, Statements, Narrowing):
+class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Statements, Branches, Narrowing):
     """The state of the walk over one file."""
 
     def __init__(self, source: SourceText, clean: bool = False):
