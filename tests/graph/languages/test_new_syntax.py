@@ -74,7 +74,35 @@ PROGRAMS = {
             fun go() { open(); if (!final) value.open(inner = 1) }
             fun open() = data.size
         }
-        """, "Box go open", "go>open"),
+        fun routes() {
+            val service by inject<Service<Int>>()
+            get("/all") { open("x") }
+        }
+        fun open(x: String) {}
+        fun get(path: String, then: () -> Unit) {}
+        """, "Box go open routes open get", "go>open routes>get routes>open"),
+    "annotated.kt": ("""
+        @DslMarker
+        annotation class Marks
+
+        @RequiresOptIn(message = "a /* b )", level = Level.WARNING)
+        @Retention(AnnotationRetention.BINARY)
+        annotation class Early
+
+        /** A box. */
+        @OptIn(Early::class)
+        @Marks
+        open class Box protected constructor(@Inject val size: Int) {
+            @Throws(IOException::class)
+            actual fun fill() = check()
+            @Test fun check() { @Suppress("x") other() }
+        }
+        @Serializable
+        data class Point(val x: Int)
+        @Serializable
+        enum class Kind { A, B }
+        fun other() {}
+        """, "Marks Early Box fill check Point Kind A B other", "fill>check check>other"),
     "guards.kt": ("""
         fun price(x: Any): Int = when (x) {
             is Box if isFull(x) -> full(x)
@@ -205,6 +233,9 @@ def test_new_syntax_is_read(tmp_path, name):
     assert not graph.diagnostics
     found = sorted((node.id, node.name) for node in graph.nodes() if node.file_path == name and node.type != "File")
     assert sorted(each for _, each in found) == sorted(definitions.split())
+    if name == "annotated.kt":
+        (box,) = graph.find("Box")
+        assert graph[box].text.startswith("@OptIn(Early::class)") and graph[box].comment == "A box."
     edges = {f"{graph[a].name}>{graph[b].name}" for _, a, b in graph.edges("calls")}
     assert edges == set(calls.split())
 

@@ -246,8 +246,24 @@ def test_methods_of_foreign_types_are_not_meant_by_the_types_name(tmp_path):
     assert not list(graph.edges("calls"))
 
 
-def test_minified_code_is_no_outline(tmp_path):
-    graph = build(tmp_path, {"a.min.js": "function f(){g()}" * 5000})
+def test_a_definition_ends_before_the_comment_of_the_next(tmp_path):
+    """Scala's grammar takes the comment behind a body without braces into it."""
+    source = "class A {\n  def one = two { y =>\n    y\n  }\n\n  /**\n   * Two.\n   */\n  def two = 1 // here\n\n  // Three.\n  val three = 3 /* in */ + 1\n}\n"
+    graph = build(tmp_path, {"a.scala": source})
+    found = {
+        graph[i].name: (graph[i].comment, graph[i].text)
+        for i in graph.find(path="a.scala", types=("Function", "Attribute"))
+    }
+    assert found == {
+        "one": (None, "def one = two { y =>\n    y\n  }"),
+        "two": ("Two.", "def two = 1"),
+        "three": ("Three.", "val three = 3 /* in */ + 1"),
+    }
+
+
+@pytest.mark.parametrize("times", [300, 5000])
+def test_minified_code_is_no_outline(tmp_path, times):
+    graph = build(tmp_path, {"a.min.js": "function f(){g()}" * times})
     assert [d.kind for d in graph.diagnostics] == ["generated"] and not graph.find("f")
 
 

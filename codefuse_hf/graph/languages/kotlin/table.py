@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from codefuse_hf.graph.languages.kotlin.simpler import simpler
+from codefuse_hf.graph.languages.kotlin.simpler import annotations_as_comments, simpler
 from codefuse_hf.graph.languages.outline.table import Binding, Callee, Import, Outline, Rule, Text, dotted, part_of
 
 if TYPE_CHECKING:
@@ -126,5 +126,6 @@ OUTLINE = Outline(
     constructor="constructor",
     by_tail=True,
     find_imports=find_imports,
+    prepare=annotations_as_comments,
     simplify=simpler,
 )

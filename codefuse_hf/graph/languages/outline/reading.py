@@ -11,7 +11,7 @@ from codefuse_hf.graph.languages.base import Definition, FileFacts, Problem
 from codefuse_hf.graph.languages.outline.table import Callee, Import, Outline, Rule, dotted, part_of
 from codefuse_hf.graph.languages.source_text import SourceText
 
-_GENERATED_FROM, _GENERATED_LINE = 50_000, 500
+_GENERATED_FROM, _GENERATED_LINE = 5_000, 500
 """Characters of a file, and characters of its mean line, from where on it was written by a program that makes text small."""
 
 
@@ -78,11 +78,13 @@ def read_outline(language: str, outline: Outline, path: str, source: SourceText)
 
 def _parse(outline: Outline, path: str, source: SourceText) -> Any:
     """The tree of a file; where it has errors, that of the simplified source if this has fewer."""
-    grammar = outline.grammar(path, source.text)
-    tree = tree_sitter.parse(grammar, source)
+    grammar, data = outline.grammar(path, source.text), source.parser_input
+    if outline.prepare is not None:
+        data = outline.prepare(data)
+    tree = tree_sitter.parse(grammar, data)
     if outline.simplify is None or not tree.root_node.has_error:
         return tree
-    simplified = tree_sitter.parse(grammar, outline.simplify(source.parser_input))
+    simplified = tree_sitter.parse(grammar, outline.simplify(data))
     return min(tree, simplified, key=tree_sitter.count_errors)
 
 
@@ -195,7 +197,7 @@ class _Reader:
         else:
             kind = part_of(node, "type")
             fields["attributeType"] = self.text(kind) if kind is not None else rule.kind or None
-        first, last = self.source.char(start), self.source.char(outer.end_byte)
+        first, last = self.source.char(start), self.source.char(self.end(outer))
         while last > first and self.source.text[last - 1] in " \t\r\n\f":
             last -= 1
         cut = -1 if rule.node_type == "Attribute" else first
@@ -257,18 +259,38 @@ class _Reader:
             if gap.strip() or gap.count(b"\n") > 1 or not self.stands_alone(each):
                 break
             at = each.start_byte
-            if each.type in self.outline.leading:
+            if self.is_leading(each):
                 start = at
             else:
                 comments.append(self.text(each))
         self.before.clear()
         return start, plain_comment(reversed(comments))
 
+    def end(self, node: Any) -> int:
+        """Where a definition ends, without comments that the grammar takes into it (Scala, where no brace ends it)."""
+        data = self.source.utf8
+        while True:
+            end = node.end_byte
+            while end > node.start_byte and data[end - 1] in b" \t\r\n\f":
+                end -= 1
+            line = data[max(node.start_byte, data.rfind(b"\n", 0, end) + 1) : end]
+            if not line.endswith(b"*/") and b"//" not in line:
+                break
+            inside = [child for child in node.children if child.type not in self.outline.comments]
+            if not inside:
+                break
+            node = inside[-1]
+        return node.end_byte
+
     def stands_alone(self, node: Any) -> bool:
         """Whether nothing but blanks and attributes is before a node on its line."""
         data = self.source.utf8
         line = data.rfind(b"\n", 0, node.start_byte) + 1
-        return not data[line : node.start_byte].strip() or node.type in self.outline.leading
+        return not data[line : node.start_byte].strip() or self.is_leading(node)
+
+    def is_leading(self, node: Any) -> bool:
+        """Whether a node belongs to the definition behind it; an annotation may have been made a comment for the grammar."""
+        return node.type in self.outline.leading or self.source.utf8[node.start_byte : node.start_byte + 1] == b"@"
 
     def parameters(self, node: Any) -> Any:
         for _ in range(8):

@@ -111,6 +111,7 @@ class Outline:
         module: the dotted name that a file's definitions have before their own, from its path and package; files that have the same see each
             other's functions without an import.
         find_imports: finds what an import of a file leads to: names in the file, "" for none, with what they stand for.
+        prepare: makes of source that the grammar misreads without saying so, one that it reads, every byte in its place.
         simplify: makes of source that the grammar does not read, one that it may read better, every remaining byte in its place.
         reports_errors: whether code that the grammar does not read is worth a diagnostic; where macros change the syntax it is not.
     """
@@ -133,6 +134,7 @@ class Outline:
     by_tail: bool = False
     module: Callable[[str, str], str] = lambda path, package: package
     find_imports: Callable[[ProjectNames, str, Import], Iterable[tuple[str, Binding]]] | None = None
+    prepare: Callable[[bytes], bytes] | None = None
     simplify: Callable[[bytes], bytes] | None = None
     reports_errors: bool = True
 
