@@ -333,14 +333,38 @@ BAD = {
     "both forms": (lambda b: b.update(edge_index=torch.zeros(2, 2, 1).long()), ValueError, "either"),
     "no edges at all": (lambda b: b.pop("adjacency"), ValueError, "either"),
     "no nodes at all": (lambda b: b.pop("node_embeddings"), ValueError, "either"),
-    "narrow vectors": (lambda b: b.update(node_embeddings=b["node_embeddings"][..., 1:]), ValueError, str(WIDTH)),
-    "whole numbers": (lambda b: b.update(node_embeddings=b["node_embeddings"].long()), TypeError, "floating"),
-    "unbatched nodes": (lambda b: b.update(node_embeddings=b["node_embeddings"][0]), ValueError, "batch"),
-    "node mask": (lambda b: b.update(node_mask=b["node_mask"][:, 1:]), ValueError, "node_mask"),
-    "text mask over nodes": (lambda b: b.update(attention_mask=torch.ones(2, 11)), ValueError, "text alone"),
-    "prompt mask": (lambda b: b.update(prompt_mask=torch.ones(2, 5)), ValueError, "prompt_mask"),
-    "labels": (lambda b: b.update(labels=torch.ones(2, 11).long()), ValueError, "labels"),
-    "positions": (lambda b: b.update(position_ids=torch.arange(6)[None]), ValueError, "position_ids"),
+    "narrow vectors": (
+        lambda b: b.update(node_embeddings=b["node_embeddings"][..., 1:]),
+        ValueError,
+        f"{WIDTH} numbers .* found {WIDTH - 1}",
+    ),
+    "whole numbers": (
+        lambda b: b.update(node_embeddings=b["node_embeddings"].long()),
+        TypeError,
+        "floating point, found torch.int64",
+    ),
+    "unbatched nodes": (
+        lambda b: b.update(node_embeddings=b["node_embeddings"][0]),
+        ValueError,
+        rf"with batch 2, found \[5, {WIDTH}\]",
+    ),
+    "node mask": (
+        lambda b: b.update(node_mask=b["node_mask"][:, 1:]),
+        ValueError,
+        r"node_mask` .* \[2, 5\], found \[2, 4\]\.$",
+    ),
+    "text mask over nodes": (
+        lambda b: b.update(attention_mask=torch.ones(2, 11)),
+        ValueError,
+        r"\[2, 6\], found \[2, 11\] .*text alone",
+    ),
+    "prompt mask": (
+        lambda b: b.update(prompt_mask=torch.ones(2, 5)),
+        ValueError,
+        r"prompt_mask` .* \[2, 6\], found \[2, 5\]\.$",
+    ),
+    "labels": (lambda b: b.update(labels=torch.ones(2, 11).long()), ValueError, r"text, \[2, 6\], found \[2, 11\]"),
+    "positions": (lambda b: b.update(position_ids=torch.arange(6)[None]), ValueError, "11 positions, found 6"),
     "texts without encoder": (
         lambda b: b.update(node_input_ids=torch.ones(2, 5, 3).long(), node_embeddings=None),
         ValueError,
@@ -376,8 +400,18 @@ def test_bad_edges(name):
 
 
 def test_more_positions_than_the_model_has():
-    with pytest.raises(ValueError, match="max_nodes"):
+    assert tiny()(**alone(example(124, 4))).logits.shape[1] == 128
+    message = "125 nodes and 4 text tokens are 129 positions, the language model has 128 .*max_nodes"
+    with pytest.raises(ValueError, match=message):
         tiny()(**alone(example(125, 4)))
+
+
+def test_texts_of_nodes_in_another_shape():
+    model = tiny_with_encoder()
+    with pytest.raises(ValueError, match=r"\[batch, nodes, tokens\], found \[5, 3\]"):
+        model.get_node_features(torch.ones(5, 3).long())
+    with pytest.raises(ValueError, match=r"node_input_ids`, \[2, 5, 3\], found \[2, 5\]"):
+        model.get_node_features(torch.ones(2, 5, 3).long(), torch.ones(2, 5))
 
 
 def test_a_graph_after_the_first_call():
