@@ -6,6 +6,7 @@ import lzma
 import shutil
 import stat
 import tempfile
+import weakref
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -84,12 +85,15 @@ def _write(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, left:
 class OpenRepository:
     """A repository that a visitor has open: its graph, its index and its page, each made when first wanted.
 
+    What was unpacked and made is deleted by `close`, or else when the object goes or the process ends.
+
     Args:
         source: an uploaded ZIP archive, or the name of an included repository.
     """
 
     def __init__(self, source: Path | str):
         self._scratch = Path(tempfile.mkdtemp(prefix="codefuse-hf-demo-"))
+        self._delete = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         try:
             if isinstance(source, Path):
                 self.name, self.folder = source.stem, self._scratch / "repository"
@@ -102,7 +106,7 @@ class OpenRepository:
 
     def close(self) -> None:
         """Delete what was unpacked and made."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._delete()
 
     @functools.cached_property
     def graph(self):

@@ -8,6 +8,7 @@ import pytest
 
 from codefuse_hf.demo import repositories
 from codefuse_hf.demo.repositories import INCLUDED, OpenRepository, unpack
+from helpers.processes import run_python
 
 
 def archive(path: Path, members: dict[str, bytes], mode: int = 0, **options) -> Path:
@@ -111,6 +112,20 @@ def test_nothing_is_left_of_a_refused_or_closed_repository(tmp_path, monkeypatch
     assert opened.index.search("escape a text")[0].name.endswith("escape")
     assert "escape" in opened.page
     opened.close()
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_nothing_is_left_when_the_process_ends(tmp_path):
+    path = archive(tmp_path / "good.zip", {"a.py": b"x = 1\n"})
+    (tmp_path / "scratch").mkdir()
+    code = """
+import sys
+from pathlib import Path
+from codefuse_hf.demo.repositories import OpenRepository
+opened = OpenRepository(Path(sys.argv[1]))
+result = (opened.folder / "a.py").read_text()
+"""
+    assert run_python(code, path, TMPDIR=str(tmp_path / "scratch")) == "x = 1\n"
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -1,7 +1,9 @@
 """Tiny models for tests of exporting, and which formats can be tested here."""
 
+import atexit
 import functools
 import importlib.util
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -40,6 +42,7 @@ def exported_model(block_type: str) -> RodimusForCausalLM:
 def exported_folder(block_type: str, format_name: str) -> Path:
     """A folder with a tiny exported model; exporting takes seconds, so it is made once."""
     folder = Path(tempfile.mkdtemp(prefix="exported-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     export_causal_lm(exported_model(block_type), format_name, segment=SEGMENT).save_pretrained(folder)
     return folder
 
