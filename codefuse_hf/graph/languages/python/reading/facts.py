@@ -161,9 +161,11 @@ class Definitions(list):
         return sorted(self.present(), key=self.definition)
 
     def definition(self, label: int) -> int:
+        """Return the node that an item is."""
         return self[label].definition
 
     def name(self, label: int) -> str:
+        """Return the name of an item."""
         return self[label].name
 
 
@@ -171,12 +173,15 @@ class Functions(Definitions):
     """The functions of a file, and what callers ask of one."""
 
     def returned(self, label: int) -> int:
+        """Return the variable of what a function returns."""
         return self[label].returned
 
     def yielded(self, label: int) -> int:
+        """Return the variable of what a function yields, 0 if it is no generator."""
         return self[label].yielded
 
     def owner(self, label: int) -> int:
+        """Return the class that a method is defined in, -1 for another function."""
         return self[label].owner
 
     def parameter(self, label: int, position: int) -> int:
@@ -218,12 +223,15 @@ class Classes(Definitions):
         return bool(self[label].bases or self[label].metaclass)
 
     def caller(self, label: int) -> int:
+        """Return the definition around a class."""
         return self[label].caller
 
     def bases(self, label: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """Return the bases: of each a variable and dotted names."""
         return self[label].bases
 
     def plain(self, label: int) -> dict[str, int]:
+        """Return the functions of a class that no decorator has changed, by their names."""
         return self[label].plain
 
 
