@@ -120,6 +120,11 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
         normed = F.rms_norm(wide, weight.shape, wide_weight, eps)
     elif torch.is_grad_enabled():
         normed = _RMSNorm.apply(wide, wide_weight, eps)
+    elif wide.numel() == wide.shape[-1] and type(wide) is torch.Tensor:
+        # A single row, as in decoding, where operations cost more than what they compute.
+        row = wide.reshape(-1)
+        mean = torch.dot(row, row).item() / wide.shape[-1] + eps
+        normed = (wide * wide_weight).mul_(mean**-0.5 if mean > 0 else math.nan)
     else:
         # PyTorch's own is put together from more operations there, each of them another way through memory.
         normed = (wide * wide_weight).div_(_norm(wide, eps))

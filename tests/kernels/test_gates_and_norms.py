@@ -1,5 +1,7 @@
 """Gates and norms without gradients, which take fewer operations, equal those with gradients and the formulas."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -68,3 +70,11 @@ def test_norms_are_computed_in_float64_or_else_in_float32(norm, gradients):
         wide, weight = [x.float() for x in half], weight.float()
         assert torch.equal(norm(*half, weight, 1e-5), norm(*wide, weight, 1e-5))
         assert torch.equal(rms_norm(half[0], weight, 1e-5), rms_norm(wide[0], weight, 1e-5))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 0.0, math.inf])
+@torch.no_grad()
+def test_a_single_row_without_gradients(scale):
+    x, weight = torch.randn(1, 1, 12).mul(scale), torch.randn(12)
+    torch.testing.assert_close(rms_norm(x, weight, 1e-5), F.rms_norm(x, (12,), weight, 1e-5), equal_nan=True)
+    assert rms_norm(torch.zeros(1, 12), weight, 0.0).isnan().all()
