@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from codefuse_hf.kernels.kernel_dispatch import is_exporting
+
 
 class RaggedBatch:
     """A batch whose real tokens have been moved to the left, in order, and that is as wide as its longest row.
@@ -25,7 +27,7 @@ class RaggedBatch:
         if attention_mask is None and self._seq_len:
             self.is_uneven = False
             return
-        if torch.compiler.is_exporting():
+        if is_exporting():
             self._move_all(inputs, attention_mask.bool())
             return
         mask = inputs.new_zeros(inputs.shape[:2], dtype=torch.bool) if attention_mask is None else attention_mask.bool()
