@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from .files import readable_size
+from .modeling.cache_names import CACHE_NAME
 
 
 @dataclass
@@ -69,7 +70,7 @@ class GrowingContext:
         self.length = 0
         self.generator = torch.Generator().manual_seed(seed)
         accepted = inspect.signature(model.forward).parameters
-        self.cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
+        self.cache_argument = next(name for name in (CACHE_NAME, "cache_params") if name in accepted)
 
     def forward(self, tokens: int) -> None:
         """Run `tokens` random tokens through the model and into the cache."""

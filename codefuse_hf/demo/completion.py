@@ -10,6 +10,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase,
 from transformers.generation import StoppingCriteria
 
 from ..measure import cache_bytes
+from ..modeling.cache_names import CACHE_NAME
 
 
 @dataclass
@@ -55,7 +56,7 @@ def complete(
     def run() -> None:
         try:
             model.generate(
-                **inputs, **sampling, past_key_values=cache, max_new_tokens=new_tokens, streamer=streamer,
+                **inputs, **sampling, **{CACHE_NAME: cache}, max_new_tokens=new_tokens, streamer=streamer,
                 stopping_criteria=[stop],
             )  # fmt: skip
         except Exception as error:

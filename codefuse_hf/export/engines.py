@@ -139,7 +139,7 @@ class TorchEngine:
             keep: int64 `[kept]`: positions in `ids` whose logits are wanted.
         """
         out = self.module(input_ids=ids, attention_mask=mask, logits_to_keep=keep, past_key_values=memory)
-        return out.logits, out.past_key_values
+        return out["logits"], out["past_key_values"]
 
     def reorder(self, memory: StepState, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""

@@ -10,6 +10,7 @@ from transformers.cache_utils import Cache
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
 from .step_model import SEGMENT
 
@@ -102,6 +103,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         """Precision of the logits."""
         return torch.float32
 
+    @takes_cache
     def forward(
         self,
         input_ids: torch.LongTensor,
@@ -152,8 +154,9 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         if moved:
             places = order.argsort(1)[..., None].expand(-1, -1, logits.shape[2])
             logits = logits.gather(1, places)[:, -logits_to_keep:]
-        return CausalLMOutputWithPast(logits=logits, past_key_values=memory)
+        return CausalLMOutputWithPast(logits=logits, **{CACHE_NAME: memory})
 
+    @takes_cache
     def prepare_inputs_for_generation(
         self, input_ids, past_key_values=None, attention_mask=None, logits_to_keep=None, **kwargs
     ):
@@ -162,16 +165,16 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         return {
             "input_ids": input_ids[:, seen:],
             "attention_mask": attention_mask,
-            "past_key_values": past_key_values,
+            CACHE_NAME: past_key_values,
             "logits_to_keep": 1 if logits_to_keep is None else logits_to_keep,
         }
 
     def _prepare_cache_for_generation(
         self, generation_config, model_kwargs, generation_mode, batch_size, *args, **kwargs
     ):
-        if model_kwargs.get("past_key_values") is None:
+        if model_kwargs.get(CACHE_NAME) is None:
             batch = batch_size * max(generation_config.num_beams, generation_config.num_return_sequences)
-            model_kwargs["past_key_values"] = ExportedMemory(self.engine, batch)
+            model_kwargs[CACHE_NAME] = ExportedMemory(self.engine, batch)
 
 
 def model_folder(source: str | Path) -> Path:

@@ -8,7 +8,6 @@ one function without branches: the memory goes in and comes out, and any number 
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
@@ -40,7 +39,7 @@ class RodimusStepModel(nn.Module):
         attention_mask: torch.Tensor,
         logits_to_keep: torch.Tensor,
         past_key_values: StepState,
-    ) -> CausalLMOutputWithPast:
+    ) -> dict[str, torch.Tensor | StepState]:
         """Read a segment of text.
 
         Args:
@@ -50,7 +49,7 @@ class RodimusStepModel(nn.Module):
             past_key_values: the memory of what came before.
 
         Returns:
-            Logits `[batch, kept, vocab_size]` and the memory after the segment.
+            `logits` `[batch, kept, vocab_size]`, and in `past_key_values` the memory after the segment.
         """
         state, real = past_key_values, attention_mask.bool()
         positions = (state.position[:, None] + real.cumsum(1) - 1).clamp(min=0)
@@ -78,7 +77,7 @@ class RodimusStepModel(nn.Module):
                 hidden = hidden + block.ffn(block.ffn_norm(hidden + attended))
         hidden = self.model.norm_f(hidden.index_select(1, logits_to_keep))
         state = StepState(state.position + real.sum(1), conv, recurrent, keys, values, window_positions)
-        return CausalLMOutputWithPast(logits=self.lm_head(hidden), past_key_values=state)
+        return {"logits": self.lm_head(hidden), "past_key_values": state}
 
     def _kept_places(self, real: torch.Tensor, key_positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the next token can still see: where it lies among all rows of `[batch · (window + segment), …]`, and its positions."""

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 from transformers.cache_utils import DynamicCache
 
 from ..files import readable_size
+from ..modeling.cache_names import CACHE_NAME
 from .exported_model import ExportedCausalLM, is_exported, model_folder
 from .quantized_loading import load_quantized
 from .torch_layers import Int4Linear, Int8Linear
@@ -119,7 +120,7 @@ class Writer:
         out = self.model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            past_key_values=memory,
+            **{CACHE_NAME: memory},
             streamer=clock,
             return_dict_in_generate=True,
             **self.settings,
@@ -133,7 +134,7 @@ class Writer:
             file=sys.stderr,
         )
         # The last token was chosen and not read yet.
-        return new, out.past_key_values, out.sequences[:, :-1]
+        return new, out[CACHE_NAME], out.sequences[:, :-1]
 
 
 def _peak_memory() -> int:

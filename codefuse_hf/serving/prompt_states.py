@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from transformers import Cache, DynamicCache, PreTrainedModel
 
+from ..modeling.cache_names import CACHE_NAME, CACHE_NAMES
+
 
 @dataclass
 class _Known:
@@ -87,9 +89,9 @@ def generate_from_states(model: PreTrainedModel, states: PromptStates, input_ids
     if cache is None:
         cache = DynamicCache(config=model.config)
     if length < before_last:
-        model(input_ids=input_ids[:, length:before_last], past_key_values=cache, use_cache=True, logits_to_keep=1)
+        model(input_ids=input_ids[:, length:before_last], **{CACHE_NAME: cache}, use_cache=True, logits_to_keep=1)
         states.keep(input_ids[0, :before_last], copy.deepcopy(cache))
-    out = plain(model, input_ids=input_ids, past_key_values=cache, **kwargs)
+    out = plain(model, input_ids=input_ids, **{CACHE_NAME: cache}, **kwargs)
     sequence = out if isinstance(out, torch.Tensor) else out.sequences
     states.keep(sequence[0, : cache.get_seq_length()], cache)
     return out
@@ -97,7 +99,7 @@ def generate_from_states(model: PreTrainedModel, states: PromptStates, input_ids
 
 def _is_one_sequence(input_ids: torch.Tensor, kwargs: dict) -> bool:
     config, mask = kwargs.get("generation_config"), kwargs.get("attention_mask")
-    if input_ids.shape[0] != 1 or input_ids.shape[1] < 2 or "past_key_values" in kwargs:
+    if input_ids.shape[0] != 1 or input_ids.shape[1] < 2 or any(name in kwargs for name in CACHE_NAMES):
         return False
     if mask is not None and not bool(mask.bool().all()):
         return False

@@ -16,6 +16,8 @@ from transformers.generation import (
     StoppingCriteriaList,
 )
 
+from codefuse_hf.modeling.cache_names import CACHE_NAME, takes_cache
+
 GRAPH_ARGUMENTS = (
     "node_embeddings",
     "node_input_ids",
@@ -162,6 +164,7 @@ class CGMGenerationMixin(GenerationMixin):
         processors = super()._get_logits_processor(generation_config, input_ids_seq_length - count, **kwargs)
         return LogitsProcessorList([_ProcessorOnText(processors, count)] if processors else [])
 
+    @takes_cache
     def prepare_inputs_for_generation(
         self,
         input_ids: torch.Tensor,
@@ -180,7 +183,7 @@ class CGMGenerationMixin(GenerationMixin):
             return super().prepare_inputs_for_generation(
                 input_ids,
                 next_sequence_length=next_sequence_length,
-                past_key_values=past_key_values,
+                **{CACHE_NAME: past_key_values},
                 attention_mask=attention_mask,
                 position_ids=position_ids,
                 is_first_iteration=is_first_iteration,
@@ -193,7 +196,7 @@ class CGMGenerationMixin(GenerationMixin):
             "input_ids": text,
             "attention_mask": None if attention_mask is None else attention_mask[:, count:],
             "position_ids": position_ids,
-            "past_key_values": past_key_values,
+            CACHE_NAME: past_key_values,
             "prompt_mask": _padded(graph["prompt_mask"], text.shape[1]),
         }
         return {

@@ -16,10 +16,11 @@ from transformers import AutoModel, AutoModelForCausalLM
 from transformers import initialization as init
 from transformers.cache_utils import Cache
 from transformers.masking_utils import create_causal_mask
-from transformers.modeling_outputs import BaseModelOutputWithPast
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.modeling_utils import PreTrainedModel
-from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils import can_return_tuple
 
+from codefuse_hf.modeling.cache_names import CACHE_NAME, CACHE_NAMES, takes_cache
 from codefuse_hf.modeling.configuration_checks import runs_as_remote_code
 
 from .configuration_cgm import CGMConfig
@@ -34,23 +35,18 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class CGMCausalLMOutputWithPast(ModelOutput):
+class CGMCausalLMOutputWithPast(CausalLMOutputWithPast):
     """Output of `CGMForCausalLM`; N node tokens come before the L text tokens.
 
     Args:
         loss (`torch.FloatTensor`, with `labels`): mean cross-entropy of the answer tokens.
         logits (`torch.FloatTensor` of shape `[batch, N + L, vocab_size]`, or fewer rows with `logits_to_keep`): row
             N + i predicts text token i + 1.
-        past_key_values (`Cache`): keys and values of all N + L tokens.
+        past_key_values (`Cache`; `cache` from transformers 5.24 on): keys and values of all N + L tokens.
         hidden_states, attentions: those of the language model.
         node_hidden_states (`torch.FloatTensor` of shape `[batch, N, hidden_size]`): the node tokens, after the adapter.
     """
 
-    loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
-    past_key_values: Cache | None = None
-    hidden_states: tuple[torch.FloatTensor, ...] | None = None
-    attentions: tuple[torch.FloatTensor, ...] | None = None
     node_hidden_states: torch.FloatTensor | None = None
 
 
@@ -82,7 +78,7 @@ class CGMPreTrainedModel(PreTrainedModel):
     _supports_flex_attn = True
     _supports_attention_backend = True
     _can_compile_fullgraph = True
-    _skip_keys_device_placement = ["past_key_values"]
+    _skip_keys_device_placement = [*CACHE_NAMES]
     # Small, trained in full, and left alone by quantisation. To train with FSDP in float16, shard it by itself first.
     _keep_in_fp32_modules = ["adapter"]
 
@@ -289,7 +285,7 @@ class CGMPreTrainedModel(PreTrainedModel):
             config=config,
             inputs_embeds=embeds,
             attention_mask=padding,
-            past_key_values=past_key_values,
+            **{CACHE_NAME: past_key_values},
             or_mask_function=function,
             and_mask_function=function,
         )
@@ -330,6 +326,7 @@ class CGMModel(CGMPreTrainedModel):
         """The decoder, without LM head."""
         return self.lm[self._decoder_name]
 
+    @takes_cache
     @can_return_tuple
     def forward(
         self,
@@ -363,7 +360,7 @@ class CGMModel(CGMPreTrainedModel):
         inputs, _ = self._language_model_inputs(
             input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, None, prompt_mask, node_mask, graph
         )
-        return self.language_model(**inputs, past_key_values=past_key_values, use_cache=use_cache, **kwargs)
+        return self.language_model(**inputs, **{CACHE_NAME: past_key_values}, use_cache=use_cache, **kwargs)
 
 
 class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
@@ -454,6 +451,7 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
         take_over_quantization(model, lm)
         return model.eval()
 
+    @takes_cache
     @can_return_tuple
     def forward(
         self,
@@ -515,7 +513,7 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
         )
         loss_kwargs = {name: kwargs.pop(name) for name in ("num_items_in_batch", "shift_labels") if name in kwargs}
         outputs = self.lm(
-            **inputs, past_key_values=past_key_values, use_cache=use_cache, logits_to_keep=logits_to_keep, **kwargs
+            **inputs, **{CACHE_NAME: past_key_values}, use_cache=use_cache, logits_to_keep=logits_to_keep, **kwargs
         )
         loss = None
         if labels is not None or loss_kwargs.get("shift_labels") is not None:
@@ -523,10 +521,10 @@ class CGMForCausalLM(CGMGenerationMixin, CGMPreTrainedModel):
         return CGMCausalLMOutputWithPast(
             loss=loss,
             logits=outputs.logits,
-            past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             node_hidden_states=nodes,
+            **{CACHE_NAME: getattr(outputs, CACHE_NAME)},
         )
 
     def _answer_loss(

@@ -95,7 +95,7 @@ class RodimusConfig(ChecksOverrides, PreTrainedConfig):
     """
 
     model_type = "rodimus"
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference = ["past_key_values", "cache"]
     attribute_map = {
         "hidden_size": "d_model",
         "num_hidden_layers": "n_layer",

@@ -47,6 +47,7 @@ from codefuse_hf.kernels.sliding_window_attention import (
     worth_blocks,
 )
 from codefuse_hf.kernels.tempered_selection import tempered_selection
+from codefuse_hf.modeling.cache_names import CACHE_NAME, CACHE_NAMES, takes_cache
 from codefuse_hf.modeling.quantised_layers import avoid_unfit_cpu_format
 
 from .cache_rodimus import (
@@ -203,7 +204,8 @@ class RodimusInnerMixer(nn.Module):
         self.mem_size = config.mem_size
         self.key_eps = config.mixer_cfg["normalize_epsilon"]
         self.short_conv = RodimusShortConv(config)
-        self.residual_weight = nn.Parameter(torch.ones(config.d_inner))
+        dtype = torch.float32 if config.residual_in_fp32 else None
+        self.residual_weight = nn.Parameter(torch.ones(config.d_inner, dtype=dtype))
         self.in_proj = nn.Linear(config.d_inner, 2 * config.mem_size, bias=False)
         self.ch_gate_proj = nn.Sequential(
             nn.Linear(config.d_inner, config.input_gate_rank, bias=False),
@@ -215,15 +217,14 @@ class RodimusInnerMixer(nn.Module):
             linear.role = LinearRole.GATE
         self.mem_gate_proj.role = LinearRole.SELECTION
 
-    @property
-    def _is_fsdp_managed_module(self) -> bool:
-        return self.__dict__.get("_fsdp_managed", False)
+    def __setattr__(self, name: str, value) -> None:
+        super().__setattr__(name, value)
+        if name == "_is_fsdp_managed_module" and value:
+            self._follow_the_others()
 
-    @_is_fsdp_managed_module.setter
-    def _is_fsdp_managed_module(self, managed: bool) -> None:
-        """PyTorch's FSDP sets this where it shards parameters. It needs one dtype for all that train in a group, so there
-        `residual_weight` cannot stay in float32 beside others in half precision."""
-        self.__dict__["_fsdp_managed"] = managed
+    def _follow_the_others(self) -> None:
+        """PyTorch's FSDP sets the attribute where it shards parameters. It needs one dtype for all that train in a group, so
+        there `residual_weight` cannot stay in float32 beside others in half precision."""
         weight = self.residual_weight
         others = {p.dtype for p in self.parameters() if p is not weight and p.requires_grad and p.is_floating_point()}
         if weight.requires_grad and len(others) == 1 and weight.dtype not in others:
@@ -509,6 +510,7 @@ class RodimusBlock(GradientCheckpointingLayer):
             self.ffn_norm = RodimusRMSNorm(config.hidden_size, config.norm_epsilon)
             self.ffn = RodimusMLP(config)
 
+    @takes_cache
     def forward(
         self,
         hidden_states: torch.Tensor,
@@ -551,7 +553,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
     _no_split_modules = ["RodimusBlock"]
-    _skip_keys_device_placement = ["past_key_values"]
+    _skip_keys_device_placement = [*CACHE_NAMES]
     _input_embed_layer = "embeddings"
     _is_stateful = True
     _can_compile_fullgraph = True
@@ -644,6 +646,7 @@ class RodimusPreTrainedModel(PreTrainedModel):
         ]
 
     @staticmethod
+    @takes_cache
     def create_masks_for_generate(
         config: RodimusConfig,
         inputs_embeds: torch.Tensor,
@@ -698,7 +701,7 @@ def attention_mask_for(
     create_mask = create_causal_mask if config.sliding_window is None else create_sliding_window_causal_mask
     arguments = {"config": config, "inputs_embeds": inputs_embeds, "attention_mask": mask}
     if packing is None:
-        return create_mask(**arguments, past_key_values=past_key_values)
+        return create_mask(**arguments, **{CACHE_NAME: past_key_values})
     # In an empty cache there is nothing to see.
     if config._attn_implementation == "flex_attention":
         numbers = packing.packed
@@ -706,8 +709,8 @@ def attention_mask_for(
         def same(batch, head, query, key):
             return numbers[batch, query] == numbers[batch, key]
 
-        return create_mask(**arguments, past_key_values=None, and_mask_function=same)
-    mask = create_mask(**arguments, past_key_values=None)
+        return create_mask(**arguments, **{CACHE_NAME: None}, and_mask_function=same)
+    mask = create_mask(**arguments, **{CACHE_NAME: None})
     if mask is None:
         mask = torch.ones(seq_len, seq_len, dtype=torch.bool, device=device).tril()[None, None]
     if mask.ndim != 4:
@@ -745,6 +748,7 @@ class RodimusModel(RodimusPreTrainedModel):
         self.gradient_checkpointing = False
         self.post_init()
 
+    @takes_cache
     @merge_with_config_defaults
     @capture_outputs
     def forward(
@@ -795,16 +799,16 @@ class RodimusModel(RodimusPreTrainedModel):
                 hidden_states,
                 position_embeddings=position_embeddings,
                 attention_mask=masks,
-                past_key_values=past_key_values,
                 padding=padding,
                 packing=packing,
                 moved=moved,
+                **{CACHE_NAME: past_key_values},
                 **kwargs,
             )
         if past_key_values is not None and not self.config.has_attention:
             past_key_values.layers[0].advance(inputs_embeds.shape[1], inputs_embeds.device)
         return BaseModelOutputWithPast(
-            last_hidden_state=self.norm_f(hidden_states), past_key_values=past_key_values if use_cache else None
+            last_hidden_state=self.norm_f(hidden_states), **{CACHE_NAME: past_key_values if use_cache else None}
         )
 
     def _embed(self, inputs_embeds: torch.Tensor) -> torch.Tensor:
@@ -870,6 +874,7 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
+    @takes_cache
     @can_return_tuple
     def forward(
         self,
@@ -909,9 +914,9 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
+            **{CACHE_NAME: getattr(outputs, CACHE_NAME)},
         )
 
     def _prepare_cache_for_generation(
@@ -921,7 +926,7 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         result = super()._prepare_cache_for_generation(
             generation_config, model_kwargs, generation_mode, batch_size, max_cache_length + virtual
         )
-        cache = model_kwargs.get("past_key_values")
+        cache = model_kwargs.get(CACHE_NAME)
         if cache is not None:
             adopt_cache(cache, self.config)
         if virtual:
@@ -946,7 +951,7 @@ class RodimusForCausalLM(RodimusPreTrainedModel, GenerationStateMixin, Generatio
         """Choose what `forward` gets in a step, as transformers does, with the 2D mask where the step is not compiled."""
         inputs = super().prepare_inputs_for_generation(*args, attention_mask=attention_mask, **kwargs)
         # A step is compiled with a static cache only; and virtual tokens are put in front of the mask itself.
-        if isinstance(inputs.get("past_key_values"), DynamicCache) or virtual_tokens(self):
+        if isinstance(inputs.get(CACHE_NAME), DynamicCache) or virtual_tokens(self):
             inputs["attention_mask"] = attention_mask
         return inputs
 
@@ -955,6 +960,7 @@ class RodimusForSequenceClassification(GenericForSequenceClassification, Rodimus
     """Rodimus with a classification head on each row's last real token: the last that is not `pad_token_id`, as in transformers'
     other models, whatever the mask says."""
 
+    @takes_cache
     def forward(
         self,
         input_ids: torch.LongTensor | None = None,
