@@ -6,7 +6,7 @@
 import pytest
 
 from codefuse_hf.graph import build_code_graph
-from codefuse_hf.graph.languages import front_end, tree_sitter
+from codefuse_hf.graph.languages import front_end, languages, tree_sitter
 
 PROGRAMS = {
     "type parameters and satisfies.ts": ("""
@@ -221,6 +221,10 @@ PROGRAMS = {
 }  # fmt: skip
 
 
+def languages_by_suffix():
+    return {suffix: name for name, each in languages().items() for suffix in each.suffixes}
+
+
 def plain(name):
     return name if name.startswith("operator") else name.partition("(")[0]
 
@@ -238,6 +242,19 @@ def test_new_syntax_is_read(tmp_path, name):
         assert graph[box].text.startswith("@OptIn(Early::class)") and graph[box].comment == "A box."
     edges = {f"{graph[a].name}>{graph[b].name}" for _, a, b in graph.edges("calls")}
     assert edges == set(calls.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "piece"),
+    [("a.kt", "@abc\n"), ("a.kt", "@abc(x\n"), ("a.kt", "@abc (\n\n"), ("a.kt", "is if "), ("a.kt", "by a<"), ("a.c", "enum a "), ("a.cpp", "export import a\n"),
+     ("a.ts", "<in "), ("a.ts", ":import('a') "), ("a.rb", "def a = b c, "), ("a.php", "=new A(x "), ("a.rs", "pub safe "), ("a.go", "new(")],
+)  # fmt: skip
+def test_long_rows_of_what_is_looked_for_take_no_longer_than_their_length(name, piece):
+    """With a pattern that looks at the rest of the file at each place, these would take minutes."""
+    outline = front_end(languages_by_suffix()[name[1:]])._outline
+    data = piece.encode() * (200_000 // len(piece))
+    for change in (outline.prepare, outline.simplify):
+        assert change is None or len(change(data)) == len(data)
 
 
 TABLES = ["c", "csharp", "go", "javascript", "kotlin", "php", "ruby", "rust", "scala", "typescript"]

@@ -63,7 +63,7 @@ _NEWER = (
     (re.compile(rb"^[ \t]*((?:export\s+)?(?:module|import)\b[^;\n{}()=]*;)", re.MULTILINE), b""),
     (re.compile(rb"^[ \t]*(export)(?=\s+(?:\w|\{))", re.MULTILINE), b""),
     (re.compile(rb"\bif\s+(!?\s*consteval)\b"), b"(1)"),
-    (re.compile(rb"\benum\b[\s\w]*(:[\s\w]+)(?=\{)"), b""),
+    (re.compile(rb"\benum\b[\s\w]{0,200}(:[\s\w]{1,200})(?=\{)"), b""),
 )
 """Modules and `if consteval`, which the grammar of C++ does not know, and an enum's type, which that of C does not."""
 _IN_PARENTHESES = re.compile(r"\w+\s*\(\s*(\w+)\s*\)\s*\(")

@@ -18,7 +18,9 @@ _CONTEXT = re.compile(
     rb"^[ \t]*(c)ontext[ \t]*(" + _IN_PARENTHESES + rb")(?=\s*(?:" + _BEFORE_DEFINITION + rb"))", re.MULTILINE
 )
 """`context(log: Log) fun …`; it becomes an annotation, so that the function begins there."""
-_GUARD = re.compile(rb"^[ \t]*(?:!?(?:is|in)\b[^\n{}]*?|(else)|[\w.]+)[ \t]+(if)\b(?=[^\n{}]*->)", re.MULTILINE)
+_GUARD = re.compile(
+    rb"^[ \t]*(?:!?(?:is|in)\b[^\n{}]{0,300}?|(else)|[\w.]+)[ \t]+(if)\b(?=[^\n{}]{0,300}->)", re.MULTILINE
+)
 """`is Box if full ->`; the guard becomes one more condition."""
 _LAST_OF_LINE = re.compile(rb"(?<=[\w)\]}\"'?!])([ \t])(?=[ \t]*\})")
 """`{ fun open() }`; the grammar wants a line's end or a semicolon before the brace."""
@@ -39,7 +41,7 @@ _PASSED_OVER = (
 _EMPTY_LIST = re.compile(rb"=\s*(\[\s*\])")
 _ANNOTATION = re.compile(rb"@[\w.:]{3,}(?:" + _IN_PARENTHESES + rb")?")
 _ANNOTATED = re.compile(
-    rb"^[ \t]*((?:" + _ANNOTATION.pattern + rb"\s+)*" + _ANNOTATION.pattern + rb")[ \t]*\n\s*"
+    rb"^[ \t]*((?:" + _ANNOTATION.pattern + rb"\s+){0,30}" + _ANNOTATION.pattern + rb")[ \t]*\n\s*"
     rb"(?=(?:(?!fun\b|va[lr]\b)[a-z]+\s+){0,8}(?:class|interface|object|fun|va[lr]|constructor|typealias)\b)",
     re.MULTILINE,
 )  # fmt: skip

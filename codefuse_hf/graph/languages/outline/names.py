@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from codefuse_hf.graph.languages.base import FileFacts, Ref
@@ -173,7 +174,8 @@ class ProjectNames:
             refs = self.meant(binding, tuple(rest.split(".")) if rest else ())
             found = {self.full(ref.path, self.files[ref.path].names[ref.index]) for ref in refs}
         else:
-            found = {full for full in known if full != own and f".{full}".endswith(f".{base}")}
+            ending = (full for full in known if full != own and f".{full}".endswith(f".{base}"))
+            found = set(itertools.islice(ending, 2))  # two are already not clear
         return found.pop() if len(found) == 1 else None
 
     def meant(self, binding: Binding, rest: tuple[str, ...]) -> list[Ref]:
