@@ -64,7 +64,7 @@ def _plain(out, residual, residual_weight, gate, weight, eps: float) -> torch.Te
 
 def _in_blocks(out, residual, residual_weight, gate, weight, eps: float) -> torch.Tensor:
     """Without gradients, block by block, each of which stays in the processor's cache from the first operation to the last."""
-    normed, steps = out.new_empty(out.shape, dtype=weight.dtype), max(_BLOCK // (out.shape[0] * out.shape[2]), 1)
+    normed, steps = out.new_empty(out.shape, dtype=weight.dtype), max(_BLOCK // max(out.shape[0] * out.shape[2], 1), 1)
     for block, *parts in zip(*(x.split(steps, 1) for x in (normed, out, residual, gate)), strict=True):
         in_place = block if block.dtype == out.dtype else torch.empty_like(block, dtype=out.dtype)
         gated = torch.addcmul(parts[0], parts[1], residual_weight, out=in_place).mul_(F.silu(parts[2]))
@@ -96,7 +96,7 @@ class _GatedNorm(torch.autograd.Function):
         wide, w_residual = _alike(out.new_empty(0), residual_weight)
         w_norm = weight.to(wide.dtype)
         d_w_residual, d_w_norm = torch.zeros_like(w_residual), torch.zeros_like(w_norm)
-        steps = max(_BLOCK_BACKWARD // (out.shape[0] * out.shape[2]), 1)
+        steps = max(_BLOCK_BACKWARD // max(out.shape[0] * out.shape[2], 1), 1)
         for d, *parts in zip(*(x.split(steps, 1) for x in (d_normed, *inputs, *d_inputs)), strict=True):
             d, o, s, g = (x if x.dtype == wide.dtype else x.to(wide.dtype) for x in (d, *parts[:3]))
             d_out, d_residual, d_gate = parts[3:]
@@ -120,8 +120,8 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
         normed = F.rms_norm(wide, weight.shape, wide_weight, eps)
     elif torch.is_grad_enabled():
         normed = _RMSNorm.apply(wide, wide_weight, eps)
-    elif wide.numel() == wide.shape[-1] and type(wide) is torch.Tensor:
-        # A single row, as in decoding, where operations cost more than what they compute.
+    elif wide.numel() == wide.shape[-1] and type(wide) is torch.Tensor and not torch.jit.is_tracing():
+        # A single row, as in decoding, where operations cost more than what they compute. (A trace would keep the number.)
         row = wide.reshape(-1)
         mean = torch.dot(row, row).item() / wide.shape[-1] + eps
         normed = (wide * wide_weight).mul_(mean**-0.5 if mean > 0 else math.nan)

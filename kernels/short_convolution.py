@@ -67,6 +67,7 @@ class _ConvolutionAndSiLU(torch.autograd.Function):
         if torch.is_grad_enabled():
 
             def formula(steps, weight, bias):
+                weight, bias = (x.to(steps.dtype) for x in (weight, bias))  # as autocast did
                 return (F.silu(_convolve(steps.transpose(1, 2), weight, bias).transpose(1, 2)),)
 
             return tuple(plain_gradients(formula, (steps, weight, bias), ctx.needs_input_grad, (d_out,)))
@@ -77,7 +78,7 @@ class _ConvolutionAndSiLU(torch.autograd.Function):
         d_steps[:, : taps - 1] = 0
         d_by_tap, d_bias = torch.zeros_like(by_tap), by_tap.new_zeros(by_tap.shape[1])
         # Block by block, each of which stays in the processor's cache.
-        block = max(_BLOCK // (steps.shape[0] * steps.shape[2]), 1)
+        block = max(_BLOCK // max(steps.shape[0] * steps.shape[2], 1), 1)
         for first in range(0, seq_len, block):
             last = min(first + block, seq_len)
             d_summed = torch.ops.aten.silu_backward(d_out[:, first:last].to(dtype), summed[:, first:last].to(dtype))

@@ -1039,7 +1039,7 @@ def _piece(x: torch.Tensor) -> int | None:
     at once. On a CPU without gradients pieces save memory, and the time that new memory and ways through it take."""
     if torch.is_grad_enabled() or x.ndim != 3 or not _on_plain_cpu(x):
         return None
-    steps = max(_PIECE // (x.shape[0] * CHUNK_SIZE), 1) * CHUNK_SIZE
+    steps = max(_PIECE // max(x.shape[0] * CHUNK_SIZE, 1), 1) * CHUNK_SIZE
     return steps if x.shape[1] > steps else None
 
 

@@ -78,3 +78,12 @@ def test_a_single_row_without_gradients(scale):
     x, weight = torch.randn(1, 1, 12).mul(scale), torch.randn(12)
     torch.testing.assert_close(rms_norm(x, weight, 1e-5), F.rms_norm(x, (12,), weight, 1e-5), equal_nan=True)
     assert rms_norm(torch.zeros(1, 12), weight, 0.0).isnan().all()
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch gives up its own tracer
+@torch.no_grad()
+def test_a_trace_of_a_single_row_keeps_no_number():
+    weight = torch.randn(12)
+    traced = torch.jit.trace(lambda x: rms_norm(x, weight, 1e-5), torch.randn(1, 12))
+    x = 5 * torch.randn(1, 12)
+    torch.testing.assert_close(traced(x), rms_norm(x, weight, 1e-5))

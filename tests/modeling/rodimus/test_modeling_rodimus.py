@@ -530,3 +530,28 @@ def test_packed_rows_and_rows_with_holes_are_computed_whole(monkeypatch):
     assert_close(packed, torch.cat([model(ids[:, :70]).logits, model(ids[:, 70:]).logits], 1))
     mask = (torch.arange(150) % 3 > 0).long()[None]
     assert_close(model(ids, attention_mask=mask).logits[mask.bool()], model(ids[mask.bool()][None]).logits[0])
+
+
+def test_no_rows_at_all(block):
+    model, ids = make_model(block), make_ids(2, 9)[:0]
+    with torch.no_grad():
+        assert model(ids).logits.shape == (0, 9, SMALL["vocab_size"])
+    out = model(ids, use_cache=False).logits
+    out.sum().backward()
+    assert all((p.grad is None) or not p.grad.any() for p in model.parameters())
+
+
+def test_autocast_trains(block):
+    model, ids = make_model(block).train(), make_ids(2, 19)
+    expected = model(ids, labels=ids, use_cache=False).loss
+    expected.backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(ids, labels=ids, use_cache=False).loss
+    loss.backward()
+    assert_close(loss, expected, atol=0.05)
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.dtype == torch.float32
+        cosine = torch.nn.functional.cosine_similarity(parameter.grad.flatten(), gradients[name].flatten(), 0)
+        assert cosine > 0.95, name
