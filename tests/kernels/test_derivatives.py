@@ -7,6 +7,7 @@ from torch.func import functional_call, grad, jvp, stack_module_state, vmap
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention, gated_linear_attention_reference
+from codefuse_hf.kernels.second_derivatives import plain_gradients
 
 BATCH, D_KEY, D_VALUE = 2, 3, 2
 IDS = torch.arange(3 * 70).view(3, 70) * 7 % 50
@@ -103,3 +104,14 @@ def test_a_model_has_gradients_of_each_example_and_makes_ensembles(block_type):
     stacked, buffers = stack_module_state([model, other])
     logits = vmap(lambda p, b: functional_call(model, (p, b), (IDS,), {"use_cache": False}).logits)(stacked, buffers)
     torch.testing.assert_close(logits, torch.stack([model(IDS).logits, other(IDS).logits]), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_a_formula_are_those_that_are_needed():
+    """An output that no gradient reaches is left out; what is returned can be differentiated again."""
+    x, y, unused = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64).unbind()
+    x.requires_grad_(), y.requires_grad_()
+    d = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    found = plain_gradients(lambda x, y, z: (x**3 * y, z * 2), (x, y, unused), (True, False, False), (d, d))
+    assert found[1:] == [None, None] and found[0] == 36
+    (again,) = torch.autograd.grad(found[0], x)
+    assert again == 36
