@@ -23,8 +23,8 @@ def test_segments_of_a_text_give_what_the_model_gives(name):
     for length in (5, 1, 1, 13, 1, 9):
         part = ids[:, start : start + length]
         out = step(part, torch.ones_like(part), torch.arange(length), state)
-        state, start = out.past_key_values, start + length
-        logits.append(out.logits)
+        state, start = out["past_key_values"], start + length
+        logits.append(out["logits"])
     torch.testing.assert_close(torch.cat(logits, 1), model(ids).logits, rtol=1e-9, atol=1e-9)
 
 
@@ -43,8 +43,8 @@ def test_padding_in_front_of_any_segment_changes_nothing(block_type):
         for row, (a, b) in enumerate(zip(before, after, strict=True)):
             part[row, length - (b - a) :], mask[row, length - (b - a) :] = ids[row, a:b], 1
         out = step(part, mask, torch.tensor([length - 1]), state)
-        state = out.past_key_values
-    got = torch.stack([out.logits[0, 0], out.logits[1, 0]])
+        state = out["past_key_values"]
+    got = torch.stack([out["logits"][0, 0], out["logits"][1, 0]])
     torch.testing.assert_close(got, torch.stack([expected[0, 19], expected[1, 15]]), rtol=1e-9, atol=1e-9)
     assert state.position.tolist() == [20, 16]
 
