@@ -37,7 +37,7 @@ class ExportedEncoder:
             )
         if name == "openvino":
             runner_kwargs.setdefault("config", {"INFERENCE_PRECISION_HINT": "f32"})
-        exported = ExportedModel.from_pretrained(folder, **runner_kwargs)
+        exported = ExportedModel.from_pretrained(folder, trust_remote_code=trust_remote_code, **runner_kwargs)
         shape = manifest["components"]["model"]["metadata"]["kwargs"]["input_ids"]["shape"]
         return cls(exported, tuple(shape) if name == "executorch" else None)
 

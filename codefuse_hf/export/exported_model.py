@@ -22,6 +22,7 @@ class ExportedMemory(Cache):
 
     def __init__(self, engine, batch: int):
         self.engine, self.batch, self.seen, self.memory = engine, batch, 0, engine.start(batch)
+        self.layers = []  # transformers' own; it asks each of them
 
     @property
     def is_compileable(self) -> bool:

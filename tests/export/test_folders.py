@@ -10,6 +10,7 @@ from codefuse_hf.cli import main
 from codefuse_hf.export import folders
 from codefuse_hf.export.quantizing import _Weights, make_quantizer
 from codefuse_hf.export.terminal import Writer
+from codefuse_hf.modeling.cache_names import CACHE_NAME
 from helpers.models_rodimus import BLOCKS, make_model
 
 
@@ -89,9 +90,9 @@ def test_a_chat_goes_on_from_its_memory_and_gives_what_a_new_start_gives(monkeyp
     writer, seen = Writer(model, _Letters(), new_tokens=4, file=out), []
     generate = model.generate
 
-    def spy(ids, past_key_values=None, **kwargs):
-        had = past_key_values.layers[0].has_previous_state[0]
-        result = generate(ids, past_key_values=past_key_values, **kwargs)
+    def spy(ids, **kwargs):
+        had = kwargs[CACHE_NAME].layers[0].has_previous_state[0]
+        result = generate(ids, **kwargs)
         seen.append((had, ids, result.sequences))
         return result
 
