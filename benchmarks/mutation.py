@@ -110,6 +110,7 @@ TESTS_OF = {
         f"{_CGM}generation_cgm.py",
     ],
     "modeling/cgm/*": [f"{_CGM}modeling_cgm.py", f"{_CGM}golden_cgm.py", f"{_CGM}generation_cgm.py"],
+    "modeling/cache_names.py": ["tests/modeling/test_cache_names.py", f"{_RODIMUS}generation_rodimus.py"],
     "modeling/configuration_checks.py": [_CHECKS, f"{_CGE}configuration_cge.py", f"{_RODIMUS}configuration_rodimus.py"],
     "modeling/whole_file.py": [f"{_CGE}modeling_cge.py", f"{_RODIMUS}modeling_rodimus.py"],
     "modeling/quantised_layers.py": [f"{_RODIMUS}quantised_rodimus.py", f"{_RODIMUS}modeling_rodimus.py"],

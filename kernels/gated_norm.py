@@ -47,7 +47,9 @@ def gated_norm(
 
         if supported(out):
             return gated_norm_triton(out, residual, residual_weight, gate, weight, eps)
-    by_blocks = out.device.type == "cpu" and not torch.compiler.is_compiling() and not is_transformed()
+    by_blocks = (
+        out.ndim == 3 and out.device.type == "cpu" and not torch.compiler.is_compiling() and not is_transformed()
+    )
     if by_blocks and torch.is_grad_enabled():
         return _GatedNorm.apply(out, residual, residual_weight, gate, weight, eps)
     out, residual, residual_weight, gate = _alike(out, residual, residual_weight, gate)
