@@ -104,7 +104,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     building.add_argument(
         "--memory",
         type=size,
-        help="for intermediate results, such as 1G (default 160M): more is faster in large projects",
+        help="for intermediate results, such as 1G (default 200M): more is faster in large projects",
     )
 
 
