@@ -143,9 +143,8 @@ class _Reader:
         if kind in outline.locals:
             for each in outline.locals[kind]:
                 for child in [node] if each == "*" else _parts(node, each):
-                    if (
-                        child is node or child.type not in outline.locals
-                    ):  # those are visited themselves, and not with their values
+                    # Others of `locals` are visited themselves, and not with their values.
+                    if child is node or child.type not in outline.locals:
                         self.add_locals(self.container, child)
         outside = self.container, self.prefix
         if (rule := outline.rules.get(kind)) is not None:
@@ -337,13 +336,9 @@ def _arguments(call: Any) -> int:
     """How many arguments a call has, -1 where it shows none; a block behind it (Kotlin) counts."""
     arguments = part_of(call, "arguments", "argument_list", "value_arguments")
     blocks = _blocks(call)
-    if (
-        not blocks
-        and call.parent is not None
-        and call.parent.type == call.type
-        and call.parent.named_children[0] == call
-    ):
-        blocks = _blocks(call.parent)
+    outer = call.parent
+    if not blocks and outer is not None and outer.type == call.type and outer.named_children[0] == call:
+        blocks = _blocks(outer)
     return blocks or -1 if arguments is None else _count(arguments) + blocks
 
 

@@ -396,7 +396,6 @@ _EXPRESSIONS: dict[str, Handler] = {
     "lambda_expression": CodeReader.lambda_expression,
     "method_reference": CodeReader.method_reference,
     "parenthesized_expression": CodeReader.parenthesized,
-    "condition": CodeReader.parenthesized,  # the bundled grammar's name for it in some statements
     "class_literal": CodeReader.class_literal,
     "switch_expression": CodeReader.switch,
     "this": CodeReader.this,

@@ -61,10 +61,7 @@ def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
             called.setdefault(callee, []).append(target)
     if not called:
         return []
-    sources: dict[int, list[int]] = {}
-    moves = operations[np.isin(operations[:, 1], (COPY, AWAIT))]
-    for source, target in zip(moves[:, 0].tolist(), moves[:, 2].tolist(), strict=True):
-        sources.setdefault(target, []).append(source)
+    sources = _sources(operations, (COPY, AWAIT))
     loads = operations[operations[:, 1] == ATTRIBUTE]
     loaded = [(v, facts.loads[load][1]) for v, load in zip(loads[:, 0].tolist(), loads[:, 2].tolist(), strict=True)]
     literals = {seed[0] for seed in facts.seeds if seed[1] not in ("function", "class", "object")}
@@ -96,10 +93,7 @@ def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[st
         for _, kind, variable in facts.functions.parameters(label)
         if kind not in VARIADIC
     }
-    sources: dict[int, list[int]] = {}
-    moves = operations[operations[:, 1] == COPY]
-    for source, target in zip(moves[:, 0].tolist(), moves[:, 2].tolist(), strict=True):
-        sources.setdefault(target, []).append(source)
+    sources = _sources(operations, (COPY,))
     found = set()
     for _, callee, target, positional, _, _ in calls:
         for given in _behind(positional[0][1], sources):
@@ -108,6 +102,15 @@ def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[st
             ):
                 found.add(("decorator", functions[callee]))
     return frozenset(found)
+
+
+def _sources(operations: np.ndarray, kinds: tuple[int, ...]) -> dict[int, list[int]]:
+    """The variables whose values come to a variable by operations of some kinds, by that variable."""
+    sources: dict[int, list[int]] = {}
+    moves = operations[np.isin(operations[:, 1], kinds)]
+    for source, target in zip(moves[:, 0].tolist(), moves[:, 2].tolist(), strict=True):
+        sources.setdefault(target, []).append(source)
+    return sources
 
 
 def _behind(variable: int, sources: dict[int, list[int]]) -> set[int]:
