@@ -6,7 +6,9 @@
 In one call: exports the models, starts a process for each model in each engine, and lets them take turns at a prompt and at
 single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
 read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
-`benchmarks/results/on_device.{json,md,png}`; with `--append` to those of earlier runs, which may have measured other engines.
+`benchmarks/results/on_device.{json,md,png}`; with `--append` to those of earlier runs, which may have measured other engines. They
+are written after each context, and each row says of which commit it is. What a run that was cut off has measured stands there as
+unfinished, until it is measured again, beside the earlier row.
 
 On one thread the figures are CPU seconds, which other programs on the machine disturb least; on several, seconds.
 """
@@ -23,12 +25,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from on_device_engines import ENGINES, MODELS, SIZES, Size, build, export, weight_bytes, work
+from result_files import code_version, put_whole
 from tqdm.auto import tqdm
 
 from codefuse_hf import measure
@@ -84,8 +88,8 @@ class Worker:
         self.process.wait()
 
 
-def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size) -> None:
-    """Fill the records of these workers, which take turns at every measurement."""
+def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size, save: Callable[[], None]) -> None:
+    """Fill the records of these workers, which take turns at every measurement, and save them after each context."""
     base = "cpu_seconds" if args.threads == 1 else "seconds"
 
     def each(label: str):
@@ -118,6 +122,7 @@ def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size
                     point["seconds"].append(answer[base] / args.steps)
                     point["wall_seconds"].append(answer["seconds"] / args.steps)
                     point |= {key: answer[key] for key in ("cache_bytes", "running_peak_bytes")}
+        save()
 
 
 def prepare(args: argparse.Namespace, name: str, model: str, engine: str, root: Path) -> tuple[Path, float]:
@@ -146,7 +151,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements; the report as it goes to JSON."""
     torch.set_num_threads(args.threads)
     facts = environment(args)
-    bandwidth = facts["read_bandwidth_bytes_per_second"] = read_bandwidth(args.threads)
+    facts["read_bandwidth_bytes_per_second"] = read_bandwidth(args.threads)
     report: dict[str, Any] = {"runs": [facts], "contexts": list(args.contexts), "records": []}
     if args.append and (args.output / "on_device.json").is_file():
         earlier = json.loads((args.output / "on_device.json").read_text(encoding="utf-8"))
@@ -159,17 +164,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             models = [m for m in args.models if m != "Rodimus" or size.rodimus_layers]
             pairs = [(model, engine) for engine in args.engines for model in models]
             for group in groups(pairs, size):
-                records = _measure_group(args, name, group, root)
-                for record in records:
-                    with torch.device("meta"):
-                        record["weight_bytes"] = weight_bytes(build(record["model"], size), record["engine"])
-                        record["parameters"] = measure.count_parameters(build(record["model"], size))
-                    record["floor_seconds"] = record["weight_bytes"] / bandwidth
-                    record["date"] = facts["date"]
-                keys = [(r["size"], r["model"], r["engine"]) for r in records]
-                others = [r for r in report["records"] if (r["size"], r["model"], r["engine"]) not in keys]
-                report["records"] = others + records
-                write(report, args.output)
+                earlier = report["records"]
+
+                def save(records: list[dict], earlier=earlier) -> None:
+                    report["records"] = merged(earlier, [describe(record, facts) for record in records])
+                    write(report, args.output)
+
+                _measure_group(args, name, group, root, save)
     facts["load_average_after"] = os.getloadavg()
     write(report, args.output)
     return report
@@ -187,7 +188,39 @@ def read_bandwidth(threads: int, size: int = 1 << 29) -> float:
     return size / min(seconds)
 
 
-def _measure_group(args: argparse.Namespace, name: str, group: list[tuple[str, str]], root: Path) -> list[dict]:
+def describe(record: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """A row with what is known of its model, and where it comes from."""
+    with torch.device("meta"):
+        model = build(record["model"], SIZES[record["size"]])
+        needed = weight_bytes(model, record["engine"])
+    return record | {
+        "weight_bytes": needed,
+        "parameters": measure.count_parameters(model),
+        "floor_seconds": needed / facts["read_bandwidth_bytes_per_second"],
+        "date": facts["date"],
+        "commit": facts["commit"],
+    }
+
+
+def merged(earlier: list[dict], new: list[dict]) -> list[dict]:
+    """Earlier rows with new ones in the place of those that measured the same. One that is not finished takes the place of none
+    but its like."""
+
+    def key(record: dict) -> tuple[str, str, str]:
+        return record["size"], record["model"], record["engine"]
+
+    begun, finished = {key(r) for r in new}, {key(r) for r in new if not r["unfinished"]}
+    return [r for r in earlier if key(r) not in (begun if r.get("unfinished") else finished)] + new
+
+
+def _measure_group(
+    args: argparse.Namespace,
+    name: str,
+    group: list[tuple[str, str]],
+    root: Path,
+    save: Callable[[list[dict]], None],
+) -> None:
+    """Measure what takes turns, and save it after each context."""
     workers, failed = [], []
     for model, engine in tqdm(group, desc=f"{name}: exporting", leave=False):
         try:
@@ -201,12 +234,16 @@ def _measure_group(args: argparse.Namespace, name: str, group: list[tuple[str, s
         if folder.exists():
             files = [file for file in folder.iterdir() if file.suffix in (".onnx", ".data", ".xml", ".bin")]
             workers[-1].record["file_bytes"] = sum(file.stat().st_size for file in files)
+
+    def records(unfinished: bool) -> list[dict]:
+        return [r | {"unfinished": unfinished and "error" not in r} for r in (*(w.record for w in workers), *failed)]
+
     try:
-        measure_together(args, workers, SIZES[name])
+        measure_together(args, workers, SIZES[name], lambda: save(records(True)))
+        save(records(False))
     finally:
         for worker in workers:
             worker.stop()
-    return [worker.record for worker in workers] + failed
 
 
 def groups(pairs: list[tuple[str, str]], size: Size) -> list[list[tuple[str, str]]]:
@@ -224,6 +261,7 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
     names = [x for x in info.read_text().splitlines() if x.startswith("model name")] if info.exists() else []
     return {
         "packages": packages,
+        "commit": code_version(),
         "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
         "cores": os.cpu_count(),
         "threads": args.threads,
@@ -238,12 +276,7 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
 
 def write(report: dict[str, Any], folder: Path) -> None:
     """JSON, table and plot, each put in place whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = {"on_device.json": json.dumps(report, indent=1) + "\n", "on_device.md": table(report)}
-    for name, text in texts.items():
-        partial = folder / f".{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / name)
+    put_whole(folder, {"on_device.json": json.dumps(report, indent=1) + "\n", "on_device.md": table(report)})
     plot(report, folder / "on_device.png")
 
 
@@ -281,6 +314,7 @@ def table(report: dict[str, Any]) -> str:
             "weights",
             "file of float32",
             "cache",
+            "commit",
         ]
         lines += ["", f"## {size}", "", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
         for record in report["records"]:
@@ -291,7 +325,8 @@ def table(report: dict[str, Any]) -> str:
 
 def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
     decode = {int(context): point for context, point in record["decode"].items() if point["seconds"]}
-    cells = [record["model"], record["engine"]]
+    cells = [record["model"], record["engine"] + (" (**unfinished**)" if record.get("unfinished") else "")]
+    commit = record.get("commit", "–")
     for context in contexts:
         seconds = decode[context]["seconds"] if context in decode else None
         cells.append(
@@ -300,7 +335,7 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
             else "–"
         )
     if not decode:
-        return [*cells, record.get("error", ""), *["–"] * 7]
+        return [*cells, record.get("error", ""), *["–"] * 7, commit]
     first, last = decode[min(decode)], decode[max(decode)]
     cells.append(f"{record['floor_seconds'] / statistics.median(first['seconds']):.0%}")
     cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
@@ -311,7 +346,7 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
     file = record.get("file_bytes")
     cells.append(f"1/{4 * record['parameters'] / file:.2f}" if file else "–")
     cells.append(readable_size(last["cache_bytes"]) + (f"; then {record['error']}" if "error" in record else ""))
-    return cells
+    return [*cells, commit]
 
 
 def plot(report: dict[str, Any], path: Path) -> None:
@@ -319,12 +354,13 @@ def plot(report: dict[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = list(dict.fromkeys((r["size"], r["model"]) for r in report["records"] if r["decode"]))
+    records = [r for r in report["records"] if r["decode"] and not r.get("unfinished")]
+    panels = list(dict.fromkeys((r["size"], r["model"]) for r in records))
     if not panels:
         return
     figure = Figure(figsize=(4.5 * len(panels), 4.5), layout="constrained")
     for axes, (size, model) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels, strict=True):
-        for record in report["records"]:
+        for record in records:
             points = {int(c): statistics.median(p["seconds"]) for c, p in record["decode"].items() if p["seconds"]}
             if (record["size"], record["model"]) == (size, model) and points:
                 speeds, engine = [1 / s for s in points.values()], record["engine"]

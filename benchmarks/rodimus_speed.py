@@ -1,13 +1,14 @@
 """Speed and memory of Rodimus and Rodimus+ beside transformers' Llama and Mamba2 of the same size, on a CPU.
 
     python benchmarks/rodimus_speed.py
+    python benchmarks/rodimus_speed.py --sections prefill training    # these again, the others stay as they were
 
-measures, in one run, interleaved and repeated: time per decoded token and cache bytes at growing context, one token beside its
-linear layers alone and beside a compiled step, prefill and training throughput, peak memory, and the chunk-parallel operator
-against the step-by-step reference. Medians and spread go
-to `benchmarks/results/rodimus_speed.json`, a plot beside it. Run it on an otherwise idle machine (under ten minutes on two
-cores); the load of the machine is recorded. On one thread (`--threads 1`) all times are CPU seconds, which other programs disturb
-least.
+measures, interleaved and repeated: one token beside its linear layers alone and beside a compiled step, time per decoded token and
+cache bytes at growing context, prefill and training throughput beside the linear layers alone, the chunk-parallel operator against
+the step-by-step reference, and peak memory. Medians and spread go to `benchmarks/results/rodimus_speed.json`, a table and a plot
+beside it. The files are written after each section; they say of which commit each is, and which are missing because a run was cut
+off. Run it on an otherwise idle machine (under ten minutes on two cores); the load of the machine is recorded. On one thread
+(`--threads 1`) all times are CPU seconds, which other programs disturb least.
 
 How caches are filled: keys and values of attention are random numbers of the right shape, since time depends on their number
 alone; every other cache is filled by running tokens through the model. `--quick` is a smoke run with tiny shapes.
@@ -23,21 +24,22 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from result_files import code_version
+from rodimus_speed_report import NAMES, table, targets, write
 from torch._dynamo.utils import counters
 from tqdm.auto import tqdm
 from transformers import Mamba2Config, Mamba2ForCausalLM, PreTrainedModel, StaticCache
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, __version__, measure
-from codefuse_hf.files import readable_size
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention_chunk, gated_linear_attention_reference
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("Rodimus", "Rodimus+", "Llama", "Mamba2")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,13 @@ class Shapes:
     # The published window is twice the width of the published models; the same here, so it is full from 512 tokens on.
     window_size: int = 1024
     contexts: tuple[int, ...] = (512, 1024, 2048, 4096, 8192, 16384)
+    step_contexts: tuple[int, ...] = (512, 4096, 16384)
     decode_steps: int = 5
     prefill_length: int = 4096
     training_batch: int = 2
     training_length: int = 512
     operator_length: int = 2048
-    step_rounds: int = 40
+    step_rounds: int = 30
     compiler: str = "inductor"
     repeats: int = 5
 
@@ -76,6 +79,7 @@ QUICK = Shapes(
     mem_size=16,
     window_size=32,
     contexts=(32, 64, 128),
+    step_contexts=(32, 64),
     decode_steps=2,
     prefill_length=128,
     training_length=32,
@@ -124,17 +128,26 @@ def prefill(model: PreTrainedModel, shapes: Shapes, length: int | None = None) -
 
 
 class LinearLayers:
-    """Nothing but the products of a model's linear layers: what no change around them can save."""
+    """Nothing but the products of a model's linear layers, with gradients those of the backward pass too: what no change around
+    them can save."""
 
-    def __init__(self, model: PreTrainedModel, tokens: int):
-        head = model.get_output_embeddings()
+    def __init__(self, model: PreTrainedModel, tokens: int, batch: int = 1, gradients: bool = False):
+        head = None if gradients else model.get_output_embeddings()  # which without gradients has one token to see
         layers = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
-        self.work = [(x, torch.randn(1 if x is head else tokens, x.in_features)) for x in layers]
+        self.gradients = gradients
+        self.work = [
+            (x, torch.randn(batch, 1 if x is head else tokens, x.in_features, requires_grad=gradients)) for x in layers
+        ]
 
-    @torch.inference_mode()
     def __call__(self) -> None:
+        if not self.gradients:
+            with torch.inference_mode():
+                for layer, rows in self.work:
+                    layer(rows)
+            return
         for layer, rows in self.work:
-            layer(rows)
+            out = layer(rows)
+            torch.autograd.grad(out, [rows, layer.weight], torch.ones_like(out))
 
 
 class StaticStep:
@@ -142,9 +155,11 @@ class StaticStep:
 
     def __init__(self, model: PreTrainedModel, forward: Callable, shapes: Shapes):
         self.forward, self.shapes = forward, shapes
-        self.cache = StaticCache(config=model.config, max_cache_len=2 * shapes.contexts[0])
+        self.cache = StaticCache(config=model.config, max_cache_len=2 * shapes.step_contexts[0] + 64)
         with torch.no_grad():
-            model.eval()(self._ids(shapes.contexts[0]), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+            model.eval()(
+                self._ids(shapes.step_contexts[0]), past_key_values=self.cache, use_cache=True, logits_to_keep=1
+            )
 
     def _ids(self, tokens: int) -> torch.Tensor:
         return torch.randint(self.shapes.vocab_size, (1, tokens))
@@ -188,33 +203,51 @@ def throughput(
 
 
 def single_steps(models: dict[str, PreTrainedModel], shapes: Shapes, seed: int, clock: Callable) -> dict[str, Any]:
-    """Seconds of one token behind the shortest context: in a dynamic and a static cache, compiled, and its linear layers alone.
+    """Seconds of one token: its linear layers alone, in a dynamic cache, and behind the shortest context in a static one, compiled
+    and not.
 
-    All take turns. `graphs` counts what was compiled for each compiled model, for the first token and all others.
+    All take turns. Each is run once before it is timed, so that all find in the processor's caches what the token before left
+    there. `graphs` counts what was compiled for each compiled model, for the first token and all others.
     """
-    tasks: dict[str, dict[str, Callable[[], None]]] = {}
-    graphs: dict[str, int] = {}
-    for name in ("Rodimus", "Rodimus+", "Llama"):
-        model, growing = models[name], measure.GrowingContext(models[name], seed)
-        growing.advance_to(shapes.contexts[0])
-        tasks[name] = {"dynamic": lambda growing=growing: growing.forward(1), "linear": LinearLayers(model, 1)}
-        if name != "Llama":
-            compiled = torch.compile(model.forward, fullgraph=True, dynamic=False, backend=shapes.compiler)
-            tasks[name] |= {
-                "static": StaticStep(model, model.forward, shapes),
-                "compiled": StaticStep(model, compiled, shapes),
-            }
-    seconds: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in kinds} for name, kinds in tasks.items()}
-    for repeat in tqdm(range(shapes.step_rounds + 2), desc="single tokens"):
-        for name, kinds in tasks.items():
-            for kind, task in kinds.items():
-                before, start = counters["stats"]["unique_graphs"], clock()
+    names = [name for name in NAMES if name != "Mamba2"]
+    growing = {name: measure.GrowingContext(models[name], seed) for name in names}
+    tasks: dict[tuple[str, str], Callable[[], None]] = {}
+    for name in names:
+        tasks[name, "linear"] = LinearLayers(models[name], 1)
+        tasks[name, "dynamic"] = lambda state=growing[name]: state.forward(1)
+    seconds: dict[int, dict[str, dict[str, Any]]] = {}
+    graphs = dict.fromkeys(names, 0)
+    for context in shapes.step_contexts:
+        turns, rounds = dict(tasks), max(shapes.step_rounds // 2, 1)
+        if context == shapes.step_contexts[0]:
+            turns |= _static_steps(models, names, shapes)
+            rounds = shapes.step_rounds
+        for state in growing.values():
+            state.advance_to(context)
+        found: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
+        for repeat in tqdm(range(rounds + 1), desc=f"single tokens at {context}"):
+            for (name, kind), task in turns.items():
+                before = counters["stats"]["unique_graphs"]
                 task()
-                if repeat > 1:
-                    seconds[name][kind].append(clock() - start)
-                graphs[name] = graphs.get(name, 0) + counters["stats"]["unique_graphs"] - before
-    result = {name: {kind: _summary(values) for kind, values in kinds.items()} for name, kinds in seconds.items()}
-    return {"context": shapes.contexts[0], "graphs": graphs, "seconds": result}
+                start = clock()
+                task()
+                if repeat > 0:
+                    found[name, kind].append(clock() - start)
+                graphs[name] += counters["stats"]["unique_graphs"] - before
+        seconds[context] = {name: {} for name in names}
+        for (name, kind), values in found.items():
+            seconds[context][name][kind] = _summary(values)
+    return {"graphs": graphs, "seconds": seconds}
+
+
+def _static_steps(models: dict[str, PreTrainedModel], names: list[str], shapes: Shapes) -> dict:
+    tasks = {}
+    for name in names:
+        model = models[name]
+        compiled = torch.compile(model.forward, fullgraph=True, dynamic=False, backend=shapes.compiler)
+        tasks[name, "static"] = StaticStep(model, model.forward, shapes)
+        tasks[name, "compiled"] = StaticStep(model, compiled, shapes)
+    return tasks
 
 
 def operator(shapes: Shapes, seed: int, clock: Callable[[], float]) -> dict[str, Any]:
@@ -313,46 +346,101 @@ def bandwidth_floor(
     return floors
 
 
-# ---- the report
+# ---- a run
 
 
-def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was to be reached, and what was."""
-    decode = {(r["model"], r["context"]): r["median_seconds_per_token"] for r in report["decode"]}
-    contexts = sorted({context for _, context in decode})
-    short, long = contexts[0], contexts[-1]
-    speed = {task: {name: report[task][name]["median"] for name in NAMES} for task in ("prefill", "training")}
-    rows = []
+class Run:
+    """The sections of the benchmark; each gives what it adds to the report."""
 
-    def add(text: str, value: float, at_most: float | None = None, at_least: float | None = None) -> None:
-        met = value <= at_most if at_most is not None else value >= at_least
-        limit = f"≤ {at_most}" if at_most is not None else f"≥ {at_least}"
-        rows.append({"target": text, "value": round(value, 3), "limit": limit, "met": bool(met)})
+    SECTIONS = ("steps", "decode", "prefill", "training", "operator", "memory")
 
-    for name in ("Rodimus", "Rodimus+"):
-        add(f"{name}: decode at {long} over decode at {short}", decode[name, long] / decode[name, short], at_most=1.1)
-        add(f"{name}: decode at {short} over Llama's", decode[name, short] / decode["Llama", short], at_most=1.0)
-        add(f"Llama's decode at {long} over {name}'s", decode["Llama", long] / decode[name, long], at_least=10)
-        add(f"{name}: prefill over Llama's", speed["prefill"][name] / speed["prefill"]["Llama"], at_least=1.5)
-        add(f"{name}: training over Llama's", speed["training"][name] / speed["training"]["Llama"], at_least=1.0)
-        add(f"{name}: training over Mamba2's", speed["training"][name] / speed["training"]["Mamba2"], at_least=2.0)
-        step = {kind: x["median"] for kind, x in report["single_steps"]["seconds"][name].items()}
-        add(f"{name}: the linear layers' share of a decoded token", step["linear"] / step["dynamic"], at_least=0.85)
-        linear = report["prefill"][f"{name}, linear layers"]["median"]
-        add(f"{name}: prefill over its linear layers alone", speed["prefill"][name] / linear, at_least=0.85)
-        add(f"{name}: static over compiled step", step["static"] / step["compiled"], at_least=1.2)
-        add(f"{name}: graphs of the compiled step", report["single_steps"]["graphs"][name], at_most=1)
-    add("chunk operator over reference, forward", report["operator"]["forward"]["speedup"], at_least=10)
-    add(
-        "chunk operator over reference, forward and backward",
-        report["operator"]["forward_backward"]["speedup"],
-        at_least=10,
-    )
-    return rows
+    def __init__(self, args: argparse.Namespace, shapes: Shapes):
+        self.args, self.shapes, self.clock = args, shapes, clock_of(args.threads)
+
+    @cached_property
+    def models(self) -> dict[str, PreTrainedModel]:
+        return {name: build(name, self.shapes, self.args.seed) for name in NAMES}
+
+    def _linear(self, *arguments, **options) -> dict[str, LinearLayers]:
+        models = {name: model for name, model in self.models.items() if name != "Mamba2"}
+        return {f"{name}, linear layers": LinearLayers(x, *arguments, **options) for name, x in models.items()}
+
+    def steps(self) -> dict[str, Any]:
+        return {"single_steps": single_steps(self.models, self.shapes, self.args.seed, self.clock)}
+
+    def decode(self) -> dict[str, Any]:
+        shapes, seed = self.shapes, self.args.seed
+        bandwidth = measure.read_bandwidth(size=1 << 24 if self.args.quick else 1 << 29)
+        records = measure.measure_decoding(
+            self.models, shapes.contexts, shapes.decode_steps, shapes.repeats, seed, self.clock
+        )
+        return {
+            "read_bandwidth_bytes_per_second": bandwidth,
+            "decode": [record.as_dict() for record in records],
+            "decode_floor": bandwidth_floor(records, self.models, bandwidth),
+        }
+
+    def prefill(self) -> dict[str, Any]:
+        length = self.shapes.prefill_length
+        tasks = {name: lambda model=model: prefill(model, self.shapes) for name, model in self.models.items()}
+        tasks |= self._linear(length)
+        return {"prefill": throughput(tasks, length, self.shapes.repeats, "prefill", self.clock)}
+
+    def training(self) -> dict[str, Any]:
+        batch, length = self.shapes.training_batch, self.shapes.training_length
+        tasks = {name: TrainingStep(model, self.shapes) for name, model in self.models.items()}
+        tasks |= self._linear(length, batch, gradients=True)
+        return {"training": throughput(tasks, batch * length, self.shapes.repeats, "training step", self.clock)}
+
+    def operator(self) -> dict[str, Any]:
+        return {"operator": operator(self.shapes, self.args.seed, self.clock)}
+
+    def memory(self) -> dict[str, Any]:
+        self.__dict__.pop("models", None)  # the processes that are measured need room
+        return {"peak_memory_bytes": peak_memory(self.args)}
 
 
-def environment(args: argparse.Namespace) -> dict[str, Any]:
-    """Where the figures come from."""
+def earlier_report(path: Path, start: dict[str, Any]) -> dict[str, Any]:
+    """The report that sections are measured again for.
+
+    Raises:
+        SystemExit: there is none, or one whose figures do not belong beside those of today.
+    """
+    if not path.is_file():
+        raise SystemExit(f"{path} does not exist, so there is nothing to keep: leave out --sections")
+    report = json.loads(path.read_text(encoding="utf-8"))
+    # As JSON has it: tuples become lists.
+    other = [key for key, value in json.loads(json.dumps(start)).items() if report.get(key) != value]
+    if other or "sections" not in report:
+        raise SystemExit(
+            f"{path} differs in {', '.join(other) or 'form'}: leave out --sections, or give another --output"
+        )
+    return report
+
+
+def run(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
+    """Measure sections one after another; the report as it is in JSON after each of them."""
+    here = Run(args, shapes)
+    facts = environment(args, shapes)
+    same = {key: facts[key] for key in ("cpu", "cores", "threads", "time", "dtype", "seed")}
+    start = same | {"shapes": {key: value for key, value in vars(shapes).items() if key != "repeats"}}
+    report = start if args.sections is None else earlier_report(args.output / "rodimus_speed.json", start)
+    report.setdefault("sections", {})
+    report["parameters"] = {name: measure.count_parameters(model) for name, model in here.models.items()}
+    for name in args.sections or Run.SECTIONS:
+        facts, started = environment(args, shapes), time.monotonic()
+        report |= getattr(here, name)()
+        facts["load_average_after"] = round(os.getloadavg()[0], 2)
+        facts["seconds"] = round(time.monotonic() - started, 1)
+        report["sections"][name] = facts
+        report["missing"] = [section for section in Run.SECTIONS if section not in report["sections"]]
+        report["targets"] = targets(report)
+        write(report, args.output)
+    return report
+
+
+def environment(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
+    """Where the figures of a section come from."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -362,6 +450,7 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
         cpu = names[0] if names else cpu
     return {
         "codefuse_hf": __version__,
+        "commit": code_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "python": platform.python_version(),
@@ -373,69 +462,10 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
         "time": "CPU seconds" if args.threads == 1 else "seconds",
         "dtype": "float32",
         "seed": args.seed,
-        "load_average_before": os.getloadavg()[0],
+        "repeats": shapes.repeats,
+        "load_average_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
     }
-
-
-def run(args: argparse.Namespace, shapes: Shapes) -> dict[str, Any]:
-    """All measurements; the report as it goes to JSON."""
-    started, clock = time.monotonic(), clock_of(args.threads)
-    report: dict[str, Any] = {"environment": environment(args), "shapes": vars(shapes)}
-    models = {name: build(name, shapes, args.seed) for name in NAMES}
-    report["parameters"] = {name: measure.count_parameters(model) for name, model in models.items()}
-    report["read_bandwidth_bytes_per_second"] = bandwidth = measure.read_bandwidth(
-        size=1 << 24 if args.quick else 1 << 29
-    )
-    report["single_steps"] = single_steps(models, shapes, args.seed, clock)
-    records = measure.measure_decoding(models, shapes.contexts, shapes.decode_steps, shapes.repeats, args.seed, clock)
-    report["decode"] = [record.as_dict() for record in records]
-    report["decode_floor"] = bandwidth_floor(records, models, bandwidth)
-    prefills = {name: lambda model=model: prefill(model, shapes) for name, model in models.items()}
-    for name in ("Rodimus", "Rodimus+"):
-        prefills[f"{name}, linear layers"] = LinearLayers(models[name], shapes.prefill_length)
-    report["prefill"] = throughput(prefills, shapes.prefill_length, shapes.repeats, "prefill", clock)
-    steps = {name: TrainingStep(model, shapes) for name, model in models.items()}
-    tokens = shapes.training_batch * shapes.training_length
-    report["training"] = throughput(steps, tokens, shapes.repeats, "training step", clock)
-    report["operator"] = operator(shapes, args.seed, clock)
-    del models, prefills, steps
-    report["peak_memory_bytes"] = peak_memory(args)
-    report["targets"] = targets(report)
-    report["environment"]["load_average_after"] = os.getloadavg()[0]
-    report["environment"]["seconds"] = round(time.monotonic() - started, 1)
-    _write(report, records, args.output)
-    return report
-
-
-def _write(report: dict[str, Any], records: list[measure.DecodeRecord], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    size = report["shapes"]["parameters"] / 1e6
-    threads = report["environment"]["threads"]
-    title = (
-        f"{size:g} M parameters, float32, {'one thread, CPU time' if threads == 1 else f'{threads} threads'}, batch 1"
-    )
-    measure.plot_decoding(records, folder / "rodimus_speed.png", title)
-    partial = folder / ".rodimus_speed.json.partial"
-    partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / "rodimus_speed.json")
-    print("\n" + measure.table(records))
-    floors = {(f["model"], f["context"]): f for f in report["decode_floor"]}
-    print(f"\nmemory floor of decoding at {report['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s:")
-    for (name, context), floor in floors.items():
-        if context in (records[0].context, records[-1].context):
-            print(
-                f"  {name:9} at {context:6}: {floor['floor_seconds'] * 1e3:6.1f} ms, measured {floor['measured_over_floor']:.1f}×"
-            )
-    memory = report["peak_memory_bytes"]
-    print(f"\n{'':10}{'prefill tok/s':>16}{'training tok/s':>16}{'prefill peak':>16}{'training peak':>16}")
-    for name in NAMES:
-        speeds = "".join(f"{report[task][name]['median']:>16.0f}" for task in ("prefill", "training"))
-        peaks = "".join(f"{readable_size(memory[task][name]):>16}" for task in ("prefill", "training"))
-        print(f"{name:10}{speeds}{peaks}")
-    print("\ntargets:")
-    for row in report["targets"]:
-        print(f"  {'met   ' if row['met'] else 'MISSED'} {row['target']}: {row['value']} ({row['limit']})")
 
 
 def _summary(values: list[float]) -> dict[str, float]:
@@ -451,7 +481,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, help="repetitions of every measurement (default: 5)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--output", type=Path, default=RESULTS, help="folder for JSON and plot (default: benchmarks/results)"
+        "--output", type=Path, default=RESULTS, help="folder for JSON, table and plot (default: benchmarks/results)"
+    )
+    parser.add_argument(
+        "--sections",
+        nargs="+",
+        choices=Run.SECTIONS,
+        help="measure these again and keep the others (default: all, anew)",
     )
     parser.add_argument("--peak-memory-of", metavar="MODEL", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -462,7 +498,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.peak_memory_of:
         print(json.dumps(peak_memory_of(args.peak_memory_of, shapes, args.seed)))
         return 0
-    run(args, shapes)
+    print("\n" + table(run(args, shapes)))
     return 0
 
 

@@ -37,6 +37,31 @@ def test_a_run_writes_figures_and_reasons(tmp_path):
         ("Rodimus+", "torch-int8", None),
         ("Llama", "torch-int8", None),
     ]
+    assert not any(record["unfinished"] for record in both["records"]) and "unfinished" not in on_device.table(both)
+
+
+def test_what_a_run_that_is_cut_off_has_measured_stands_beside_the_earlier_row(tmp_path, monkeypatch):
+    row = {"size": "tiny", "model": "Rodimus+", "engine": "torch-fp32", "decode": {}, "error": "load: none"}
+    earlier = {"runs": [], "contexts": [16, 40], "records": [row]}
+    (tmp_path / "on_device.json").write_text(json.dumps(earlier))
+    ask = on_device.Worker.ask
+
+    def cut_off(worker, do, **arguments):
+        if arguments.get("context") == 40:
+            raise KeyboardInterrupt
+        return ask(worker, do, **arguments)
+
+    monkeypatch.setattr(on_device.Worker, "ask", cut_off)
+    monkeypatch.setattr(on_device, "code_version", lambda: "abc+")
+    arguments = ["--sizes", "tiny", "--models", "Rodimus+", "--engines", "torch-fp32", "--steps", "1", "--repeats", "1"]
+    with pytest.raises(KeyboardInterrupt):
+        on_device.main([*arguments, "--prompts", "0", "--contexts", "16", "40", "--append", "--output", str(tmp_path)])
+    kept, new = json.loads((tmp_path / "on_device.json").read_text())["records"]
+    assert kept == row and new["unfinished"] and new["commit"] == "abc+" and set(new["decode"]) == {"16"}
+    assert "| Rodimus+ | torch-fp32 (**unfinished**) |" in (tmp_path / "on_device.md").read_text()
+    finished = new | {"unfinished": False}
+    assert on_device.merged([row, new], [finished]) == [finished]
+    assert on_device.merged([row, new], [new]) == [row, new]
 
 
 @pytest.mark.parametrize("size", ["30M", "1.6B"])
