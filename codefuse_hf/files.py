@@ -5,6 +5,7 @@ however that ends. So the next run that writes to this place knows what nobody w
 """
 
 import contextlib
+import errno
 import glob
 import os
 import secrets
@@ -19,6 +20,8 @@ try:
 except ImportError:  # Windows: nothing is known to be left behind, so nothing is removed
     fcntl = None
 
+_FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -31,7 +34,7 @@ def replacing(path: str | os.PathLike, mode: str = "wb", encoding: str | None = 
     remove_leftovers(path)
     partial = _beside(path)
     try:
-        with open(partial, mode.replace("w", "x"), encoding=encoding) as file, locked(partial):
+        with full_disk_named(path), open(partial, mode.replace("w", "x"), encoding=encoding) as file, locked(partial):
             yield file
         os.replace(partial, path)
     finally:
@@ -53,13 +56,15 @@ def replacing_folder(path: str | os.PathLike, *, content: str | None = None, kee
             in the end.
     """
     path = Path(path).absolute()
+    if path.is_mount():
+        raise OSError(f"{path} is where a disk is mounted, and no folder can take its place: name a new folder in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = _beside(path) if content is None else path.with_name(f".{path.name}.{content}.partial")
     remove_leftovers(path, but=partial)
     if partial.exists():
         print(f"note: going on with {partial}, which an interrupted run had left behind", file=sys.stderr)
     partial.mkdir(exist_ok=content is not None)
-    with locked(partial):
+    with full_disk_named(path), locked(partial):
         try:
             yield partial
             if path.is_dir():
@@ -69,6 +74,24 @@ def replacing_folder(path: str | os.PathLike, *, content: str | None = None, kee
             if not keep:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+@contextlib.contextmanager
+def full_disk_named(path: str | os.PathLike) -> Iterator[None]:
+    """Tell what could not be written where the disk is full: the system does not, and some libraries raise errors of their own.
+
+    Raises:
+        OSError: there is no room for `path`, or no more is allowed.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        if number not in _FULL:  # safetensors has the system's words alone
+            number = next((each for each in _FULL if os.strerror(each) in str(error)), None)
+        if number is None or getattr(error, "filename", None) is not None:
+            raise
+        raise OSError(number, f"{os.strerror(number)} to write", os.fspath(path)) from error
 
 
 def remove_leftovers(path: str | os.PathLike, but: Path | None = None) -> None:

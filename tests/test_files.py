@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all; sizes in words."""
 
+import errno
 import os
 import stat
 
@@ -37,6 +38,31 @@ def test_a_failed_file_leaves_the_old_one(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+@pytest.mark.parametrize("place", [replacing, replacing_folder])
+def test_a_full_disk_is_told_with_what_was_being_written(tmp_path, place, error):
+    path = tmp_path / "result"
+    with pytest.raises(OSError, match="No space left on device to write") as raised, place(path):
+        raise error
+    assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_other_errors_stay_as_they_are(tmp_path):
+    missing = tmp_path / "missing"
+    with pytest.raises(FileNotFoundError) as raised, replacing(tmp_path / "result"):
+        missing.read_bytes()
+    assert raised.value.filename == str(missing)
+    with pytest.raises(RuntimeError, match="unrelated"), replacing(tmp_path / "result"):
+        raise RuntimeError("unrelated")
+
+
 def test_a_folder_takes_the_place_of_an_empty_one(tmp_path, umask):
     path = tmp_path / "parent" / "folder"
     path.mkdir(parents=True)
@@ -46,6 +72,15 @@ def test_a_folder_takes_the_place_of_an_empty_one(tmp_path, umask):
     assert [entry.name for entry in path.iterdir()] == ["file"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o750
     assert [entry.name for entry in path.parent.iterdir()] == ["folder"]
+
+
+def test_no_folder_takes_the_place_of_a_mounted_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.is_mount", lambda path: path == tmp_path)
+    with pytest.raises(OSError, match="name a new folder in it"), replacing_folder(tmp_path):
+        raise AssertionError("too late")
+    with replacing_folder(tmp_path / "folder"):
+        pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_folder_replaces_no_files(tmp_path):

@@ -1,9 +1,11 @@
 """Types and options that several commands share."""
 
 import argparse
+import re
 
 from ..search.kinds import KINDS
 
+_SIZE = re.compile(r"([0-9]+) ?([KMG]?)(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -16,9 +18,11 @@ def positive(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """Read a number of bytes with an optional K, M or G."""
-    unit = text[-1:].upper() if text[-1:].upper() in _SIZE_UNITS else ""
-    return positive(text[: len(text) - len(unit)]) * _SIZE_UNITS[unit]
+    """Read a number of bytes with an optional K, M or G, of 1024 each: `200M`, `1G`, also `200MB` and `200MiB`."""
+    found = _SIZE.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError(f"expected a number of bytes of at least 1, such as 5M or 1G, found {text!r}")
+    return int(found[1]) * _SIZE_UNITS[found[2].upper()]
 
 
 def kind_list(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 
@@ -16,7 +17,17 @@ class Spill:
         self._database.execute("CREATE TABLE spill (key INTEGER PRIMARY KEY, value BLOB)")
 
     def __setitem__(self, key: int, value: bytes) -> None:
-        self._database.execute("REPLACE INTO spill VALUES (?, ?)", (key, value))
+        """Put a value away. Raises `OSError` where there is no more room on the disk."""
+        try:
+            self._database.execute("REPLACE INTO spill VALUES (?, ?)", (key, value))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            raise OSError(
+                errno.ENOSPC,
+                "no room for intermediate results among the temporary files: free some, name another folder with the variable "
+                "SQLITE_TMPDIR, or allow more memory",
+            ) from error
 
     def __getitem__(self, key: int) -> bytes:
         found = self._database.execute("SELECT value FROM spill WHERE key = ?", (key,)).fetchone()

@@ -10,6 +10,8 @@ source, in `build/torch-{cuda,rocm,xpu,cpu}/`. Publishing is the ecosystem's own
 import json
 from pathlib import Path
 
+from codefuse_hf.files import replacing_folder
+
 from .remote_code import write_sources
 
 NAME = "codefuse-rodimus"
@@ -74,6 +76,11 @@ def write_kernels_folder(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder: choose a new one")
+    with replacing_folder(folder) as partial:
+        _write(partial)
+
+
+def _write(folder: Path) -> None:
     package = NAME.replace("-", "_")
     targets = {f"torch-ext/{package}": None} | {f"build/torch-{backend}": backend for backend in BACKENDS}
     for target, backend in targets.items():

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from codefuse_hf.files import replacing
+from codefuse_hf.files import full_disk_named, replacing
 from codefuse_hf.search.word_index import WordIndex
 
 FORMAT = "codefuse-hf code index, version 3"
@@ -227,7 +227,8 @@ def write(folder: Path, content: Content) -> None:
     place = folder / generation
     place.mkdir()
     try:
-        _write_generation(place, content)
+        with full_disk_named(place):
+            _write_generation(place, content)
         content.manifest = {"format": FORMAT, "generation": generation, **content.manifest}
         with replacing(folder / _MANIFEST, "w", encoding="utf-8") as file:
             json.dump(content.manifest, file, indent=1)

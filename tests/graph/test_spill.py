@@ -35,3 +35,12 @@ def test_threads_may_share_it():
     thread.start()
     thread.join()
     assert found == [b"one"]
+
+
+def test_a_full_disk_is_told():
+    spill = Spill()
+    spill._database.execute("PRAGMA max_page_count = 20")  # as full as a disk can be
+    with pytest.raises(OSError, match="no room for intermediate results among the temporary files"):
+        for key in range(100):
+            spill[key] = bytes(20_000)
+    spill.close()

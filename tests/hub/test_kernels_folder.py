@@ -94,3 +94,14 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path, place):
     with pytest.raises(ValueError, match="not an empty folder"):
         write_kernels_folder(tmp_path / place)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
+    def fail(modules, folder):
+        folder.mkdir(parents=True)
+        raise OSError("no more")
+
+    monkeypatch.setattr("codefuse_hf.hub.kernels_folder.write_sources", fail)
+    with pytest.raises(OSError, match="no more"):
+        write_kernels_folder(tmp_path / "folder")
+    assert not any(tmp_path.iterdir())

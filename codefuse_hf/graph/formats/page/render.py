@@ -14,11 +14,11 @@ import os
 import re
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from codefuse_hf.files import replacing
 from codefuse_hf.graph.arrays import LANGUAGES
 from codefuse_hf.graph.code_graph import CodeGraph
 from codefuse_hf.graph.formats.page.treemap import nested_treemap
@@ -44,7 +44,8 @@ def save_page(
 ) -> dict[str, int]:
     """Writes the page of a graph to `path`; see `render_page`. Returns how many nodes of each type were left out."""
     page, left_out = render_page(graph, title=title, max_nodes=max_nodes)
-    Path(path).write_text(page, encoding="utf-8", errors="replace", newline="\n")
+    with replacing(path) as file:
+        file.write(page.encode("utf-8", errors="replace"))
     return left_out
 
 
