@@ -19,10 +19,23 @@ BOTH = "def use():\n    {}.price()\ndef other():\n    {}.price()\n"
         ("class Till:\n    def make(self, kind: type[T]) -> T: return kind()", "Till().make({})"),
         ("def same[S](x: S) -> S: return clean(x) or x", "same({}())"),
         ("async def make(kind: type[T]) -> T: return kind()", "(await make({}))"),
+        ("def pick(*kinds: type[T], n: int = 0) -> T | None: return found()", "pick(int, {})"),
+        ("def pick(n, *things: T) -> T: return things[0]", "pick(1, 2, {}())"),
+        ("def first(things: Sequence[T], n) -> T | None: return things[n]", "first([1, {}()], 1)"),
+        ("def first(*things: list[T]) -> T: return things[0][0]", "first([], [{}()])"),
+        ("def found(*kinds: type[T]) -> list[T]: return all_of(kinds)", "found({})[0]"),
+        ("def found(kind: type[T]) -> Iterator[T]:\n    for each in [Item(), Other()]: yield each", "next(found({}))"),
+        ("def found(kind: type[T]) -> tuple[T, ...]: return all_of(kind)", "found({}, 1)[n]"),
+        ("def twice(x: T) -> list[T]: return [clean(x)] * 2", "twice({}())[0]"),
+        ("def run(f: Callable[..., T], *given) -> T: return f(*given)", "run({})"),
+        ("def run(f: Callable[[], Awaitable[T]]) -> T: return loop.run(f)", "run({})"),
+        ("def noted(kind: type[T]) -> type[T]: return note(kind) or kind", "noted({})()"),
     ],
 )
 def test_a_type_variable_says_which_argument_comes_back(tmp_path, definition, call):
-    text = f"{VARIABLE}{definition}\n" + BOTH.format(call.format("Item"), call.format("Other"))
+    text = f"from typing import Awaitable, Callable, Iterator, Sequence\n{VARIABLE}{definition}\n" + BOTH.format(
+        call.format("Item"), call.format("Other")
+    )
     if "await" in call:
         text = text.replace("def use", "async def use").replace("def other", "async def other")
     found = called(tmp_path, text)
@@ -34,14 +47,23 @@ def test_a_type_variable_says_which_argument_comes_back(tmp_path, definition, ca
     ("definition", "call"),
     [
         ("def first(items: list[T], x: T) -> T: return items[0]", "first([Item()], None)"),
-        ("def run(f: Callable[[], T]) -> T: return f()", "run(Item)"),
-        ("def first(*items: T) -> T: return items[0]", "first(Item())"),
+        ("def first(items: dict[str, T], x: T) -> T: return items['a']", "first({'a': Item()}, None)"),
+        ("def first(*items: T) -> T: return items[0]", "first(*[Item()])"),
         ("def same(x: T) -> T: return x", "same(*[Item()])"),
     ],
 )
 def test_a_type_variable_that_may_come_from_elsewhere_says_nothing(tmp_path, definition, call):
     text = f"from typing import Callable\n{VARIABLE}{definition}\ndef use():\n    {call}.price()\n"
     assert "Item.price" in called(tmp_path, text)
+
+
+def test_a_context_manager_gives_what_its_generator_yields(tmp_path):
+    text = (
+        f"from contextlib import contextmanager\nfrom typing import Iterator\n{VARIABLE}@contextmanager\n"
+        "def held(x: T) -> Iterator[T]:\n    yield x\ndef use():\n    with held(Item()) as x:\n        x.price()\nheld(Other())\n"
+    )
+    assert "Item.price" in called(tmp_path, text, "use")
+    assert "Other.price" not in called(tmp_path, text, "use")
 
 
 def test_a_bound_excludes_values(tmp_path):

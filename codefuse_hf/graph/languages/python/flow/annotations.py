@@ -151,6 +151,35 @@ class TypeReader:
             return None
         return held[0], held[1][1][1]
 
+    def variables(self, path: str, annotation: tuple) -> list[tuple[str, tuple[str, str] | None]]:
+        """Returns the type variables of an annotation's parts (`None` is no part), each with its form: "" for the thing itself, "type" for its
+        class, "list" for a sequence of such, "call" for a function that yields it, "other" for whatever else; None for a part without one."""
+        tree = tree_of(annotation)
+        found: list[tuple[str, tuple[str, str] | None]] = []
+        for part in tree[1:] if tree is not None and tree[0] == "union" else (tree,):
+            if part is not None and part[0] == "generic":
+                form, inner = self._form(path, part)
+                found += [(form, self.type_variable(path, each)) for each in inner]
+            elif part is None or part[0] != "nothing":
+                found.append(("", self.type_variable(path, part)))
+        return found
+
+    def _form(self, path: str, tree: tuple) -> tuple[str, list[tuple | None]]:
+        """What a generic type is of its arguments, and which of them it is made of."""
+        head = self.names.path_entities(path, tree[1][1:]) if tree[1][0] == "name" else ()
+        name = head[0].place.rpartition(".")[2] if head and head[0].kind == "external" else ""
+        if name in ("type", "Type"):
+            return "type", [tree[2]]
+        if name in ("Optional", "Awaitable", "Coroutine"):
+            return "", [tree[-1]]
+        if name in _SEQUENCES or (name in ("tuple", "Tuple") and tree[3:] == (("...",),)):
+            return "list", [tree[2]]
+        if name == "Callable":
+            inner = tree[-1]
+            plain = self._form(path, inner) if inner is not None and inner[0] == "generic" else ("", [inner])
+            return "call", plain[1] if plain[0] == "" else [None]
+        return "other", _names_in(tree)
+
     def _alias(self, path: str, variable: int, rest: tuple, depth: int) -> tuple[str, tuple] | None:
         """The file and annotation that an alias stands for."""
         facts = self.names.facts[path]
@@ -213,6 +242,13 @@ class TypeReader:
         if last in ("Awaitable", "Coroutine"):
             return part(len(inner) - 1)
         return None if last in _STRUCTURAL or last.endswith(("Like", "Type")) else ("external", last)
+
+
+def _names_in(tree: tuple | None) -> list[tuple]:
+    """The names that stand in a tree."""
+    if tree is None or tree[0] not in ("generic", "union"):
+        return [tree] if tree is not None and tree[0] == "name" else []
+    return [name for part in tree[1:] for name in _names_in(part)]
 
 
 def _is_nothing(entity: Entity) -> bool:

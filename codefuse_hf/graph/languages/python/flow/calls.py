@@ -12,7 +12,7 @@ from codefuse_hf.graph.languages.python.flow.values import (
     Kind,
     call_back,
 )
-from codefuse_hf.graph.languages.python.reading.facts import BY_NAME, BY_POSITION, OWN_TYPE, VARIADIC, Constant
+from codefuse_hf.graph.languages.python.reading.facts import ARGS, BY_NAME, BY_POSITION, OWN_TYPE, VARIADIC, Constant
 
 UNSEEN = -1
 """In place of a caller, for a call that is another one's doing: it makes no edge."""
@@ -86,14 +86,15 @@ class Calls(Attributes):
             return
         self.bind_arguments(owner, index, signature, arguments)
         if signature.is_generator:
-            self.add(target, self.value(Kind.GENERATOR, owner, index))
+            if not signature.is_typed or not self._give_back(key, value, signature, arguments, target):
+                self.add(target, self.value(Kind.GENERATOR, owner, index))
         elif OWN_TYPE in signature.returned_parameters and arguments.prefix:
             self._return_own(arguments.prefix[0], target)
             return
         elif signature.wrappers:
             self._take_wrappers(owner, index, signature, arguments, target)
         elif not self._give_made(key, signature, arguments, target):
-            if not signature.is_typed or not self._give_back(owner, index, signature, arguments, target):
+            if not signature.is_typed or not self._give_back(key, value, signature, arguments, target):
                 self.flow(self.returned(owner, index), target)
         for position in signature.returned_parameters:
             if position != OWN_TYPE:
@@ -131,24 +132,38 @@ class Calls(Attributes):
             return False
         return True
 
-    def _give_back(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> bool:
-        """A result that is one of the call's own arguments, as type variables say, reaches `target`; False where they do not say it."""
-        places = self.ask(Structure.given_back, owner, function)
+    def _give_back(self, key: tuple, value: int, signature: Signature, arguments: Arguments, target: int) -> bool:
+        """A result that is made of the call's own arguments, as type variables say, reaches `target`; False where they do not say it."""
+        known = self.ask(Structure.given_back, self.first[value], self.second[value])
         has_stars = any(star for star, _ in arguments.positional) or any(word is None for word, _ in arguments.keywords)
-        if not places or has_stars:
+        if known is None or has_stars:
             return False
-        for position, is_class in places:
-            given = self._argument_at(signature, position, arguments)
-            if given.__class__ is tuple:
-                held = self.fresh()
-                self.add(held, given[0])
-                given = held
-            if type(given) is int and given:
-                if is_class:
-                    self.on(given, ("take_instance", target))
-                else:
-                    self.flow(given, target)
+        form, places = known
+        if form == "list":
+            made = self.new_site((*key, value, "given back"), "iterator")
+            self.add(target, made)
+            target = self.rest(made)
+        for position, each in places:
+            for given in self._arguments_at(signature, position, arguments):
+                if given.__class__ is tuple:
+                    held = self.fresh()
+                    self.add(held, given[0])
+                    given = held
+                if type(given) is int and given:
+                    if each:
+                        self.on(given, ("take_part", each, key, target))
+                    else:
+                        self.flow(given, target)
         return True
+
+    def take_part(self, value: int, form: str, key: tuple, target: int) -> None:
+        """Lets what an argument says of a result reach it: objects of a class, items of a sequence, what a function yields."""
+        if form == "type":
+            self.take_instance(value, target)
+        elif form == "call":
+            self.call_value(value, _deeper(key, "made"), UNSEEN, NO_ARGUMENTS.plain(), target)
+        else:
+            self.iterate(UNSEEN, value, target)
 
     def _return_own(self, receiver: int, target: int) -> None:
         """A method returns an object of the class of its receiver."""
@@ -204,6 +219,14 @@ class Calls(Attributes):
         if kind in BY_POSITION and position - len(arguments.prefix) < len(arguments.positional):
             return arguments.positional[position - len(arguments.prefix)][1]
         return next((argument for word, argument in arguments.keywords if word == name), None)
+
+    def _arguments_at(self, signature: Signature, position: int, arguments: Arguments) -> list:
+        """All that a call without stars gives for a parameter, which may be `*parameter`."""
+        kind = signature.parameters[position][1]
+        if kind != ARGS:
+            return [self._argument_at(signature, position, arguments)]
+        given = [*[(value,) for value in arguments.prefix], *[argument for _, argument in arguments.positional]]
+        return given[signature.count :]
 
     def _bind_prefix(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> None:
         """A call that is known already, with another receiver."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader, tree_of
+from codefuse_hf.graph.languages.python.flow.annotations import Type, TypeReader
 from codefuse_hf.graph.languages.python.names.modules import Entity
 from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.names.stubs import StubTypes
 from codefuse_hf.graph.languages.python.reading.facts import (
     BY_POSITION,
+    KWARGS,
     OWN_TYPE,
     VARIADIC,
     ClassFacts,
@@ -237,48 +238,37 @@ class Structure:
         returned, sites = functions.arguments(label)
         if (slot, label) in self.stubs.own and OWN_TYPE not in returned:
             returned = (OWN_TYPE, *returned)
-        is_typed = self.annotation(slot, label, -1) is not None and not is_generator
+        is_typed = self.annotation(slot, label, -1) is not None
         is_typed = is_typed and any(self.annotation(slot, label, place) for place in range(len(parameters)))
         makes = next((position for maker, position in facts.makers if maker == label), -1)
         return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), makes, is_typed)
 
-    def given_back(self, slot: int, label: int) -> tuple[tuple[int, bool], ...]:
-        """Returns the arguments of which a function returns one, by its type variable (`x: T -> T`): positions, and whether the result is
-        an instance of that class (`kind: type[T]`). None where another argument may hold such objects."""
+    def given_back(self, slot: int, label: int) -> tuple[str, tuple[tuple[int, str], ...]] | None:
+        """Returns which arguments a function's result is made of, as its type variable says (`x: T -> T`): the form of the result ("", "list"
+        for a sequence of such), then positions of arguments with their forms (`TypeReader.variables`). None where the type variable does
+        not say it, or another argument may hold such objects."""
         facts = self.facts[slot]
         if facts is None or not facts.functions.has(label):
-            return ()
-        wanted = [v for _, v in self._type_variables(slot, self.annotation(slot, label, -1))]
-        if len(wanted) != 1 or wanted[0] is None:
-            return ()
-        found: list[tuple[int, bool]] = []
+            return None
+        results = self._type_variables(slot, self.annotation(slot, label, -1))
+        if len(results) != 1 or results[0][0] not in ("", "type", "list") or results[0][1] is None:
+            return None
+        form, wanted = results[0]
+        found: list[tuple[int, str]] = []
         for position, (_, kind, _) in enumerate(facts.functions.parameters(label)):
-            for is_class, variable in self._type_variables(slot, self.annotation(slot, label, position)):
-                if variable == wanted[0]:
-                    if is_class is None or kind in VARIADIC:
-                        return ()
-                    found.append((position, is_class))
-        return tuple(found)
+            for each, variable in self._type_variables(slot, self.annotation(slot, label, position)):
+                if variable == wanted:
+                    if each == "other" or kind == KWARGS or (form == "type" != each):
+                        return None
+                    found.append((position, "" if form == "type" else each))
+        return ("list" if form == "list" else "", tuple(found)) if found else None
 
-    def _type_variables(self, slot: int, annotation: tuple | None) -> list[tuple[bool | None, tuple | None]]:
-        """The parts of an annotation: whether each is `type[…]` (None for other generic types), and the type variable in it or None. `None` is no part."""
+    def _type_variables(self, slot: int, annotation: tuple | None) -> list[tuple[str, tuple | None]]:
         if annotation is None:
             return []
         if len(annotation) == 3:
             slot, annotation = annotation[0], annotation[1:]
-        path, tree = self.paths[slot], tree_of(annotation)
-        found: list[tuple[bool | None, tuple | None]] = []
-        for part in tree[1:] if tree is not None and tree[0] == "union" else (tree,):
-            if part is None or part[0] != "generic":
-                if part is None or part[0] != "nothing":
-                    found.append((False, self.types.type_variable(path, part)))
-                continue
-            head = self.names.path_entities(path, part[1][1:]) if part[1][0] == "name" else ()
-            name = head[0].place.rpartition(".")[2] if head and head[0].kind == "external" else ""
-            is_class = True if name in ("type", "Type") else False if name == "Optional" else None
-            inner = part[2:] if is_class is not None else _names_in(part)
-            found += [(is_class, self.types.type_variable(path, each)) for each in inner]
-        return found
+        return self.types.variables(self.paths[slot], annotation)
 
     def method_at(self, slot: int, definition: int) -> tuple[str, int] | None:
         """Returns the name and the class of the method that a definition is; None if it is none."""
@@ -591,13 +581,6 @@ QUESTIONS: dict[str, Callable] = {
     )
 }
 """What files may ask about each other, by name: under their names questions are on record and are asked again."""
-
-
-def _names_in(tree: tuple | None) -> list[tuple]:
-    """The names that stand in a tree."""
-    if tree is None or tree[0] not in ("generic", "union"):
-        return [tree] if tree is not None and tree[0] == "name" else []
-    return [name for part in tree[1:] for name in _names_in(part)]
 
 
 def methods_of(facts: PythonFacts | None) -> dict[str, list[int]]:

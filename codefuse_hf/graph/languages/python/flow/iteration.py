@@ -97,7 +97,9 @@ class Iteration(Containers):
                     self.call_method((stop, caller, target), caller, value, stop, NO_ARGUMENTS, ignored)
                     return
             self.add(target, value)
-        elif self.kinds[value] == Kind.GENERATOR:
+        elif self.kinds[value] == Kind.GENERATOR or (
+            self.kinds[value] == Kind.OBJECT and self.site_of(value)[0] == "iterator"
+        ):
             self.iterate(caller, value, target)
         else:
             self.add(target, value)
