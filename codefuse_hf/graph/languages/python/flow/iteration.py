@@ -5,6 +5,11 @@ from __future__ import annotations
 from codefuse_hf.graph.languages.python.flow.containers import MAX_FIELDS, Containers
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Kind, arguments_of
 
+_NAMES = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+_REFLECTED = {f"__r{name}__": f"__{name}__" for name in _NAMES}
+_IN_PLACE = {f"__i{name}__": f"__{name}__" for name in _NAMES}
+"""Methods of operators by those that stand in for them."""
+
 
 class Iteration(Containers):
     """Mixin of `Solver`: the protocols behind Python's syntax."""
@@ -119,11 +124,28 @@ class Iteration(Containers):
             if kind == Kind.CONSTANT and isinstance(self.first[value], str):
                 self.add(target, self.constant(f"{method[1]}{self.first[value]}{method[2]}"))
             return
+        if method in _IN_PLACE and not self._has_method(value, method):
+            method = _IN_PLACE[method]
         if kind == Kind.INSTANCE:
+            if right and method in _REFLECTED:
+                if self._has_method(value, method):
+                    self.later.append(("key", "reflect", (place, caller, value, method, right, target)))
+                return
             arguments = arguments_of(right) if right else NO_ARGUMENTS
             self.call_method((*place, method), caller, value, method, arguments, target)
         elif kind == Kind.OBJECT and method in ("__add__", "__mul__", "__or__"):
             self._combine(place, value, right if method != "__mul__" else 0, target, method)
+
+    def reflect(self, place: tuple, caller: int, value: int, method: str, left: int, target: int) -> None:
+        """Calls the right operand's method, unless the left one is known to have its own."""
+        known = self.held(left)
+        if not known or not all(self._has_method(each, _REFLECTED[method]) for each in known):
+            self.call_method((*place, method), caller, value, method, arguments_of(left), target)
+
+    def _has_method(self, value: int, name: str) -> bool:
+        return self.kinds[value] == Kind.INSTANCE and (
+            self.find_member(self.first[value], self.second[value], name) is not None
+        )
 
     def _combine(self, place: tuple, left: int, right: int, target: int, method: str) -> None:
         kind, _, _, _, length = self.site_of(left)

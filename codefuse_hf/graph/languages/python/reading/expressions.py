@@ -30,6 +30,8 @@ COMPARE_METHODS = {
     "!=": "__ne__",
     "<>": "__ne__",
 }
+_MIRRORED = str.maketrans("<>", "><")
+"""Of the right operand, where the left one is a literal."""
 UNARY_METHODS = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
 _LONG_LITERAL = 64
 _NO_ITEM = frozenset(["[", "]", "(", ")", "{", "}", ",", "comment"])
@@ -333,10 +335,10 @@ class Expressions:
             left = self.operator(left, right, BINARY_METHODS.get(parts[1].type, "")) if len(parts) > 2 else 0
         return left
 
-    def operator(self, left: Version, right: Version, method: str) -> Version:
-        """Make what `left ∘ right` gives, for variables or literals."""
+    def operator(self, left: Version, right: Version, method: str, in_place: bool = False) -> Version:
+        """Make what `left ∘ right` (or `left ∘= right`) gives, for variables or literals."""
         if type(left) is int and type(right) is int:
-            return self.operation_of(left, right, method) if method and (left or right) else 0
+            return self.operation_of(left, right, method, in_place) if method and (left or right) else 0
         if isinstance(left, Constant) and isinstance(right, Constant) and method == "__add__":
             if type(left.value) is type(right.value):
                 return Constant(left.value + right.value)
@@ -353,18 +355,22 @@ class Expressions:
             prefix = left.value if isinstance(left, Constant) else ""
             suffix = right.value if isinstance(right, Constant) else ""
             if isinstance(prefix, str) and isinstance(suffix, str):
-                return self.concatenation(prefix, right if isinstance(left, Constant) else left, suffix)
+                joined = self.concatenation(prefix, right if isinstance(left, Constant) else left, suffix)
+                if joined:  # or an object that strings can be added to
+                    left, right = left if type(left) is int else 0, right if type(right) is int else 0
+                    joined = self.phi([joined, self.operation_of(left, right, method, in_place)])
+                return joined
         left, right = left if type(left) is int else 0, right if type(right) is int else 0
-        return self.operation_of(left, right, method) if method and (left or right) else 0
+        return self.operation_of(left, right, method, in_place) if method and (left or right) else 0
 
-    def operation_of(self, left: int, right: int, method: str) -> int:
+    def operation_of(self, left: int, right: int, method: str, in_place: bool = False) -> int:
         """Tells what an operator with at least one operand of interest gives."""
         target = self.variable()
         if left:
             self.emit((left, OPERATOR, len(self.items), right))
-            self.items.append((method, target, self.scope.definition))
+            self.items.append(("__i" + method[2:] if in_place else method, target, self.scope.definition))
         if right:
-            self.emit((right, OPERATOR, len(self.items), 0))
+            self.emit((right, OPERATOR, len(self.items), left))
             self.items.append(("__r" + method[2:], target, self.scope.definition))
         return target
 
@@ -445,6 +451,8 @@ class Expressions:
                     self.implicit_call(value, "__contains__")
             elif operator in COMPARE_METHODS and type(left) is int and left:
                 self.implicit_call(left, COMPARE_METHODS[operator])
+            elif operator in COMPARE_METHODS and isinstance(left, Constant) and type(value) is int and value:
+                self.implicit_call(value, COMPARE_METHODS[operator.translate(_MIRRORED)])
             left, operator = value, ""
         return 0
 

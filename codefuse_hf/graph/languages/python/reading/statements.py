@@ -300,9 +300,7 @@ class Statements:
         target, operator, value = children[0], self.text_of(children[1])[:-1], children[-1]
         old, new = self.visit(target), self.visit(value)
         method = BINARY_METHODS.get(operator, "")
-        result = self.operator(old, new, method)
-        if type(old) is int and old and result and method:
-            self.implicit_call(old, "__i" + method[2:])
+        result = self.operator(old, new, method, in_place=True)
         if (
             target.type == "identifier"
             and self.text_of(target) == "__all__"
