@@ -6,9 +6,11 @@ when it runs, so that `--help` is quick for every command.
 """
 
 import argparse
+import codecs
 import contextlib
 import dis
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -69,10 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in argv if word in COMMANDS), None)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names and snippets hold what a terminal's encoding may not have
+        sys.stdout.reconfigure(errors=_ANY_TEXT)
     try:
         args = build_parser(command).parse_args(argv)
         status = _module(args.command).run(args) or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as where it is closed
+            sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader has had enough, as in `| head`
         with contextlib.suppress(OSError, ValueError):
@@ -86,6 +91,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"codefuse-hf {command or ''}: {error}{_way_out(command, error)}".replace(" :", ":"), file=sys.stderr)
         return 1
+
+
+def _any_text(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode what an encoding does not have: bytes of a file's name that are no text as they are on the disk, the rest as escapes."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
+
+
+_ANY_TEXT = "codefuse-hf: any text"
+codecs.register_error(_ANY_TEXT, _any_text)
 
 
 def _way_out(command: str | None, error: Exception) -> str:

@@ -1,7 +1,6 @@
 """`codefuse-hf search QUERY`."""
 
 import argparse
-import io
 import json
 import shlex
 import sys
@@ -44,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([asdict(result) for result in results], indent=1))
     else:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")  # a path that is not UTF-8 is printed as it is on the disk
         _print(results)
     if index.left_out:
         _say(

@@ -3,6 +3,8 @@
 import importlib
 import importlib.metadata
 import importlib.resources
+import io
+import os
 import subprocess
 import sys
 
@@ -49,6 +51,27 @@ def test_errors_for_the_user_are_one_line(body, running, capsys):
     assert main(running(in_this_package(f"def fail():\n    {body}"))) == 1
     error = capsys.readouterr().err
     assert error.startswith("codefuse-hf push: ") and "what was found" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("utf-8", "größe 🚀 ".encode() + b"\xff"),
+        ("cp1252", "größe ".encode("cp1252") + b"\\U0001f680 \xff"),
+        ("ascii", b"gr\\xf6\\xdfe \\U0001f680 \xff"),
+    ],
+)
+def test_any_text_is_printed_on_any_terminal(encoding, expected, running, monkeypatch):
+    """What a terminal's encoding lacks is escaped; a file's name that is not UTF-8 has its bytes."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding, newline=""))
+    assert main(running(lambda: print(f"größe 🚀 {os.fsdecode(bytes([255]))}", end=""))) == 0
+    assert written.getvalue() == expected
+
+
+def test_a_closed_output_is_no_error(running, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(running(lambda: print("nobody reads this"))) == 0
 
 
 @pytest.mark.parametrize(("command", "missing"), [("graph", "tree_sitter"), ("index", "scipy"), ("demo", "gradio")])
