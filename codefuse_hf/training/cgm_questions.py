@@ -21,7 +21,6 @@ TASKS = {
     "file_of_base": "In which file is the class that `{}` extends defined?",
 }
 """The relations asked for; the last two take two edges."""
-HOPS = {"calls": 1, "callers": 1, "calls_of_calls": 2, "file_of_base": 2}
 EDGE_TYPES = ("contains", "extends", "implements", "calls")
 _FUNCTIONS, _OTHERS = ("Function", "Method"), ("Class", "File")
 _NAME = re.compile(r"(?!__)[\w.$/-]{3,60}")

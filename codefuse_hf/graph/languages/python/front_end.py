@@ -23,11 +23,13 @@ class PythonFrontEnd(LanguageFrontEnd):
         return extract_python(path, source)
 
     def shrink(self, facts: PythonFacts | None) -> PythonFacts | None:
+        """Packs the program of a file, in place."""
         if facts is not None:
             pack(facts)
         return facts
 
     def resolve(self, project: Mapping[str, FileFacts]) -> Iterator[tuple[str, Ref, Ref]]:
+        """Yields the edges of copies of the facts, since resolving consumes what it is given."""
         owned = Project(
             {path: replace(file, facts=_packed_copy(file.facts)) for path, file in project.items()},
             getattr(project, "root_name", ""),
@@ -40,6 +42,7 @@ class PythonFrontEnd(LanguageFrontEnd):
     def resolution(
         self, project: Mapping[str, FileFacts], keep: bool, progress: bool = False, memory: int = DEFAULT_MEMORY
     ) -> Resolution:
+        """Resolves a project, whose facts it consumes."""
         return (KeptResolution if keep else PythonResolution)(project, progress, memory)
 
 

@@ -32,7 +32,6 @@ class Kind:
     METHOD = 13  # of a container or generator: a: receiver value, b: name
     CONSTANT = 14  # a: the Python value
     NAMESPACE = 15  # `__dict__` of a module: a: file; of an instance: a: -1, b: value
-    MANAGER = 16  # contextmanager-decorated function a: value
     WRAPPED = 18  # a: the wrapper, b: the value that it was made for
     GETTER = 17  # a property seen through an instance: a: getter value, b: receiver value
 

@@ -125,7 +125,7 @@ class Program:
 
     @property
     def sites(self) -> list[tuple]:
-        """The displays."""
+        """The displays, read from their bytes when they are first wanted."""
         if self._sites.__class__ is bytes:
             self._sites = marshal.loads(self._sites)
         return self._sites

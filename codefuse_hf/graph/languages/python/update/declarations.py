@@ -48,6 +48,7 @@ class KeptStructure(Structure):
         self._attribute_answers: dict[int, set[tuple]] = {}
 
     def ask(self, key: tuple) -> Any:
+        """Answers a question, and notes what it is about so that it is asked again when that changes."""
         if key in self.memo:
             return self.memo[key]
         answer = self.memo[key] = self._answer(key)

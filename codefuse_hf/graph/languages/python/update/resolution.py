@@ -94,6 +94,7 @@ class KeptResolution(UpdatableResolution):
         return len(solver.kinds) + len(solver.names) + len(self.structure.memo) + len(self.names.readers)
 
     def numbers(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Gives the edges with files numbered as the project lists them now, not as they came."""
         stores = self.name_edges, self.flow_edges, self.by_name_edges
         places = np.zeros(len(self.paths), np.int32)
         places[self.order] = np.arange(len(self.order))
@@ -108,9 +109,10 @@ class KeptResolution(UpdatableResolution):
     # -- updates -------------------------------------------------------------------------------------------------------------------
 
     def update(self, project: Mapping[str, FileFacts], changed: Iterable[str]) -> None:
+        """Resolves what the changes affect; all of it where imports mean something else, or what is long gone outweighs the rest."""
         moved = self.names.modules.packages != project_packages(project)
         if moved or self._memory() > 2 * self.size + 1000:
-            self._build(project)  # imports mean something else, or what is long gone outweighs the rest
+            self._build(project)
             return
         changes = self._changes(project, changed)
         self._take_facts(project, changes)
