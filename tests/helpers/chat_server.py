@@ -67,6 +67,7 @@ class ScriptedServer:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits up to 40 ms for the acknowledgement of its headers
     scripted: ScriptedServer
 
     def log_message(self, *args):

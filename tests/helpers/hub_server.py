@@ -44,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one request; `hub` is set on the subclass that `running_hub` makes."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits up to 40 ms for the acknowledgement of its headers
     hub: Hub
     lock = threading.RLock()
 

@@ -7,7 +7,6 @@ import torch
 
 from codefuse_hf.kernels import kernel_dispatch
 from codefuse_hf.kernels.kernel_dispatch import dot_precision, on_device_of, operator_name, processors, use_kernels
-from helpers.processes import run_python
 
 
 @pytest.fixture
@@ -34,17 +33,14 @@ def test_an_exported_program_has_none(on_a_gpu, monkeypatch):
     assert not use_kernels(torch.ones(2))
 
 
-SWITCH = """
-import torch
-from codefuse_hf.kernels.kernel_dispatch import use_kernels
-result = use_kernels(torch.ones(2))
-"""
-
-
 @pytest.mark.parametrize(("switch", "expected"), [("NO", False), ("0", False), ("yes", True), ("1", True)])
-def test_the_switch_of_transformers_turns_them_off(switch, expected):
-    found = run_python(SWITCH, USE_HUB_KERNELS=switch, TRITON_INTERPRET="1")
-    assert found == (expected and importlib.util.find_spec("triton") is not None)
+def test_the_switch_of_transformers_turns_them_off(monkeypatch, switch, expected):
+    monkeypatch.setenv("USE_HUB_KERNELS", switch)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    spec = importlib.util.spec_from_file_location("kernel_dispatch_anew", kernel_dispatch.__file__)
+    anew = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(anew)  # the switch is read when the module is imported
+    assert anew.use_kernels(torch.ones(2)) == (expected and importlib.util.find_spec("triton") is not None)
 
 
 def test_a_cpu_is_one_processor_and_rounds_no_products():
