@@ -29,6 +29,35 @@ def test_the_inner_decorator_is_not_called_in_place_of_what_it_decorates(tmp_pat
     assert ("m", "m.deco") in calls
 
 
+WRAPS = "    def outer(*args):\n        return function(*args)\n    return outer\n"
+LATER = (
+    "from functools import partial\ndef deco(function=None, *, n=1):\n    if function is None:\n        return partial(deco, n=n)\n"
+    + WRAPS,
+    "def deco(function=None, n=1):\n    if function is None:\n        return lambda given: deco(given, n)\n" + WRAPS,
+    "def deco(function=None, n=1):\n    if function is None:\n        def inner(given):\n            return deco(given, n=n)\n        return inner\n"
+    + WRAPS,
+    "def deco(n=1):\n    return lambda function: wrap(function, n)\ndef wrap(function, n):\n" + WRAPS,
+)
+TWO = "def one(): return Item()\n{}\ndef two(): return Other()\ndef use():\n    one().price()\n"
+
+
+@pytest.mark.parametrize("definition", LATER)
+@pytest.mark.parametrize("decorated", ["@deco", "@deco(n=2)"])
+def test_a_decorator_that_waits_for_its_function_yields_its_wrapper_alone(tmp_path, definition, decorated):
+    if "wrap(" in definition and decorated == "@deco":
+        decorated = "@deco()"
+    text = f"{definition}{decorated}\n{TWO.format('@deco(n=3)')}"
+    wrapper = "wrap.outer" if "wrap(" in definition else "deco.outer"
+    assert called(tmp_path, text) == {"Item.price", wrapper}
+    assert wrapper not in called(tmp_path, text, "")
+
+
+def test_a_decorator_may_wrap_something_else(tmp_path):
+    text = "def instead(other):\n    def deco(function):\n        def outer(*args):\n            return other(*args)\n        return outer\n    return deco\n"
+    text += "def make(): return Item()\n@instead(make)\ndef one(): return Other()\ndef use():\n    one().price()\n"
+    assert called(tmp_path, text) >= {"instead.deco.outer", "Item.price"}
+
+
 def test_a_function_that_is_returned_beside_another_ones_result_is_called(tmp_path):
     text = "def choose(kind):\n    def make(x): return x\n    if kind:\n        return make\n    return make(Item)\ndef use():\n    choose(1)(2).price()\n"
     assert "choose.make" in called(tmp_path, text)

@@ -184,7 +184,7 @@ class Solver(Builtins):
         if mode == FORWARDS:
             positional = keywords = ()  # whoever calls the wrapper sees to what it passes on
         elif mode:
-            if mode == DECORATES_AS_MADE and not self._may_be_made(value):
+            if mode == DECORATES_AS_MADE and (not self._may_be_made(value) or self._is_for_a_function(value)):
                 return
             raw = self.new(("decorated", target))
             if raw not in self.steps:
@@ -238,16 +238,53 @@ class Solver(Builtins):
         self.implicit(b, value, "__await__")
 
     def take_decorated(self, value: int, target: int, given: int) -> None:
-        """Takes what a decorator returns, less the functions and classes that it was given elsewhere: those come from mixing its calls; and less
-        what it returns where it is given nothing."""
+        """Takes what a decorator returns, less the functions and classes that it was given elsewhere, and the wrappers of these, which come from
+        mixing its calls; and less what it returns where it is given nothing."""
         own = self.points[given]
         if value in own or self._defined(value) in own:
             self.add(target, value)
-        elif self._may_be_made(value) and not (
-            self.kinds[value] == Kind.FUNCTION
-            and self.ask(Structure.is_handed_out, self.first[value], "decorator", self.second[value])
-        ):
+        elif self.kinds[value] == Kind.WRAPPED and not self._is_within(value, own):
+            self.later.append(("key", "take_other", (value, target)))
+        elif self._may_be_made(value) and not self._is_for_options(value):
             self.add(target, value)
+
+    def take_other(self, value: int, target: int) -> None:
+        """Takes a wrapper of something else than what is decorated, where nothing better is known."""
+        if not self.points[target]:
+            self.add(target, value)
+
+    def _is_within(self, wrapper: int, values: tuple[int, ...]) -> bool:
+        """Whether what a wrapper was made for, be it through others, is one of some values or what these were made for."""
+        inside = {self._innermost(each) for each in values}
+        return not inside or self._innermost(wrapper) in inside
+
+    def _innermost(self, value: int) -> int:
+        while self.kinds[value] in (Kind.WRAPPED, Kind.STATIC, Kind.CLASSMETHOD, Kind.BOUND):
+            value = self.second[value] if self.kinds[value] == Kind.WRAPPED else self.first[value]
+        return value
+
+    def _is_for_options(self, value: int) -> bool:
+        """Whether a decorator with options returns a value where it is given no function: an inner decorator, or a partial of itself."""
+        if self.kinds[value] == Kind.FUNCTION:
+            return self._is_known_as("decorator", value)
+        return self.kinds[value] == Kind.PARTIAL and any(
+            self.kinds[each] == Kind.FUNCTION and self._is_known_as("options", each)
+            for each in self.held(self.partial_variable(value, 0))
+        )
+
+    def _is_for_a_function(self, value: int) -> bool:
+        """Whether a decorator with options returns a value where it is given a function, which it wraps."""
+        value = self.first[value] if self.kinds[value] == Kind.WRAPPED else value
+        if self.kinds[value] != Kind.FUNCTION:
+            return False
+        signature = self.ask(Structure.signature, self.first[value], self.second[value])
+        if signature.forwards is None:
+            return False
+        maker = self.value(Kind.FUNCTION, self.first[value], signature.forwards[0])
+        return self._is_known_as("decorator", maker) or self._is_known_as("options", maker)
+
+    def _is_known_as(self, kind: str, function: int) -> bool:
+        return self.ask(Structure.is_handed_out, self.first[function], kind, self.second[function])
 
     def _defined(self, value: int) -> int:
         """The function of a method."""

@@ -81,27 +81,47 @@ def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
 
 
 def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
-    """Finds the functions that another one returns only where it is not given the argument that it calls them with else: in a decorator with
-    options, `return inner if function is None else inner(function)`."""
+    """Finds the decorators with options, as ("options", function), and as ("decorator", function) what they return only where they are given no
+    function: one that they call with the function else (`return inner if function is None else inner(function)`), or that calls them with its own
+    argument (`return lambda function: decorator(function, option)`)."""
     functions = {variable: label for variable, kind, label in facts.seeds if kind == "function"}
-    calls = [call for call in facts.calls if call[1] in functions and len(call[3]) == 1 and type(call[3][0][1]) is int]
+    calls = [call for call in facts.calls if call[3] and not call[3][0][0] and type(call[3][0][1]) is int]
     if not calls:
         return frozenset()
+    known = facts.functions
     parameters = {
         variable: label
-        for label in facts.functions.present()
-        for _, kind, variable in facts.functions.parameters(label)
+        for label in known.present()
+        for _, kind, variable in known.parameters(label)
         if kind not in VARIADIC
     }
+    own = _by_cell(facts)
     sources = _sources(operations, (COPY,))
     found = set()
     for _, callee, target, positional, _, _ in calls:
-        for given in _behind(positional[0][1], sources):
-            if given in parameters and {callee, target} <= _behind(
-                facts.functions.returned(parameters[given]), sources
-            ):
-                found.add(("decorator", functions[callee]))
+        first = positional[0][1]
+        if callee in functions and len(positional) == 1:
+            for given in _behind(first, sources):
+                if given in parameters and {callee, target} <= _behind(known.returned(parameters[given]), sources):
+                    found |= {("decorator", functions[callee]), ("options", parameters[given])}
+        elif callee in own and first in parameters:
+            returned = _behind(known.returned(own[callee]), sources)
+            label = parameters[first]
+            if any(functions.get(each) == label for each in returned):
+                found |= {("decorator", label), ("options", own[callee])}
+        elif first in own and target in _behind(known.returned(own[first]), sources):
+            found.add(("options", own[first]))  # `return partial(decorator, option=option)`
     return frozenset(found)
+
+
+def _by_cell(facts: PythonFacts) -> dict[int, int]:
+    """The functions of a module by the variables through which its functions read them."""
+    found = {}
+    for name, variable in facts.cells.items():
+        origin = facts.origins.get(facts.exports.get(name, 0), ("",))
+        if origin[0] == "function":
+            found[variable] = origin[1]
+    return found
 
 
 def _sources(operations: np.ndarray, kinds: tuple[int, ...]) -> dict[int, list[int]]:
