@@ -69,6 +69,12 @@ for _ in range(9):
     assert {("a", "a.A.m"), ("a.A.m", "a.A.__init__"), ("a.B.m", "a.A.m")} <= calls(build(tmp_path, {"a.py": source}))
 
 
+def test_a_getattr_that_asks_an_object_of_its_own_class_comes_to_an_end(tmp_path):
+    alias = "class Alias:\n    def __init__(self, inner):\n        self.inner = inner\n    def __getattr__(self, name):\n        return getattr(self.inner, name)\n"
+    found = calls(build(tmp_path, {"a.py": f"{alias}def use(kind):\n    Alias(Alias(kind)).missing\n"}))
+    assert found == {("a.use", "a.Alias.__init__"), ("a.use", "a.Alias.__getattr__")}
+
+
 SOUND = "def sound():\n    pass\n\nsound()\n"
 
 

@@ -382,7 +382,7 @@ class Attributes(Flows):
     def ask_getattr(self, caller: int, value: int, name: str, target: int) -> None:
         """Loads `value.name` where the class has no such attribute: calls `__getattr__`, unless some other object that may stand there has
         the attribute."""
-        if not self.held(target):
+        if not self.held(target) and self.first_time(("asked", caller, value, name, target)):
             arguments = Arguments(((0, Constant(name)),))
             self.call_method(("getattr", name, target), caller, value, "__getattr__", arguments, target)
             found = self.find_member(self.first[value], self.second[value], "__getattr__")
