@@ -124,6 +124,10 @@ def pytest_collection_finish(session):
     gc.enable()
 
 
+def pytest_unconfigure(config):
+    gc.unfreeze()  # else libraries find at the end that something was not freed, and say so
+
+
 @pytest.fixture
 def golden() -> Path:
     """The folder of cases with known answers."""
