@@ -67,3 +67,34 @@ def test_a_module_named_like_its_package_does_not_hide_it(tmp_path):
     assert called(graph) == ["src/shop/cart.py"]
     fill = next(node.id for node in graph.nodes() if node.name == "fill")
     assert [graph[target].name for target in graph.neighbors(fill, "calls", "out")] == ["total"]
+
+
+def test_a_module_is_found_where_the_whole_of_its_name_is(tmp_path):
+    files = {
+        "examples/contrib/helper/__init__.py": "",
+        "examples/contrib/helper/dog.py": "def bark(): pass\n",
+        "examples/contrib/helper/test_dog.py": "from examples.contrib.helper.dog import bark\ndef test(): bark()\n",
+        "test/examples/__init__.py": "",
+        "docs/examples.py": "",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    builder = GraphBuilder(tmp_path, progress=False, workers=0)
+    edge = "examples.contrib.helper.test_dog.test", "examples.contrib.helper.dog.bark"
+    assert edge in _calls(builder.build())
+    (tmp_path / "examples/contrib/helper/dog.py").unlink()
+    assert edge not in _calls(builder.update(["examples/contrib/helper/dog.py"]))
+    (tmp_path / "other/examples/contrib/helper").mkdir(parents=True)
+    (tmp_path / "other/examples/contrib/helper/dog.py").write_text("def bark(): pass\n")
+    graph = builder.update(["other/examples/contrib/helper/dog.py"])
+    assert graph.to_json() == GraphBuilder(tmp_path, progress=False, workers=0).build().to_json()
+    assert (edge[0], "other.examples.contrib.helper.dog.bark") in _calls(graph)
+
+
+def _calls(graph):
+    return {
+        (node.qualified_name, graph[target].qualified_name)
+        for node in graph.nodes()
+        for target in graph.neighbors(node.id, "calls", "out")
+    }

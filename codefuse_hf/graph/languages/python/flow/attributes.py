@@ -31,11 +31,27 @@ class Attributes(Flows):
         maker, follow = _OPENERS.get(kind), _FOLLOWERS.get(kind)
         known = 0 if maker is None else maker(self, *name[2:])
         variable = known or self.fresh()
+        if kind in _ANNOTATED:
+            self._limit(variable, self.second[name[2]] if kind == "view" else name[2], name[3])
         if kind != "field":  # keys of containers may have one hash (-1 and -2)
             self.named[hash(name)] = variable
         if not known and follow is not None:
             follow(self, variable, *name[2:])
         return variable
+
+    def _limit(self, variable: int, index: int, name: str) -> None:
+        """Keeps out of an attribute what its annotation excludes, where the file that has the class says it."""
+        typed = self.structure.typed_attributes(self.slot)
+        if name not in typed:
+            return
+        for slot, label in self.ask(Structure.mro, self.slot, index):
+            annotation = typed[name].get(label) if slot == self.slot else None
+            if annotation is not None:
+                if self.state.limits is None:
+                    self.limits = self.state.limits = dict(self.limits)
+                self.state.taken[variable] = self.limits[variable] = annotation
+            if annotation is not None or (slot == self.slot and name in self.structure.class_(slot, label).namespace):
+                return
 
     def _open_parameter(self, function: int, position: int) -> int:
         return self.facts.functions.parameter(function, position)
@@ -560,6 +576,8 @@ class Attributes(Flows):
         self.use(caller, place[0], self.structure.class_(*place).attributes[name])
 
 
+_ANNOTATED = frozenset(("instance", "class", "view"))
+"""Kinds of shared variables that an attribute's annotation speaks of."""
 _OPENERS = {
     "parameter": Attributes._open_parameter,
     "returned": Attributes._open_returned,

@@ -96,6 +96,7 @@ class Structure:
         self.stubs = StubTypes(names, slots)
         self._limits: dict[int, dict[int, tuple]] = {}
         self._open_ended: dict[int, set[int]] = {}
+        self._typed_attributes: dict[int, dict[str, dict[int, tuple]]] = {}
         self._orders: dict[Place, list[Place]] = {}
         self._order_bodies: dict[Place, list[tuple[ClassFacts, int, int]]] = {}
         self._wanted: dict[int, set[int]] = {}
@@ -187,6 +188,16 @@ class Structure:
     def typed_variables(self, slot: int) -> list[tuple]:
         """Returns `PythonFacts.typed` of a file, with what its stub says before it."""
         return [*self.stubs.typed.get(slot, ()), *self.facts[slot].typed]
+
+    def typed_attributes(self, slot: int) -> dict[str, dict[int, tuple]]:
+        """Returns the annotations of the attributes of a file's classes, by name and class."""
+        known = self._typed_attributes.get(slot)
+        if known is None:
+            known = self._typed_attributes[slot] = {}
+            for owner, name, _, annotation in self.typed_variables(slot):
+                if owner >= 0:
+                    known.setdefault(name, {})[owner] = annotation
+        return known
 
     def open_ended(self, slot: int) -> set[int]:
         """Returns the variables of a file that hold any number of values: what wrappers are made for."""

@@ -65,9 +65,12 @@ class Solver(Builtins):
         starts, operations = state.program.starts, state.program.operations
         functions = facts.functions
         for label in functions.present():
-            for _, kind, variable in functions.parameters(label):
+            for position, (_, kind, variable) in enumerate(functions.parameters(label)):
                 if kind in VARIADIC or state.points[variable]:
                     continue
+                annotation = self.structure.annotation(state.slot, label, position)
+                if annotation is not None and self.structure.ask(("typed", state.slot, annotation)) is not None:
+                    continue  # of a class outside the project
                 for i in range(3 * starts[variable], 3 * starts[variable + 1], 3):
                     if operations[i] == Op.ATTRIBUTE:
                         name, _, caller, is_callee = state.program.loads[operations[i + 1]]
@@ -328,9 +331,10 @@ class Solver(Builtins):
                 self.give_type(returned, self.ask(Structure.typed, slot, annotation))
         name, owner = functions.name(function), functions.owner(function)
         for position, (word, kind, variable) in enumerate(functions.parameters(function)):
-            if not self._holds_containers(variable):
+            is_own = position == 0 and owner >= 0 and kind in BY_POSITION
+            if not (self._holds_no_receiver(variable, owner) if is_own else self._holds_containers(variable)):
                 continue
-            if position == 0 and owner >= 0 and kind in BY_POSITION:
+            if is_own:
                 namespace = self.structure.class_(slot, owner).namespace
                 if name not in namespace:
                     continue
@@ -353,6 +357,19 @@ class Solver(Builtins):
     def _holds_containers(self, variable: int) -> bool:
         """Whether nothing is known of a variable, or nothing but containers: what is in them may not be."""
         return all(self.kinds[value] == Kind.OBJECT for value in self.points[variable])
+
+    def _holds_no_receiver(self, variable: int, owner: int) -> bool:
+        """Whether nothing in `self` is an object or class. (What decorates other functions of its own class is no method.)"""
+        functions = self.facts.functions
+        return not any(
+            self.kinds[value] in (Kind.INSTANCE, Kind.CLASS)
+            or (
+                self.kinds[value] == Kind.FUNCTION
+                and self.first[value] == self.slot
+                and functions.owner(self.second[value]) == owner
+            )
+            for value in self.points[variable]
+        )
 
     def is_fixture(self, function: int) -> bool:
         """Tells whether pytest calls a function of this file for the tests that name it."""

@@ -88,22 +88,24 @@ class Modules:
         return roots[folder]
 
     def _find_root(self, folder: str, top: str) -> str | None:
-        homes = self._homes.get(top)
-        if not homes:
-            return None
-        # Inside a package absolute names do not look beside the file; a root that is a package itself serves its own scripts only.
-        proper = [h for h in homes if not self.is_package(h) or (h == folder == "")]
-        if top in sys.stdlib_module_names:
-            # Only a script's own folder comes before the standard library.
-            proper = [h for h in proper if h == folder and not self.is_package(h)]
+        proper = self._proper_homes(folder, top)
         found = [h for h in proper if (entity := self._at(_join(h, top))) is not None and entity.kind == "module"]
         for candidates in (found, proper):
-            ancestors = [h for h in candidates if h == "" or folder == h or folder.startswith(h + "/")]
+            ancestors = [h for h in candidates if _is_within(folder, h)]
             if ancestors:
                 return max(ancestors, key=len)
             if candidates:
                 return candidates[0]
         return None
+
+    def _proper_homes(self, folder: str, top: str) -> list[str]:
+        """The folders in which a file in `folder` may find `top`."""
+        # Inside a package absolute names do not look beside the file; a root that is a package itself serves its own scripts only.
+        proper = [h for h in self._homes.get(top, ()) if not self.is_package(h) or (h == folder == "")]
+        if top in sys.stdlib_module_names:
+            # Only a script's own folder comes before the standard library.
+            proper = [h for h in proper if h == folder and not self.is_package(h)]
+        return proper
 
     def resolve(self, importer: str, level: int, module: str) -> Entity | None:
         """Returns the module that `from {'.' * level}{module} import …` in the file `importer` names; None outside the project."""
@@ -126,12 +128,19 @@ class Modules:
         home = self.root(folder, parts[0])
         if home is not None:
             found = self.at(_join(home, "/".join(parts)))
-            if found is None and len(parts) > 1 and home.rpartition("/")[2] == parts[0]:
-                # A package without `__init__` that has a module of its own name: `poetry/poetry.py`.
-                found = self.at(_join(home.rpartition("/")[0], "/".join(parts)))
-            return found
+            return self._elsewhere(folder, home, parts) if found is None and len(parts) > 1 else found
         if parts[0] == self.root_name and self.is_package(""):
             return self.at("/".join(parts[1:]))
+        return None
+
+    def _elsewhere(self, folder: str, home: str, parts: list[str]) -> Entity | None:
+        """Returns a module that is not where the first of its names is found, but where another folder or module has that name, too:
+        packages without `__init__` have several places, or a module of their own name in them (`poetry/poetry.py`)."""
+        others = [each for each in self._proper_homes(folder, parts[0]) if each != home]
+        for each in sorted(others, key=lambda each: (not _is_within(folder, each), -len(each))):
+            found = self.at(_join(each, "/".join(parts)))
+            if found is not None:
+                return found
         return None
 
     def child(self, entity: Entity, name: str) -> Entity | None:
@@ -187,8 +196,9 @@ class Modules:
             self.folders[folder] -= 1
         return gone
 
-    def _renew_homes(self, top: str, others: set[str]) -> None:
-        """Finds again in which folders there is a module or folder `top`: those it had, and perhaps `others`."""
+    def _renew_homes(self, top: str, others: set[str]) -> bool:
+        """Finds again in which folders there is a module or folder `top`: those it had, and perhaps `others`. Tells whether there are others now."""
+        before = self._homes.get(top, [])
         homes = others.union(self._homes.get(top, ()))
         places = sorted([place for h in homes if (place := _join(h, top)) in self.folders], key=_depth)
         found = dict.fromkeys(place.rpartition("/")[0] for place in places)
@@ -196,6 +206,7 @@ class Modules:
             files = [_join(h, top) + suffix for h in homes for suffix in SUFFIXES]
             found.update((path.rpartition("/")[0], None) for path in sorted(files, key=_depth) if path in self.paths)
         self._homes[top] = list(found)
+        return self._homes[top] != before
 
     def _moved_roots(self, places: set[str], inits: list[str]) -> set[tuple]:
         """Ids of the roots that are others now. A folder that becomes a package, or none, is another root for all that lies in it."""
@@ -203,23 +214,27 @@ class Modules:
         for place in places:
             folder, _, top = place.rpartition("/")
             by_top.setdefault(top, set()).add(folder)
-        for top, folders in by_top.items():
-            self._renew_homes(top, folders)
+        others = {top for top, folders in by_top.items() if self._renew_homes(top, folders)}
         tops = set(by_top)
         for folder in {path.rpartition("/")[0] for path in inits}:
-            tops.update(top for top in self._roots if folder in self._homes.get(top, ()))
+            others.update(top for top in self._roots if folder in self._homes.get(top, ()))
+        tops |= others
         changed = set()
         for top in tops & self._roots.keys():
             roots = self._roots[top]
             for folder, before in roots.items():
                 roots[folder] = self._find_root(folder, top)
-                if roots[folder] != before:
+                if roots[folder] != before or top in others:
                     changed.add(("root", folder, top))
         return changed
 
 
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder and name else folder or name
+
+
+def _is_within(folder: str, above: str) -> bool:
+    return above == "" or folder == above or folder.startswith(above + "/")
 
 
 def _depth(path: str) -> tuple[int, str]:

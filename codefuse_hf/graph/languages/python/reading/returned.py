@@ -83,11 +83,9 @@ def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
 def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
     """Finds the decorators with options, as ("options", function), and as ("decorator", function) what they return only where they are given no
     function: one that they call with the function else (`return inner if function is None else inner(function)`), or that calls them with its own
-    argument (`return lambda function: decorator(function, option)`)."""
+    argument (`return lambda function: decorator(function, option)`), or that returns what it is given as they do."""
     functions = {variable: label for variable, kind, label in facts.seeds if kind == "function"}
     calls = [call for call in facts.calls if call[3] and not call[3][0][0] and type(call[3][0][1]) is int]
-    if not calls:
-        return frozenset()
     known = facts.functions
     parameters = {
         variable: label
@@ -111,7 +109,20 @@ def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[st
                 found |= {("decorator", label), ("options", own[callee])}
         elif first in own and target in _behind(known.returned(own[first]), sources):
             found.add(("options", own[first]))  # `return partial(decorator, option=option)`
-    return frozenset(found)
+    return frozenset(found | _marks(facts, functions, sources))
+
+
+def _marks(facts: PythonFacts, functions: dict[int, int], sources: dict[int, list[int]]) -> set[tuple[str, int]]:
+    """Functions that return what they are given, and functions that return these or what they are given themselves: `@mark` and `@mark("name")`."""
+    known = facts.functions
+    inner = {variable: label for variable, label in functions.items() if 0 in known.arguments(label)[0]}
+    found = set()
+    for label in known.present() if inner else ():
+        parameters = known.parameters(label)
+        returned = _behind(known.returned(label), sources) if parameters else set()
+        for variable in returned & inner.keys() if parameters and parameters[0][2] in returned else ():
+            found |= {("decorator", inner[variable]), ("options", label)}
+    return found
 
 
 def _by_cell(facts: PythonFacts) -> dict[int, int]:

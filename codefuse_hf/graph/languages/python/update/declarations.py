@@ -88,6 +88,7 @@ class KeptStructure(Structure):
             self._wanted.pop(slot, None)
             self._limits.pop(slot, None)
             self._open_ended.pop(slot, None)
+            self._typed_attributes.pop(slot, None)
             self._sites.pop(slot, None)
             self._getters.pop(slot, None)
             self._methods.pop(slot, None)
