@@ -401,13 +401,13 @@ class Run:
 
 
 def earlier_report(path: Path, start: dict[str, Any]) -> dict[str, Any]:
-    """The report that sections are measured again for.
+    """The report that sections are measured again for, or `start` if there is none.
 
     Raises:
-        SystemExit: there is none, or one whose figures do not belong beside those of today.
+        SystemExit: its figures do not belong beside those of today.
     """
     if not path.is_file():
-        raise SystemExit(f"{path} does not exist, so there is nothing to keep: leave out --sections")
+        return start
     report = json.loads(path.read_text(encoding="utf-8"))
     # As JSON has it: tuples become lists.
     other = [key for key, value in json.loads(json.dumps(start)).items() if report.get(key) != value]

@@ -65,8 +65,9 @@ def test_a_section_that_is_taken_again_says_of_which_commit_it_is(quick_run, tmp
     assert "| operator | abc+ |" in (tmp_path / "rodimus_speed.md").read_text()
     with pytest.raises(SystemExit, match="differs in seed"):
         rodimus_speed.main([*QUICK, "--seed", "1", "--sections", "operator", "--output", str(tmp_path)])
-    with pytest.raises(SystemExit, match="nothing to keep"):
-        rodimus_speed.main([*QUICK, "--sections", "operator", "--output", str(tmp_path / "none")])
+    assert rodimus_speed.main([*QUICK, "--sections", "operator", "--output", str(tmp_path / "new")]) == 0
+    new = json.loads((tmp_path / "new" / "rodimus_speed.json").read_text())
+    assert set(new["sections"]) == {"operator"} and "training" in new["missing"]
 
 
 def test_a_run_that_is_cut_off_leaves_what_it_had(tmp_path, monkeypatch):
