@@ -32,7 +32,7 @@ from .second_derivatives import plain_gradients
 CHUNK_SIZE = 64
 
 
-def _without_autocast(function: Callable) -> Callable:
+def without_autocast(function: Callable) -> Callable:
     """Runs an operator, whose first argument is a tensor, in the precision of its own choice under autocast too."""
 
     @functools.wraps(function)
@@ -45,7 +45,7 @@ def _without_autocast(function: Callable) -> Callable:
     return run
 
 
-@_without_autocast
+@without_autocast
 def gated_linear_attention(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -100,7 +100,7 @@ def gated_linear_attention(
     return output if output_dtype is None else output.to(output_dtype), state if output_final_state else None
 
 
-@_without_autocast
+@without_autocast
 def gated_linear_attention_reference(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -127,7 +127,7 @@ def gated_linear_attention_reference(
     return output, state if output_final_state else None
 
 
-@_without_autocast
+@without_autocast
 def gated_linear_attention_step(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -153,7 +153,7 @@ def gated_linear_attention_step(
     return torch.baddbmm(v, q, state, beta=0, alpha=_scale(q, scale))
 
 
-@_without_autocast
+@without_autocast
 def gated_linear_attention_chunk(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -330,7 +330,7 @@ def _forward(q, k, v, g, state, links, value_gate=None, keep_states: bool = Fals
     return output, carried.clone(), states
 
 
-@_without_autocast
+@without_autocast
 def _forward_traced(q, k, v, g, state, links):
     """`_forward` in plain operators, for a graph that serves every number of chunks and for derivatives of any kind: without
     loops over chunks, and without writes into views.
@@ -354,7 +354,7 @@ def _forward_traced(q, k, v, g, state, links):
     return torch.matmul(scores, v) + torch.matmul(q_in, states[:, :-1]), states[:, -1]
 
 
-@_without_autocast
+@without_autocast
 def _backward(q, k, v, g, states, value_gate, links, d_output, d_state):
     """Gradients of `_forward` with respect to its inputs, `links` excepted."""
     factors = _factors(g)

@@ -31,13 +31,17 @@ def use_kernels(*tensors: torch.Tensor | None) -> bool:
 
     A kernel would take addresses on another device for its own; PyTorch says that the devices differ.
     """
-    if not _ENABLED or is_exporting() or (not torch.compiler.is_compiling() and is_transformed()):
+    if not _ENABLED:
         return False
     given = [x for x in tensors if x is not None]
     first = given[0]
+    if not _device_fits(first.device):
+        return False  # on a CPU at once, since each operator of each token asks
+    if is_exporting() or (not torch.compiler.is_compiling() and is_transformed()):
+        return False
     if first.ndim == 3 and (first.shape[0] > MAX_PROGRAMS or first.shape[1] > 128 * MAX_PROGRAMS):
         return False
-    return _device_fits(first.device) and all(x.dtype in DTYPES and x.device == first.device for x in given)
+    return all(x.dtype in DTYPES and x.device == first.device for x in given)
 
 
 def is_exporting() -> bool:

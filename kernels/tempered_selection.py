@@ -44,7 +44,7 @@ def tempered_selection(
     query, key = _wide(query_key).chunk(2, -1)
     selection, temperature = _wide(gates).chunk(2, -1)
     if not torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        return query, *_select(key, selection, temperature, eps)
+        return query, *select(key, selection, temperature, eps)
     gamma, tau = F.softplus(selection), torch.sigmoid(temperature)
     # γ ** τ through its logarithm, which far to the left is the argument itself; a power would have no gradient there.
     log_gamma = torch.where(selection < -60, selection, F.softplus(selection.clamp(min=-60)).log())
@@ -52,8 +52,11 @@ def tempered_selection(
     return query, key, -gamma * tau
 
 
-def _select(key, selection, temperature, eps):
-    """The same in fewer operations, where nobody asks for gradients. A γ that is no more than 10⁻²⁶ counts as that."""
+def select(
+    key: torch.Tensor, selection: torch.Tensor, temperature: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute gated key and log decay in fewer operations, where nobody asks for gradients; all in one dtype, float32 or float64.
+    A γ that is no more than 10⁻²⁶ counts as that."""
     limited = selection.clamp(min=-60)
     gamma, tau = F.softplus(limited), torch.sigmoid(temperature)
     write = torch.minimum(gamma.log(), selection).mul_(tau).exp_()
