@@ -117,7 +117,11 @@ TESTS_OF = {
     "kernels/*_triton*.py": ["tests/kernels/test_triton_kernels.py"],
     "kernels/kernel_dispatch.py": [f"{_KERNELS}kernel_dispatch.py", f"{_RODIMUS}modeling_rodimus.py", *_OPERATORS],
     "kernels/decoding_step.py": [f"{_KERNELS}decoding_step.py", f"{_RODIMUS}cache_operations_rodimus.py"],
-    "kernels/gated_linear_attention.py": [f"{_KERNELS}gated_linear_attention.py", f"{_RODIMUS}golden_rodimus.py"],
+    "kernels/gated_linear_attention.py": [
+        f"{_KERNELS}gated_linear_attention.py",
+        f"{_RODIMUS}golden_rodimus.py",
+        f"{_KERNELS}derivatives.py",
+    ],
     "kernels/gated_norm.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
     "kernels/tempered_selection.py": [f"{_KERNELS}gates_and_norms.py", f"{_RODIMUS}golden_rodimus.py"],
     "kernels/short_convolution.py": [f"{_KERNELS}short_convolution.py", f"{_RODIMUS}golden_rodimus.py"],

@@ -113,6 +113,16 @@ def test_dtype(tmp_path):
     assert json.loads((folder / "config.json").read_text())["dtype"] == "bfloat16"
 
 
+def test_the_dtype_is_that_of_most_bytes_not_of_the_largest_tensor(tmp_path):
+    weights = {name: value.bfloat16() for name, value in write_published(tmp_path / "source").items()}
+    largest = max(weights, key=lambda name: weights[name].nbytes)
+    weights[largest] = weights[largest].float()
+    assert weights[largest].nbytes < sum(value.nbytes for value in weights.values()) / 2
+    write_weights(tmp_path / "source", weights)
+    folder = convert_folder(tmp_path / "source", tmp_path / "result")
+    assert json.loads((folder / "config.json").read_text())["dtype"] == "bfloat16"
+
+
 def test_numbers_too_large_for_float16_are_refused(tmp_path):
     weights = write_published(tmp_path / "source")
     weights["model.norm_f.weight"][3] = 1e6

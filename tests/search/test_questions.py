@@ -135,7 +135,11 @@ def test_an_empty_folder_is_noticed_before_the_model_is_loaded(tmp_path, capsys)
     empty = tmp_path / "empty"
     empty.mkdir()
     assert main(["index", str(empty), "--model", "there/is-no-such-model"]) == 1
-    assert "nothing to index" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"nothing to index in {empty}: no readable text of kind " in said and "choose" not in said
+    (empty / "a.py").write_text("def f(): return 1\n")
+    assert main(["index", str(empty), "--exclude", "*.py"]) == 1
+    assert "that --include and --exclude choose" in capsys.readouterr().err
     assert main(["index", str(tmp_path / "absent")]) == 1
     assert "there is no folder" in capsys.readouterr().err
 

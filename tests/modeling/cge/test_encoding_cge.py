@@ -119,9 +119,16 @@ def test_progress_bar(make_model, tokenizer, capsys):
     assert "Batches" not in capsys.readouterr().err
 
 
-def test_training_mode_is_restored(make_model, tokenizer):
-    model = make_model().train()
-    model.encode("x", tokenizer)
+def test_training_mode_is_restored_and_drops_nothing(make_model, tokenizer):
+    model = make_model()
+    for module in model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.5
+    ids = tokenizer(TEXTS[0], return_tensors="pt")["input_ids"].long()
+    expected = model.encode(TEXTS, tokenizer)
+    model.train()
+    assert not torch.equal(model(ids).embedding, model(ids).embedding)  # it would drop something
+    np.testing.assert_array_equal(model.encode(TEXTS, tokenizer), expected)
     assert model.training
 
 

@@ -298,6 +298,17 @@ def test_malformed_graphs(name):
         make()(text="is it?", graph=graph)
 
 
+@pytest.mark.parametrize("limit", [-(2**63), 2**63 - 1])
+def test_ids_are_whole_numbers_of_64_bits(limit):
+    assert read_graph({"nodes": [{**NODE, "id": limit}, {**NODE, "id": 0}]}).ids == [limit, 0]
+    beyond = limit + (1 if limit > 0 else -1)
+    for value in (beyond, str(beyond)):
+        with pytest.raises(
+            ValueError, match=r"nodes\[0\].*'id' must be a whole number of at most 64 bits, found .*922"
+        ):
+            read_graph({"nodes": [{**NODE, "id": value}]})
+
+
 def test_files_that_are_no_graphs(tmp_path):
     file = tmp_path / "g.json"
     for content in (b"{", b"[]", b"\x1f\x8bxx", b"\xff"):
