@@ -41,10 +41,26 @@ def parse_pattern(line: str) -> Pattern | None:
     folders_only = text.endswith("/")
     text = text.removesuffix("/")
     whole = "/" in text
-    regex = _path(text.removeprefix("/").split("/")) if whole else _part(text)
+    regex = _path(_split(text.removeprefix("/"))) if whole else _part(text)
     if not text or regex is None:
         return None
     return Pattern(ignores, folders_only, whole, re.compile(rf"(?s:{regex})\Z"))
+
+
+def _split(text: str) -> list[str]:
+    """The parts of a pattern between slashes, which in `[…]` are characters like others."""
+    parts, start, position = [], 0, 0
+    while position < len(text):
+        char = text[position]
+        position += 1
+        if char == "/":
+            parts.append(text[start : position - 1])
+            start = position
+        elif char == "\\":
+            position += 1
+        elif char == "[" and (found := _characters(text, position)) is not None:
+            position = found[1]
+    return [*parts, text[start:]]
 
 
 def _path(parts: list[str]) -> str | None:

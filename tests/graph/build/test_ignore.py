@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codefuse_hf.cli import main
@@ -212,6 +212,8 @@ def repository(tmp_path_factory):
     return root
 
 
+@example(rules="", inner="[^x-z/[!a]", deeper="")  # a slash in brackets
+@example(rules="a/[/b]\n\\[a/b]", inner="[b/x", deeper="")
 @given(rules=RULES, inner=RULES, deeper=RULES)
 @settings(max_examples=60, deadline=None)
 def test_the_answers_are_those_of_git(repository, rules, inner, deeper):
