@@ -477,14 +477,20 @@ class Attributes(Flows):
             if found >= 0:
                 if found != place:
                     self.flow(self.shared(found, "attribute", name), target)
+                if self.ask(Structure.has_getattr, found) and self.ask(Structure.is_lazy, found, name):
+                    self._ask_module(found, caller, target)
                 if found != self.slot or self.facts.exports[name] != target:
                     return  # otherwise a package imports its own submodule by its own name
             elif self.ask(Structure.has_getattr, place) and self.ask(Structure.child, kind, place, name) is None:
-                getter = self.shared(place, "attribute", "__getattr__")
-                self.on(getter, call_back(("module getattr", caller, target), caller, NO_ARGUMENTS, target))
+                self._ask_module(place, caller, target)
         child = self.ask(Structure.child, kind, place, name)
         if child is not None:
             self.add_entity(target, child)
+
+    def _ask_module(self, place: int, caller: int, target: int) -> None:
+        """Calls a module's `__getattr__`."""
+        getter = self.shared(place, "attribute", "__getattr__")
+        self.on(getter, call_back(("module getattr", caller, target), caller, NO_ARGUMENTS, target))
 
     def add_entity(self, variable: int, entity: tuple) -> None:
         """Puts what a name stands for (a module, class, function, something outside the project) into a variable."""

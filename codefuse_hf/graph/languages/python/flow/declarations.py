@@ -514,6 +514,10 @@ class Structure:
         """Tells whether a module has a `__getattr__` of its own."""
         return self.facts[slot] is not None and "__getattr__" in self.facts[slot].exports
 
+    def is_lazy(self, slot: int, name: str) -> bool:
+        """Tells whether it is the `__getattr__` of a module that answers for a name."""
+        return self.facts[slot] is not None and name in self.facts[slot].lazy
+
     def used(self, kind: str, place: Any, name: str) -> tuple[tuple, ...]:
         """Returns the classes, functions and attributes that `module.name` means."""
         if kind == "module" and self.facts[place] is None:
@@ -585,6 +589,7 @@ QUESTIONS: dict[str, Callable] = {
         Structure.is_definition,
         Structure.child,
         Structure.has_getattr,
+        Structure.is_lazy,
         Structure.used,
         Structure.resolved,
         Structure.typed,

@@ -64,6 +64,8 @@ class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Stateme
         self.decorated: list[tuple] = []
         self.decorated_results: set[int] = set()
         self.typed: list[tuple] = []
+        self.lazy: dict[str, list[Version]] = {}
+        self.is_lazy = "def __getattr__(" in source.text
         self.wrappers: list[tuple[int, int, int, int]] = []
         self.forwarded: dict[int, tuple[Scope, int]] = {}
         self.class_of_scope: dict[int, int] = {}
@@ -185,6 +187,8 @@ class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Stateme
             versions = [v for v in module.bindings.get(name, ()) if type(v) is int and v]
             if versions:
                 self.origins[variable] = ("phi", tuple(versions))
+        public = self._public(exports) if self.public is None else self.public
+        exports = {**{name: self._answered(name) for name in self.lazy}, **exports}
         root = {variable: self.find(variable) for variable in self.aliases}
         facts = PythonFacts(list(self.names), variables=self.next_variable)
         operations = self._pack_operations(facts, root)
@@ -193,11 +197,19 @@ class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Stateme
         at = root.get
         facts.exports = {n: at(v, v) for n, v in exports.items()}
         facts.cells = {n: at(v, v) for n, v in module.cells.items()}
-        facts.public = self._public(exports) if self.public is None else self.public
+        facts.public, facts.lazy = public, frozenset(self.lazy)
         facts.wanted = self._wanted(facts, operations)
         facts.handed_out = handed_out(facts, operations) | decorators(facts, operations)
         facts.makers = makers(facts, operations)
         return facts
+
+    def _answered(self, name: str) -> int:
+        """What the module's `__getattr__` answers for a name, which so is one of the module's."""
+        variable = self.variable()
+        for version in self.lazy[name]:
+            self.flow(version, variable)
+        self.origins[variable] = ("phi", tuple(v for v in self.lazy[name] if type(v) is int and v))
+        return variable
 
     def _public(self, exports: Iterable[str]) -> list[str] | None:
         """The names that a star import takes where no `__all__` tells, if those are not simply all without an underscore."""

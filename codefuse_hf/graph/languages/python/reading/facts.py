@@ -256,7 +256,7 @@ class PythonFacts:
     ("decorator", i) a function that another one returns only where it is not given what it calls the function with else, ("options", i) that other one.
     The last item of each of `calls` is its mode: 0, DECORATES, DECORATES_AS_MADE or FORWARDS (the call of a wrapper). Once the file is read,
     `program` takes the place of the fields that only running it needs (program.py): names, operations, starts, seeds, loads, items, calls, sites.
-    `references` holds two numbers each, the caller and the variable.
+    `lazy` are the names among `exports` that the module's `__getattr__` answers. `references` holds two numbers each, the caller and the variable.
     """
 
     names: list[str] = field(default_factory=list)
@@ -275,6 +275,7 @@ class PythonFacts:
     exports: dict[str, int] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     public: list[str] | None = None
+    lazy: Collection[str] = frozenset()
     references: array = field(default_factory=lambda: array("i"))
     decorated: list[tuple] = field(default_factory=list)
     typed: list[tuple] = field(default_factory=list)

@@ -369,9 +369,34 @@ class Statements:
             if child.is_named:
                 value = self.visit(child)
         if self.scope.kind == "function":
-            self.return_value(value)
+            asked = self._asked_of_module(node)
+            for name in asked:
+                self.lazy.setdefault(name, []).append(value)
+            if not asked:
+                self.return_value(value)
         self.scope.dead = True
         return 0
+
+    def _asked_of_module(self, node: Any) -> list[str]:
+        """The names for which a `return` in a module's `__getattr__` is the answer: those of `if name == "…":` around it."""
+        found: list[str] = []
+        if not self.is_lazy or self.scope.parent is not self.module:
+            return found
+        while node.parent is not None and node.type != "function_definition":
+            if not found and node.type == "block" and node.parent.type in ("if_statement", "elif_clause"):
+                found = self._compared_names(node.parent.child_by_field_name("condition"))
+            node = node.parent
+        return found if self.text_of(node.child_by_field_name("name")) == "__getattr__" else []
+
+    def _compared_names(self, condition: Any) -> list[str]:
+        """The strings of `name == "…"` or `name in ("…", "…")`."""
+        parts = [c for c in condition.children if c.type != "comment"]
+        if condition.type != "comparison_operator" or len(parts) != 3 or parts[0].type != "identifier":
+            return []
+        if parts[1].type == "==":
+            return [self.text_of(parts[2])[1:-1]] if parts[2].type == "string" else []
+        inner = parts[2].named_children if parts[1].type == "in" and parts[2].type in ("tuple", "list", "set") else []
+        return [self.text_of(each)[1:-1] for each in inner if each.type == "string"]
 
     def raise_statement(self, node: Any) -> Version:
         """Read `raise`; what follows in its branch is never run."""
