@@ -31,3 +31,17 @@ def test_steps_are_those_of_the_formula(steps, dtype, tolerance):
     assert found.dtype == state.dtype and state.data_ptr() == address
     torch.testing.assert_close(found.double(), expected, atol=tolerance, rtol=tolerance)
     torch.testing.assert_close(state.double(), final, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@torch.no_grad()
+def test_autocast_changes_nothing(steps):
+    torch.manual_seed(0)
+    query_key, gates = torch.randn(2, 3, steps, 16)
+    channel_gate, x = torch.randn(2, 3, steps, 10)
+    state = torch.randn(3, 8, 10)
+    states = [state.clone(), state.clone()]
+    expected = decoding_step(query_key, gates, channel_gate, x, states[0], 1e-6)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = decoding_step(query_key, gates, channel_gate, x, states[1], 1e-6)
+    assert torch.equal(found, expected) and torch.equal(*states)
