@@ -7,7 +7,7 @@ callee's name and all of them are known to mean something else; every other edge
 a callback, a special method), which the hand-read samples are for: `--sample` prints edges with the lines that they stand on.
 A method that a subclass of the receiver's class inherits from elsewhere counts as the override it is. A function in a stub stands for the one of that name
 in the source beside it; where there is none, the site is not judged. Nor is one whose receiver is known by a `Protocol` only, unless the edge is to the
-protocol's own method: what runs there is a class's that need not name it. Recall is over the sites that the type checker resolves to functions of the repository
+protocol's own method: what runs there is a class's that need not name it. Nothing is judged in a file that the running Python cannot parse. Recall is over the sites that the type checker resolves to functions of the repository
 (a call of `list.append`, which some class of the repository overrides, is none).
 
     python benchmarks/graph_oracle.py REPOSITORY ... [--pyrefly PATH] [--sample 30] [--wrong 20] [--missed 20]
@@ -198,7 +198,7 @@ def read_oracle(folder: Path, root: Path) -> Oracle:
         if path is None:
             continue
         places = places_of(root / path)
-        for sites in module["call_graphs"].values():
+        for sites in module["call_graphs"].values() if places.is_read else ():
             for where, found in sites.items():
                 span, _, detail = where.partition("|")
                 start, end = (tuple(map(int, end.split(":"))) for end in span.split("-"))
@@ -249,10 +249,12 @@ class Places:
         self.bodies: list[tuple[tuple, tuple, tuple[int, str]]] = []
         self.dotted: list[tuple[int, str]] = []
         self.protocols: set[int] = set()
+        self.is_read = False
         try:
             tree = ast.parse(file.read_bytes())
         except SyntaxError:
             return
+        self.is_read = True
         self._name(tree, "")
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -397,6 +399,8 @@ def measure(root: Path, oracle: Oracle, options: argparse.Namespace) -> dict:
             holder = index.scope_of(callee)
             owner = index.records[holder].get("name") if holder is not None and index.kind(holder) == "Class" else None
             answer = verdict(definitions.by_node[callee], index.kind(callee), owner, sites)
+            if not places_of(root / definitions.by_node[callee][0]).is_read:
+                answer = "not judged: a file in the syntax of a newer Python"
             counts[scope][answer] += 1
             found[scope].append((caller, callee))
             if answer == "wrong":
