@@ -8,6 +8,8 @@ they speak of stay as they are. A file's run may depend on other files through t
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -74,6 +76,23 @@ class Member(NamedTuple):
     function: int
 
 
+def _of_a_file(find: Callable[[Structure, int], Any]) -> Callable[[Structure, int], Any]:
+    """Has a method keep at hand what it finds in the facts of a file, of so many files."""
+    name = find.__name__
+
+    @functools.wraps(find)
+    def found(structure: Structure, slot: int) -> Any:
+        known = structure.at_hand[name]
+        if slot in known:
+            return known[slot]
+        if len(known) >= _MAX_FILES_AT_HAND:
+            known.clear()
+        answer = known[slot] = find(structure, slot)
+        return answer
+
+    return found
+
+
 class Structure:
     """Answers questions about `names`; a file is a number (slot) below `size`, `slots` maps paths to them.
 
@@ -81,6 +100,7 @@ class Structure:
         memo: the answers, by question.
         facts, paths: of each file, by slot; None and its last path for one that is gone.
         ranks: the place of each file in the order of files, by slot.
+        at_hand: what methods have found in a file's facts, by their names and slot.
     """
 
     def __init__(self, names: Names, slots: dict[str, int], size: int):
@@ -92,20 +112,14 @@ class Structure:
             self.facts[slots[path]] = facts
         self.ranks = list(range(size))
         self.memo: dict[tuple, Any] = {}
+        self.at_hand: defaultdict[str, dict[int, Any]] = defaultdict(dict)
         self.types = TypeReader(names, slots)
         self.stubs = StubTypes(names, slots)
-        self._limits: dict[int, dict[int, tuple]] = {}
-        self._open_ended: dict[int, set[int]] = {}
-        self._typed_attributes: dict[int, dict[str, dict[int, tuple]]] = {}
         self._orders: dict[Place, list[Place]] = {}
         self._order_bodies: dict[Place, list[tuple[ClassFacts, int, int]]] = {}
-        self._wanted: dict[int, set[int]] = {}
-        self._sites: dict[int, list] = {}
         self._spill: Spill | None = None
-        self._getters: dict[int, dict[int, int]] = {}
         self._subclasses: dict[Place, set[Place]] | None = None
         self._by_name: dict[str, list[Place]] | None = None
-        self._methods: dict[int, dict[int, tuple[str, int]]] = {}
 
     def ask(self, key: tuple) -> Any:
         """Answers the question `key`: the name of one of `QUESTIONS`, then what it takes."""
@@ -133,34 +147,25 @@ class Structure:
             self._spill[slot] = facts.program
             facts.program = b""
 
+    @_of_a_file
     def wanted(self, slot: int) -> set[int]:
         """Returns the variables of a file in which literals matter."""
-        known = self._wanted.get(slot)
-        if known is None:
-            if len(self._wanted) >= _MAX_FILES_AT_HAND:
-                self._wanted.clear()
-            facts = self.facts[slot]
-            known = self._wanted[slot] = set(facts.wanted)
-            known.update(facts.exports.values(), facts.cells.values())
-            known.update(facts.functions.all_returned())
-        return known
+        facts = self.facts[slot]
+        return {*facts.wanted, *facts.exports.values(), *facts.cells.values(), *facts.functions.all_returned()}
 
+    @_of_a_file
     def limits(self, slot: int) -> dict[int, tuple]:
         """Returns the annotations of a file's variables, by variable; (OWN_TYPE, class) for `self`."""
-        known = self._limits.get(slot)
-        if known is None:
-            if len(self._limits) >= _MAX_FILES_AT_HAND:
-                self._limits.clear()
-            facts = self.facts[slot]
-            known = self._limits[slot] = {each[2]: each[3] for each in self.typed_variables(slot) if each[0] == -1}
-            for label in facts.functions.present():
-                known.update(self._stub_annotations(slot, label))
-                known.update(facts.functions.annotations(label))
-            for label in facts.classes.present():
-                for name, function in facts.classes.plain(label).items():
-                    parameters = facts.functions.parameters(function)
-                    if parameters and parameters[0][1] in BY_POSITION and name not in _WITHOUT_SELF:
-                        known[parameters[0][2]] = (OWN_TYPE, label)
+        facts = self.facts[slot]
+        known = {each[2]: each[3] for each in self.typed_variables(slot) if each[0] == -1}
+        for label in facts.functions.present():
+            known.update(self._stub_annotations(slot, label))
+            known.update(facts.functions.annotations(label))
+        for label in facts.classes.present():
+            for name, function in facts.classes.plain(label).items():
+                parameters = facts.functions.parameters(function)
+                if parameters and parameters[0][1] in BY_POSITION and name not in _WITHOUT_SELF:
+                    known[parameters[0][2]] = (OWN_TYPE, label)
         return known
 
     def _stub_annotations(self, slot: int, label: int) -> list[tuple[int, tuple]]:
@@ -189,38 +194,27 @@ class Structure:
         """Returns `PythonFacts.typed` of a file, with what its stub says before it."""
         return [*self.stubs.typed.get(slot, ()), *self.facts[slot].typed]
 
+    @_of_a_file
     def typed_attributes(self, slot: int) -> dict[str, dict[int, tuple]]:
         """Returns the annotations of the attributes of a file's classes, by name and class."""
-        known = self._typed_attributes.get(slot)
-        if known is None:
-            known = self._typed_attributes[slot] = {}
-            for owner, name, _, annotation in self.typed_variables(slot):
-                if owner >= 0:
-                    known.setdefault(name, {})[owner] = annotation
+        known: dict[str, dict[int, tuple]] = {}
+        for owner, name, _, annotation in self.typed_variables(slot):
+            if owner >= 0:
+                known.setdefault(name, {})[owner] = annotation
         return known
 
+    @_of_a_file
     def open_ended(self, slot: int) -> set[int]:
         """Returns the variables of a file that hold any number of values: what wrappers are made for."""
-        known = self._open_ended.get(slot)
-        if known is None:
-            facts = self.facts[slot]
-            known = self._open_ended[slot] = {callee for _, _, _, callee in facts.wrappers}
-            known.update(facts.functions.parameter(outer, position) for _, outer, position, _ in facts.wrappers)
-        return known
+        wrappers, functions = self.facts[slot].wrappers, self.facts[slot].functions
+        return {each for _, outer, place, callee in wrappers for each in (callee, functions.parameter(outer, place))}
 
+    @_of_a_file
     def getters(self, slot: int) -> dict[int, int]:
         """Returns the functions of a file that are the `__getattr__` of a class, by the variable of the name that they are given."""
-        known = self._getters.get(slot)
-        if known is None:
-            functions = self.facts[slot].functions
-            known = self._getters[slot] = {
-                functions.parameters(label)[1][2]: label
-                for label in functions.present()
-                if functions.name(label) == "__getattr__"
-                and functions.owner(label) >= 0
-                and len(functions.parameters(label)) > 1
-            }
-        return known
+        functions = self.facts[slot].functions
+        found = [n for n in functions.present() if functions.name(n) == "__getattr__" and functions.owner(n) >= 0]
+        return {functions.parameter(n, 1): n for n in found if len(functions.parameters(n)) > 1}
 
     def class_(self, slot: int, label: int) -> ClassFacts | None:
         """Returns a class's facts; None when there is no such class (any more)."""
@@ -281,19 +275,11 @@ class Structure:
             slot, annotation = annotation[0], annotation[1:]
         return self.types.variables(self.paths[slot], annotation)
 
-    def method_at(self, slot: int, definition: int) -> tuple[str, int] | None:
-        """Returns the name and the class of the method that a definition is; None if it is none."""
-        known = self._methods.get(slot)
-        if known is None:
-            if len(self._methods) >= _MAX_FILES_AT_HAND:
-                self._methods.clear()
-            functions = self.facts[slot].functions
-            known = self._methods[slot] = {
-                functions.definition(label): (functions.name(label), functions.owner(label))
-                for label in functions.present()
-                if functions.owner(label) >= 0
-            }
-        return known.get(definition)
+    @_of_a_file
+    def methods_by_definition(self, slot: int) -> dict[int, tuple[str, int]]:
+        """Returns the name and the class of each method of a file."""
+        present = [function for function in self.facts[slot].functions if function is not None]
+        return {each.definition: (each.name, each.owner) for each in present if each.owner >= 0}
 
     def is_handed_out(self, slot: int, kind: str, label: int) -> bool:
         """Tells whether some function of the file may return one of its functions or classes, as decorators do with their wrappers."""
@@ -301,16 +287,16 @@ class Structure:
 
     def site(self, slot: int, label: int) -> tuple | None:
         """Describes a display as the solver sees it, with 1 for each variable that is there."""
-        sites = self._sites.get(slot)
-        if sites is None:
-            if len(self._sites) >= _MAX_FILES_AT_HAND:
-                self._sites.clear()
-            sites = self._sites[slot] = [] if self.facts[slot] is None else self.program(slot).sites
+        sites = self._sites(slot)
         site = sites[label] if label < len(sites) else None
         if site is None:
             return None
         kind, fields, rest, keys, length = site
         return kind, dict.fromkeys(fields, 1), 1 if rest else 0, 1 if keys else 0, length
+
+    @_of_a_file
+    def _sites(self, slot: int) -> list[tuple]:
+        return [] if self.facts[slot] is None else self.program(slot).sites
 
     def has_cell(self, slot: int, name: str) -> bool:
         """Tells whether functions of a module read this name from the module."""

@@ -38,7 +38,7 @@ def without_scatter(solver: Solver, state: FileState) -> tuple[np.ndarray, bool]
     groups: dict[tuple[int, str], list[tuple[int, int, int]]] = {}
     for row in rows.tolist():
         caller, slot, definition = calls[row].tolist()
-        method = solver.structure.method_at(slot, definition)
+        method = solver.structure.methods_by_definition(slot).get(definition)
         if method is not None and method[0] not in _OF_CLASSES:
             groups.setdefault((caller, method[0]), []).append((row, slot, method[1]))
     groups = {key: found for key, found in groups.items() if len(found) > MAX_FAMILIES}

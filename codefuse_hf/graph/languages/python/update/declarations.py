@@ -85,13 +85,8 @@ class KeptStructure(Structure):
         for path, change in changes.items():
             slot = self.slots[path]
             self.facts[slot], self.paths[slot] = change.now, path
-            self._wanted.pop(slot, None)
-            self._limits.pop(slot, None)
-            self._open_ended.pop(slot, None)
-            self._typed_attributes.pop(slot, None)
-            self._sites.pop(slot, None)
-            self._getters.pop(slot, None)
-            self._methods.pop(slot, None)
+            for known in self.at_hand.values():
+                known.pop(slot, None)
         bases = self._renew_orders(self._places(renamed.orders), below)
         self._order_bodies.clear()
         again = {key for name in self._renew_methods(changes) if (key := ("methods", name)) in self.memo}
