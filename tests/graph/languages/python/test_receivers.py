@@ -69,3 +69,27 @@ def test_a_mark_with_a_name_or_without_yields_what_it_marks(tmp_path, decorated)
 def test_a_parameter_of_a_foreign_type_has_no_method_of_the_project(tmp_path, annotation, found):
     text = f"import asyncio\nclass Till:\n    def get_name_of(self): pass\ndef use(task{annotation}):\n    task.get_name_of()\n"
     assert called(tmp_path, text) == ({"Till.get_name_of"} if found else set())
+
+
+@pytest.mark.parametrize("declared", ["self: T) -> T", "self) -> Self", "self) -> 'Self'"])
+@pytest.mark.parametrize(
+    ("body", "is_own"),
+    [
+        ("return super().copy()", True),
+        ("made = super().copy()\n        made.n = 3\n        return made", True),
+        ("if self.n:\n            return None\n        return super().copy()", True),
+        ("return super().other()", False),
+        ("return self.kept or super().copy()", False),
+    ],
+)
+def test_an_override_that_returns_what_super_does_returns_an_object_of_the_receivers_class(
+    tmp_path, declared, body, is_own
+):
+    text = (
+        f"from typing import Self, TypeVar\nT = TypeVar('T')\nclass Base:\n    kept = Item()\n    def copy({declared}: return made(self)\n"
+        f"    def other(self): return self\nclass Mid(Base):\n    def copy(self):\n        {body}\nclass A(Mid):\n    def price(self): pass\n"
+        "class B(Mid):\n    def price(self): pass\ndef use(): A().copy().price()\ndef rest(): B().copy().price()\n"
+    )
+    found = called(tmp_path, text)
+    assert "A.price" in found
+    assert ("B.price" in found) is not is_own

@@ -291,9 +291,20 @@ class Attributes(Flows):
         while self.kinds[value] in (Kind.CLASSMETHOD, Kind.WRAPPED):
             value = self.second[value] if self.kinds[value] == Kind.WRAPPED else self.first[value]
         if self.kinds[value] == Kind.FUNCTION:
-            returned = self.ask(Structure.signature, self.first[value], self.second[value]).returned_parameters
-            if OWN_TYPE in returned:
+            if self.returns_own(self.first[value], self.second[value]):
                 self.add(target, receiver)
+
+    def returns_own(self, owner: int, function: int) -> bool:
+        """Whether a method returns an object of its receiver's class: it says so, or the one that it overrides does, of which it returns the result."""
+        signature = self.ask(Structure.signature, owner, function)
+        if signature is None or OWN_TYPE in signature.returned_parameters or signature.as_super is None:
+            return signature is not None and OWN_TYPE in signature.returned_parameters
+        label, name = signature.as_super
+        found = self.ask(Structure.member_after, owner, label, name, owner, label)
+        if found is None or found[2] < 0:
+            return False
+        place = found[0], found[2]
+        return self.returns_own(*place) or self.ask(Structure.given_back, *place) == ("", ((0, ""),))
 
     def take_receiver(self, value: int, receiver: int) -> None:
         """Gives this instance as first argument to what its class holds under some name."""

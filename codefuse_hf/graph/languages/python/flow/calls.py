@@ -88,7 +88,7 @@ class Calls(Attributes):
         if signature.is_generator:
             if not signature.is_typed or not self._give_back(key, value, signature, arguments, target):
                 self.add(target, self.value(Kind.GENERATOR, owner, index))
-        elif OWN_TYPE in signature.returned_parameters and arguments.prefix:
+        elif arguments.prefix and self._is_own(owner, index, signature):
             self._return_own(arguments.prefix[0], target)
             return
         elif signature.wrappers:
@@ -165,6 +165,11 @@ class Calls(Attributes):
         else:
             self.iterate(UNSEEN, value, target)
 
+    def _is_own(self, owner: int, function: int, signature: Signature) -> bool:
+        if OWN_TYPE in signature.returned_parameters:
+            return True
+        return signature.as_super is not None and self.returns_own(owner, function)
+
     def _return_own(self, receiver: int, target: int) -> None:
         """A method returns an object of the class of its receiver."""
         if self.kinds[receiver] == Kind.CLASS:
@@ -231,7 +236,7 @@ class Calls(Attributes):
     def _bind_prefix(self, owner: int, function: int, signature: Signature, arguments: Arguments, target: int) -> None:
         """A call that is known already, with another receiver."""
         parameters = signature.parameters
-        if OWN_TYPE in signature.returned_parameters and arguments.prefix:
+        if arguments.prefix and self._is_own(owner, function, signature):
             self._return_own(arguments.prefix[0], target)
         for position, value in enumerate(arguments.prefix):
             if position < len(parameters) and parameters[position][1] in BY_POSITION:

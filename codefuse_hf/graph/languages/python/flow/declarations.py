@@ -54,6 +54,7 @@ class Signature(NamedTuple):
         forwards: for a wrapper, the function that makes it and the parameter of that which it calls.
         wrappers: the wrappers that it makes, each with the parameter that it calls.
         makes: the parameter of which it returns what calling it yields; -1 for none.
+        as_super: for a method that returns what `super()` gives for its name, its class and name.
         is_typed: whether result and arguments are annotated, so that it may say of which argument the result is.
     """
 
@@ -65,6 +66,7 @@ class Signature(NamedTuple):
     forwards: tuple[int, int] | None
     wrappers: tuple[tuple[int, int], ...]
     makes: int
+    as_super: tuple[int, str] | None
     is_typed: bool
 
 
@@ -246,7 +248,9 @@ class Structure:
         is_typed = self.annotation(slot, label, -1) is not None
         is_typed = is_typed and any(self.annotation(slot, label, place) for place in range(len(parameters)))
         makes = next((position for maker, position in facts.makers if maker == label), -1)
-        return Signature(parameters, count, is_generator, returned, sites, forwards, tuple(wrappers), makes, is_typed)
+        as_super = (functions.owner(label), functions.name(label)) if ("super", label) in facts.handed_out else None
+        rest = (forwards, tuple(wrappers), makes, as_super, is_typed)
+        return Signature(parameters, count, is_generator, returned, sites, *rest)
 
     def given_back(self, slot: int, label: int) -> tuple[str, tuple[tuple[int, str], ...]] | None:
         """Returns which arguments a function's result is made of, as its type variable says (`x: T -> T`): the form of the result ("", "list"

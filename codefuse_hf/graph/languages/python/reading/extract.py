@@ -31,7 +31,7 @@ from codefuse_hf.graph.languages.python.reading.facts import (
     PythonFacts,
 )
 from codefuse_hf.graph.languages.python.reading.narrowing import Narrowing
-from codefuse_hf.graph.languages.python.reading.returned import decorators, handed_out, makers
+from codefuse_hf.graph.languages.python.reading.returned import decorators, handed_out, makers, overrides
 from codefuse_hf.graph.languages.python.reading.scopes import Scope, Version
 from codefuse_hf.graph.languages.python.reading.statements import Statements
 from codefuse_hf.graph.languages.source_text import SourceText
@@ -199,7 +199,7 @@ class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Stateme
         facts.cells = {n: at(v, v) for n, v in module.cells.items()}
         facts.public, facts.lazy = public, frozenset(self.lazy)
         facts.wanted = self._wanted(facts, operations)
-        facts.handed_out = handed_out(facts, operations) | decorators(facts, operations)
+        facts.handed_out = handed_out(facts, operations) | decorators(facts, operations) | overrides(facts, operations)
         facts.makers = makers(facts, operations)
         return facts
 

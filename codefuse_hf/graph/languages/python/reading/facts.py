@@ -253,7 +253,8 @@ class PythonFacts:
     (-1, "", variable, annotation), or (class, attribute, 0, annotation); (-2, "", variable, annotation) is a module's name for a type. `wrappers` lists
     (function, function around it, parameter of that, variable called): functions that return what the parameter returns, called as they are themselves.
     `makers` lists (function, parameter): functions that return what they get by calling the parameter. `handed_out` are the definitions, as in `origins`, that functions of the file may return;
-    ("decorator", i) a function that another one returns only where it is not given what it calls the function with else, ("options", i) that other one.
+    ("decorator", i) a function that another one returns only where it is not given what it calls the function with else, ("options", i) that other one; ("super", i)
+    a method that returns what `super()` gives for a call of its own name.
     The last item of each of `calls` is its mode: 0, DECORATES, DECORATES_AS_MADE or FORWARDS (the call of a wrapper). Once the file is read,
     `program` takes the place of the fields that only running it needs (program.py): names, operations, starts, seeds, loads, items, calls, sites.
     `lazy` are the names among `exports` that the module's `__getattr__` answers. `references` holds two numbers each, the caller and the variable.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codefuse_hf.graph.languages.python.reading.facts import ATTRIBUTE, AWAIT, COPY, VARIADIC, PythonFacts
+from codefuse_hf.graph.languages.python.reading.facts import ATTRIBUTE, AWAIT, COPY, SUPER, VARIADIC, PythonFacts
 
 _TELLING = frozenset(
     (
@@ -78,6 +78,35 @@ def makers(facts: PythonFacts, operations: np.ndarray) -> list[tuple[int, int]]:
         if has_made and known.issuperset(ends):
             found.append((label, position))
     return found
+
+
+def overrides(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:
+    """Finds the methods that return nothing but what `super()` gives for a call of their own name, as ("super", function)."""
+    supers = set(operations[operations[:, 1] == SUPER][:, 3].tolist())
+    if not supers:
+        return frozenset()
+    loads = operations[operations[:, 1] == ATTRIBUTE]
+    named = {}
+    for variable, load in zip(loads[:, 0].tolist(), loads[:, 2].tolist(), strict=True):
+        if variable in supers:
+            named[facts.loads[load][1]] = facts.loads[load][0]
+    given: dict[str, set[int]] = {}
+    for _, callee, target, _, _, _ in facts.calls:
+        if callee in named:
+            given.setdefault(named[callee], set()).add(target)
+    sources, known = _sources(operations, (COPY, AWAIT)), facts.functions
+    found = set()
+    for label in known.present():
+        results = given.get(known.name(label))
+        if results and known.owner(label) >= 0 and not known.yielded(label) and not known.arguments(label)[0]:
+            pending = [known.returned(label)]
+            for each in pending:
+                if each not in results:
+                    pending += [source for source in sources.get(each, ()) if source not in pending]
+            ends = {each for each in pending if each in results or each not in sources}
+            if ends <= results:
+                found.add(("super", label))
+    return frozenset(found)
 
 
 def decorators(facts: PythonFacts, operations: np.ndarray) -> frozenset[tuple[str, int]]:

@@ -37,7 +37,14 @@ def relabelled(facts: PythonFacts, before: PythonFacts) -> PythonFacts:
 def _renumbered(
     facts: PythonFacts, program: Program, classes: dict[int, int], functions: dict[int, int], sites: dict[int, int]
 ) -> PythonFacts:
-    tables = {"class": classes, "function": functions, "decorator": functions, "options": functions, "object": sites}
+    tables = {
+        "class": classes,
+        "function": functions,
+        "decorator": functions,
+        "options": functions,
+        "super": functions,
+        "object": sites,
+    }
 
     def renumber(kind: str, number: Any) -> Any:
         return tables[kind][number] if kind in tables else number
