@@ -67,6 +67,7 @@ class Bodies(DeepCalls, Calls):
                 if unit.bodies[index].shape in ("method", "initializer"):
                     self.follow(unit, index, methods.get(index), None)
             self.follow_rest(unit)
+        self.add_external_sites()
         self.flow.run(self.call_function)
 
     def follow_rest(self, unit: Unit) -> None:

@@ -23,6 +23,7 @@ from codefuse_hf.graph.languages.java.types.types import (
     substitute,
 )
 
+_OF_OBJECTS = frozenset({"equals", "getClass", "hashCode", "notify", "notifyAll", "toString", "wait"})
 _NOT_FLUENT = ("get", "is", "has", "build", "create", "to")
 
 
@@ -42,6 +43,7 @@ class Calls(LibraryCalls):
         self._hubs: dict[tuple, int] = {}
         self._composed_calls: set[tuple[Ref, FunctionValue]] = set()
         self._undecided: dict[tuple[str, str, int], set[Ref]] = {}
+        self._external_calls: dict[tuple[JavaClass, int], dict[str, list[tuple[tuple[int, ...], Site]]]] = {}
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
 
@@ -93,9 +95,7 @@ class Calls(LibraryCalls):
         return method.node
 
     def carries(self, kind: Any) -> bool:
-        """Tells whether a value of this type may be, or hold, a function."""
-        if kind is None or type(kind) is TypeVariable:
-            return True
+        """Tells whether a value of this type may be, or hold, a function; a container may whose elements may."""
         while type(kind) is ArrayType:
             kind = kind.element
         if type(kind) is not ClassType:
@@ -103,17 +103,15 @@ class Calls(LibraryCalls):
         cls = kind.cls
         found = self._carrying.get(cls)
         if found is None:
-            if cls.ref is not None:
-                found = cls.functional_method() is not None or bool(cls.supers and cls.is_open())
-            else:
-                found = (
-                    cls.external
-                    or bool(cls.variables)
-                    or cls.functional_method() is not None
-                    or cls is self.project.object.cls
-                )
+            found = cls.functional_method() is not None or (
+                bool(cls.supers and cls.is_open())
+                if cls.ref is not None
+                else cls.external or cls is self.project.object.cls
+            )
             self._carrying[cls] = found
-        return found
+        if found or cls.ref is not None or not cls.variables:
+            return found
+        return not kind.arguments or any(self.carries(each) for each in kind.arguments)
 
     def settle(self, value: Value, expected: Any) -> None:
         """Types the functions in a value by the type that is expected of it."""
@@ -170,6 +168,8 @@ class Calls(LibraryCalls):
         if found:
             return self.invoke(frame, found, receiver, values, virtual=receiver.kind != TYPE)
         if cls.external:
+            if receiver.nodes and receiver.kind != TYPE and name not in _OF_OBJECTS:
+                return self.call_external(frame, receiver, cls, name, values)
             return self.call_unknown(frame, receiver, name, values)
         if values and receiver.kind != TYPE and cls.is_fluent() and not name.startswith(_NOT_FLUENT):
             return self.call_unknown_code(frame, receiver, values)._replace(type=receiver.type)
@@ -185,6 +185,22 @@ class Calls(LibraryCalls):
         if found and receiver.type is None:
             return self.invoke(frame, found, Value(ClassType(found[0].owner), receiver.nodes), values, virtual=True)
         return self.call_unknown_code(frame, receiver, values)
+
+    def call_external(self, frame: Any, receiver: Value, cls: JavaClass, name: str, values: tuple) -> Value:
+        """Calls a method of an object of a library's type, which may be a lambda that was made for it."""
+        site = Site(frame.caller, tuple([value.nodes for value in values]), self.flow.node(), False, cls, len(values))
+        self._external_calls.setdefault((cls, len(values)), {}).setdefault(name, []).append((receiver.nodes, site))
+        held = receiver._replace(nodes=(self.flow.content(receiver.nodes, cls),))
+        made = self.call_unknown(frame, held, name, values)
+        return made._replace(nodes=(*made.nodes, site.result))
+
+    def add_external_sites(self) -> None:
+        """Decides which method of a library's type is the one that a lambda is the code of: the only one that is called with so
+        many arguments."""
+        for calls in self._external_calls.values():
+            if len(calls) == 1:
+                for nodes, site in next(iter(calls.values())):
+                    self.flow.add_site(nodes, site)
 
     def implicit_method(self, frame: Any, cls: JavaClass, name: str, values: tuple, static: bool) -> Value | None:
         """Calls what the compiler adds: accessors of records, `values()` and `valueOf()` of enums."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
-from codefuse_hf.graph.languages.java.types.types import JavaClass, erasure, is_subclass
+from codefuse_hf.graph.languages.java.types.types import JavaClass, JavaMethod, erasure, is_subclass
 
 _MOST_FUNCTIONS = 4_000
 """A place that more functions reach says nothing about what is called there: it takes and passes on no more."""
@@ -57,11 +57,11 @@ class FunctionValue:
 class Site:
     """A place where functions are called: the caller, the nodes of each argument, and the node of the result.
 
-    With `callback` the library calls: `arguments` holds one entry, what any of the parameters may receive. Only functions that
-    are `called` are: those of this interface, or all.
+    With `callback` the library calls: `arguments` holds one entry, what any of the parameters may receive. Only functions of the
+    interface `called` are called, or all; with `count` those of so many parameters.
     """
 
-    __slots__ = ("arguments", "callback", "called", "caller", "result")
+    __slots__ = ("arguments", "callback", "called", "caller", "count", "result")
 
     def __init__(
         self,
@@ -70,21 +70,47 @@ class Site:
         result: int,
         callback: bool,
         called: JavaClass | None,
+        count: int = -1,
     ) -> None:
         self.caller, self.arguments, self.result = caller, arguments, result
-        self.callback, self.called = callback, called
+        self.callback, self.called, self.count = callback, called, count
+
+    def calls(self, function: FunctionValue) -> bool:
+        """Tells whether a function that arrives is called."""
+        return fits(function, self.called) and (self.count < 0 or function.arity in (-1, self.count))
+
+
+def has_shape(function: FunctionValue, method: JavaMethod) -> bool:
+    """Tells whether a function has as many parameters as an interface's method, and a lambda a result if that has one."""
+    count = len(method.facts.parameters)
+    if function.targets:
+        return any(len(m.facts.parameters) + skipped == count or m.variadic for m, skipped in function.targets.items())
+    if function.arity < 0:
+        return True
+    void = method.facts.result == "void"
+    unfit = function.shape == ("value" if void else "void")
+    no_value = not void and function.shape == "expression" and function.result == "void"
+    return function.arity == count and not unfit and not no_value
 
 
 def fits(function: FunctionValue, wanted: JavaClass | None) -> bool:
-    """Tells whether a function may be an object of this interface; what was made for an unknown type may be anything."""
+    """Tells whether a function may be an object of this interface. Where that is not known, because a library made the type that the
+    function was made for, it may be of any interface of the project or of Java's library that has its shape."""
     made = function.interface
-    return wanted is None or made is None or made is wanted or bool(is_subclass(made, wanted))
+    if wanted is None or made is wanted:
+        return True
+    related = 1 if made is None else is_subclass(made, wanted)
+    if related != 1:
+        return bool(related)
+    method = wanted.functional_method()
+    return has_shape(function, method) if method is not None else not wanted.external
 
 
 class Flow:
     """The nodes, the edges between them, and what arrives where.
 
-    A node of the type of a functional interface takes only the functions that fit it (`accepts`).
+    A node of the type of a functional interface takes only the functions that fit it (`accepts`), and one for what an object
+    holds none that are such objects themselves (`holds`).
     """
 
     def __init__(self) -> None:
@@ -93,6 +119,7 @@ class Flow:
         self.sources: list[tuple[int, FunctionValue]] = []
         self.sites: dict[int, list[Site]] = {}
         self.accepts: dict[int, JavaClass] = {}
+        self.holds: dict[int, JavaClass] = {}
         self._arrived: dict[int, dict[FunctionValue, None]] = {}
         self._calls: list[tuple[Site, FunctionValue]] = []
 
@@ -108,6 +135,13 @@ class Flow:
         """Makes a node that a function starts from."""
         node = self.node()
         self.sources.append((node, function))
+        return node
+
+    def content(self, nodes: tuple[int, ...], cls: JavaClass) -> int:
+        """Makes the node of what objects of a class hold."""
+        node = self.node()
+        self.holds[node] = cls
+        self.connect(nodes, node)
         return node
 
     def connect(self, sources: Iterable[int], *targets: int) -> None:
@@ -139,7 +173,7 @@ class Flow:
         while waiting or self._calls:
             while self._calls:
                 site, function = self._calls.pop()
-                if (id(site), id(function)) in called or not fits(function, site.called):
+                if (id(site), id(function)) in called or not site.calls(function):
                     continue
                 called.add((id(site), id(function)))
                 for source, target in call(site, function):
@@ -151,10 +185,14 @@ class Flow:
                 continue
             node, function = waiting.pop()
             here = arrived.setdefault(node, {})
-            if function in here or len(here) >= _MOST_FUNCTIONS or not fits(function, self.accepts.get(node)):
+            if function in here or len(here) >= _MOST_FUNCTIONS or not self._takes(node, function):
                 continue
             here[function] = None
             self._calls += [(site, function) for site in self.sites.get(node, ())]
             waiting += [
                 (target, function) for target in self.edges.get(node, ()) if function not in arrived.get(target, ())
             ]
+
+    def _takes(self, node: int, function: FunctionValue) -> bool:
+        holder = self.holds.get(node)
+        return fits(function, self.accepts.get(node)) and (holder is None or function.interface is not holder)

@@ -58,7 +58,8 @@ class LibraryCalls:
         composes = _is_called(method.result)
         composed: list[int] = []
         made: list[int] = []
-        kept: list[int] = list(receiver.nodes)
+        runs = _runs_its_object(method)
+        kept: list[int] = [] if runs else list(receiver.nodes)
         for position, value in enumerate(values):
             self.settle(value, None)
             if position >= len(formals):
@@ -66,7 +67,7 @@ class LibraryCalls:
             parameter = declared[min(position, len(declared) - 1)]
             called = _called_class(parameter)
             if called is None:
-                if value.nodes and _mentions_variable(parameter):
+                if value.nodes and not runs and _mentions_variable(parameter):
                     self.flow.connect(value.nodes, *receiver.nodes)
                     kept += value.nodes
             elif composes:
@@ -111,6 +112,11 @@ class LibraryCalls:
             targets = self.dispatch(frame.caller, value.type, method)
         for target in targets:
             self.call_edge(frame.caller, target.ref)
+
+
+def _runs_its_object(method: JavaMethod) -> bool:
+    """Whether a method is that of a functional interface: its object holds nothing, and returns what its code returns."""
+    return method.owner.name not in _NOT_CALLED and method.owner.functional_method() is method
 
 
 def _is_called(kind: Any) -> bool:

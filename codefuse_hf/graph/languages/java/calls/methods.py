@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from codefuse_hf.graph.languages.java import library
-from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
+from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue, has_shape
 from codefuse_hf.graph.languages.java.types.names import Project
 from codefuse_hf.graph.languages.java.types.types import (
     ArrayType,
@@ -122,15 +122,7 @@ class Methods:
             return 1 if cls.is_open() else 0
         if function.reference is not None:
             return self._reference_fits(function.reference, method, formal)
-        if function.arity >= 0:
-            if len(method.facts.parameters) != function.arity:
-                return 0
-            void = method.facts.result == "void"
-            if (function.shape == "value" and void) or (function.shape == "void" and not void):
-                return 0
-            if function.shape == "expression" and function.result == "void" and not void:
-                return 0
-        return 2
+        return 2 if has_shape(function, method) else 0
 
     def _reference_fits(self, reference: tuple[Value, bool, str], method: JavaMethod, formal: Any) -> int:
         """As `_fits`, for `target::name` where an interface with `method` is declared: numbers of parameters, and types if there is one method only."""
