@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from codefuse_hf.graph.languages.base import Edges, FileFacts, LanguageFrontEnd, Ref
+from codefuse_hf.graph.languages.java.calls.between_tests import without_calls_between_tests
 from codefuse_hf.graph.languages.java.calls.bodies import Bodies
 from codefuse_hf.graph.languages.java.reading.extract import extract
 from codefuse_hf.graph.languages.java.types.names import Project
@@ -49,6 +50,6 @@ def _resolve(files: Mapping[str, FileFacts]) -> Edges:
             caller = Ref(unit.path, source)
             for cls in unit.classes_in(environment, text):
                 bodies.refer(caller, cls.ref)
-    edges = Edges([*bodies.edges, *project.inheritance(), *project.imports()])
+    edges = Edges(without_calls_between_tests([*bodies.edges, *project.inheritance(), *project.imports()], files))
     edges.problems = bodies.problems()
     return edges

@@ -1,0 +1,5 @@
+class Runner {
+  void run(Callback callback) {
+    callback.call();
+  }
+}

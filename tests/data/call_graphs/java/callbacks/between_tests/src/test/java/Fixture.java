@@ -1,0 +1,5 @@
+class Fixture {
+  static void apply(Callback callback) {
+    callback.call();
+  }
+}

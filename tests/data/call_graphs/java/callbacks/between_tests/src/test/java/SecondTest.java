@@ -1,0 +1,12 @@
+class SecondTest {
+  void tests() {
+    Fixture.apply(
+        new Callback() {
+          public void call() {
+            second();
+          }
+        });
+  }
+
+  void second() {}
+}
