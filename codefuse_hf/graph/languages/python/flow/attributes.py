@@ -295,7 +295,7 @@ class Attributes(Flows):
                 self.add(target, receiver)
 
     def returns_own(self, owner: int, function: int) -> bool:
-        """Whether a method returns an object of its receiver's class: it says so, or the one that it overrides does, of which it returns the result."""
+        """Tell whether a method returns an object of its receiver's class: it says so, or the one that it overrides does, of which it returns the result."""
         signature = self.ask(Structure.signature, owner, function)
         if signature is None or OWN_TYPE in signature.returned_parameters or signature.as_super is None:
             return signature is not None and OWN_TYPE in signature.returned_parameters
