@@ -335,11 +335,9 @@ class Calls(LibraryCalls):
         if virtual and receiver.kind == EXACT and not method.is_static:
             target = self.methods.implementation(receiver.exact, method)
             targets: tuple = (target,) if target.ref is not None else ()
-        elif (virtual and receiver.kind != FUNCTION) or (
-            virtual and receiver.kind == FUNCTION and not method.is_abstract
-        ):
+        elif virtual and receiver.kind != FUNCTION:
             targets = self.dispatch(frame.caller, receiver.type, method)
-        else:
+        else:  # a lambda overrides nothing that its interface has code for
             targets = (method,) if method.ref is not None else ()
         for target in targets:
             self.call_edge(frame.caller, target.ref)

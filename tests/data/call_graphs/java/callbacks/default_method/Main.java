@@ -14,6 +14,13 @@ class Main {
     }
   }
 
+  static class Slow implements Task {
+    public void run(int i) {}
+
+    @Override
+    public void now() {}
+  }
+
   void go() {
     Task first = i -> one();
     first.twice().run(1);
