@@ -299,6 +299,7 @@ def table(report: dict[str, Any]) -> str:
         f"{loads}. `python benchmarks/on_device.py` repeats it.",
         "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
         "4096 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
+        *report.get("notes", []),
     ]
     for size in dict.fromkeys(record["size"] for record in report["records"]):
         heads = [f"ms a token at {context}" for context in contexts]
@@ -317,7 +318,7 @@ def table(report: dict[str, Any]) -> str:
             "commit",
         ]
         lines += ["", f"## {size}", "", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
-        for record in report["records"]:
+        for record in sorted(report["records"], key=lambda r: (ENGINES.index(r["engine"]), MODELS.index(r["model"]))):
             if record["size"] == size:
                 lines.append(f"| {' | '.join(_row(record, contexts))} |")
     return "\n".join(lines) + "\n"
