@@ -128,7 +128,7 @@ class RodimusShortConv(nn.Module):
         """Convolve `x`, `[batch, seq_len, d_inner]`, with what the cache's layer remembers before it; the result has the same
         shape."""
         if has_past and _is_one(x.shape[1]) and padding is None:
-            window = self._update_cache(layer, x.transpose(1, 2))[..., -self.taps :]
+            window = _own_past(self._update_cache(layer, x.transpose(1, 2)))[..., -self.taps :]
             return F.silu(self.conv1d(window.to(x.dtype)).transpose(1, 2))
         history = x.new_zeros(x.shape[0], self.taps, x.shape[2])
         if has_past:
@@ -259,7 +259,7 @@ class RodimusInnerMixer(nn.Module):
         if padding is not None:
             # A padding token writes nothing and lets nothing fade.
             key, log_decay = key * padding.mask[..., None], log_decay * padding.mask[..., None]
-        state = layer.recurrent_states[0] if has_past else None
+        state = _own_past(layer.recurrent_states[0]) if has_past else None
         if has_past and _is_one(x.shape[1]) and not torch.is_grad_enabled():
             value = torch.sigmoid(_wide(value_gate)) * x
             out = gated_linear_attention_step(query, key, value, log_decay, state)
@@ -1002,6 +1002,11 @@ def _own_memory(layer: CacheLayerMixin) -> None:
     if torch.compiler.is_compiling() or layer.keys.untyped_storage().nbytes() == layer.keys.nbytes:
         return
     layer.keys, layer.values = layer.keys.clone(), layer.values.clone()
+
+
+def _own_past(state: torch.Tensor) -> torch.Tensor:
+    """A cache's state as a backward pass finds it again, since the cache writes the next one into its place."""
+    return state.clone() if torch.is_grad_enabled() else state
 
 
 def _can_step(layer: CacheLayerMixin) -> bool:

@@ -31,6 +31,38 @@ def test_a_cache_that_was_reset_is_as_good_as_new(block):
     torch.testing.assert_close(torch.cat([first, second], 1), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("pieces", [[7, 5], [6, 1, 1, 4], [1] * 12])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_gradients_go_through_a_cache(block, pieces):
+    """A text in pieces, each with the cache of those before, has the gradients of the whole."""
+    model, ids = make_model(BLOCKS[block]).double(), make_ids(2, 12)
+    expected = torch.autograd.grad(model(ids).logits.sin().sum(), list(model.parameters()))
+    cache, loss = DynamicCache(config=model.config), 0.0
+    for piece in ids.split(pieces, 1):
+        loss = loss + model(piece, past_key_values=cache).logits.sin().sum()
+    torch.testing.assert_close(torch.autograd.grad(loss, list(model.parameters())), expected, atol=1e-9, rtol=1e-7)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_gradients_behind_a_prompt_that_has_none(block):
+    """As where answers to one prompt are scored: the prompt's cache is a constant."""
+    model, ids = make_model(BLOCKS[block]).double(), make_ids(2, 12)
+
+    def score(weight: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            cache = model(ids[:, :8]).past_key_values
+        changed = {"model.layers.0.mixer.out_proj.weight": weight}
+        arguments = {"input_ids": ids[:, 8:], "past_key_values": cache}
+        return torch.func.functional_call(model, changed, (), arguments).logits.sin().sum()
+
+    weight = model.model.layers[0].mixer.out_proj.weight.detach()
+    direction = torch.randn_like(weight)
+    found = torch.autograd.grad(score(weight.requires_grad_()), weight)[0]
+    with torch.no_grad():
+        change = (score(weight + 1e-5 * direction) - score(weight - 1e-5 * direction)) / 2e-5
+    torch.testing.assert_close((found * direction).sum(), change, atol=1e-6, rtol=1e-5)
+
+
 def test_a_mask_covers_what_was_seen_and_what_comes():
     layer = RecurrentLayer()
     layer.advance(5, torch.device("cpu"))
