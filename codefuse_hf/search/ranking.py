@@ -3,7 +3,9 @@
 The weights were chosen on the questions for development of `benchmarks/search_quality.py`, not on the untouched ones. Tried there and left out,
 for want of a clear gain: the names of callers and callees as words of a unit, and a share of the scores of callers and callees. Nor did 814
 questions drawn by the same rules from 30 further repositories ask for more (within five: words 0.584, hybrid 0.613): the share of the question in a
-unit or in its name, the share of its name in the question, its first lines, and vectors of names moved that by less than 0.01.
+unit or in its name, the share of its name in the question, its first lines, and vectors of names moved that by less than 0.01. Nor would better
+vectors: for 360 of them, about the 13 smallest repositories, words have 0.664, with the vectors of the model that comes along 0.686, of MiniLM-L6 (six
+times as large) 0.667, of both together 0.689.
 """
 
 import re
