@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import time
 
 from ..search.default_model import DEFAULT_MODEL
@@ -47,9 +48,12 @@ def run(args: argparse.Namespace) -> None:
         "embedded": index.manifest.get("embedded_now", 0),
         "model": index.manifest["model"],
         "seconds": round(time.perf_counter() - start, 2),
+        "problems": index.manifest.get("problems", {}),
     }
     if args.json:
         print(json.dumps(summary))
     else:
         vectors = f"{summary['embedded']} embedded anew with {summary['model']}" if summary["model"] else "words only"
         print(f"{summary['units']} units ({vectors}) in {summary['seconds']} s: {summary['index']}")
+        for kind, (count, first) in summary["problems"].items():
+            print(f"note: {kind}: {count:,} (such as {first})", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from codefuse_hf.graph.schema import Diagnostic
 from codefuse_hf.search import storage
 from codefuse_hf.search.encoder import Encoder, same_probe
 from codefuse_hf.search.paths import PathFilter
@@ -42,7 +43,9 @@ def build_index(
     """Write the index of `root` into `folder`, see `CodeIndex.build`. Returns the model that was used, if any."""
     root = Path(root)
     with storage.locked(folder):
-        units = _but_indexes(root, folder, iter_units(root, kinds=kinds, wanted=wanted, progress=progress))
+        problems: list[Diagnostic] = []
+        found = iter_units(root, kinds=kinds, wanted=wanted, progress=progress, problems=problems)
+        units = _but_indexes(root, folder, found)
         first = next(units, None)
         if first is None:
             chosen = " that --include and --exclude choose" if wanted else ""
@@ -54,8 +57,17 @@ def build_index(
         for unit in chain([first], units):
             building.add(unit)
         options = {"kinds": list(kinds), "include": wanted.include, "exclude": wanted.exclude}
+        options["problems"] = _summary(problems)
         storage.write(folder, building.finish(root, options))
     return encoder
+
+
+def _summary(problems: list[Diagnostic]) -> dict[str, list]:
+    """How many problems there are of each kind, and the first of them in words."""
+    kinds: dict[str, list] = {}
+    for each in problems:
+        kinds.setdefault(each.kind, [0, f"{each.path}: {each.message}" if each.path else each.message])[0] += 1
+    return kinds
 
 
 class _Building:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from codefuse_hf.files import readable_size
 from codefuse_hf.graph.build import sources
 from codefuse_hf.graph.languages import front_end, language_of_path, languages
 from codefuse_hf.graph.languages.base import Definition, FileFacts
 from codefuse_hf.graph.languages.source_text import SourceText
-from codefuse_hf.graph.schema import FIELDS, NodeType
+from codefuse_hf.graph.schema import FIELDS, Diagnostic, NodeType
 from codefuse_hf.search.kinds import KINDS
 from codefuse_hf.search.paths import PathFilter
 from codefuse_hf.search.sections import MAX_CHARACTERS, is_markdown, markdown_sections, uncovered_sections
@@ -66,11 +67,14 @@ def iter_units(
     max_file_size: int = sources.DEFAULT_MAX_FILE_SIZE,
     max_files: int = sources.DEFAULT_MAX_FILES,
     progress: bool = True,
+    problems: list[Diagnostic] | None = None,
 ) -> Iterator[Unit]:
     """Yield the units of a repository in the order of their paths and lines; files that cannot be read or are too large are
     left out.
 
-    `wanted`: only files that it chooses.
+    Args:
+        wanted: only files that it chooses.
+        problems: takes what was left out although it may belong to the repository, and why.
 
     Raises:
         ValueError: an unknown kind.
@@ -82,15 +86,20 @@ def iter_units(
     if not Path(root).is_dir():
         raise FileNotFoundError(f"there is no folder {os.fspath(root)!r} to index")
     tree = sources.list_sources(root, max_files=max_files)
+    problems = [] if problems is None else problems
+    problems += [each for each in tree.diagnostics if each.kind != "symlink"]
     paths = [path for path in tree.paths if wanted is None or wanted(path)]
     with sources.SourceReader(tree.root, tree.blobs) as reader:
         for path in tqdm(paths, desc="Reading", unit="file", disable=None if progress else True):
             if sources.has_binary_suffix(path):
                 continue
             try:
-                data, _ = reader.read(path, max_file_size)
-            except OSError:
+                data, size = reader.read(path, max_file_size)
+            except OSError as error:
+                problems.append(Diagnostic(path, "unreadable", f"skipped: {error.strerror or error}"))
                 continue
+            if data is None:
+                problems.append(Diagnostic(path, "too-large", f"{readable_size(size)}: not indexed"))
             if data:
                 yield from (unit for unit in units_of_file(path, data) if unit.kind in kinds)
 

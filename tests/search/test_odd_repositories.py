@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("faiss")
 
 from codefuse_hf.cli import main
+from codefuse_hf.graph.build import sources
 from codefuse_hf.search import DEFAULT_MODEL, CodeIndex
 
 FUNCTION = "def {name}(x):\n    y = x\n    return y\n"
@@ -44,6 +45,29 @@ def test_odd_files_are_indexed_and_found(repository):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+def test_what_cannot_be_read_is_told(tmp_path, capsys, monkeypatch):
+    root = tmp_path / "repository"
+    root.mkdir()
+    (root / "a.py").write_text(FUNCTION.format(name="paint_the_wall"))
+    (root / "secret.py").write_text(FUNCTION.format(name="open_the_door"))
+    with (root / "large.py").open("wb") as file:
+        file.truncate(sources.DEFAULT_MAX_FILE_SIZE + 1)
+    read = sources.SourceReader.read
+
+    def deny(self, path, limit):
+        if path == "secret.py":
+            raise PermissionError(13, "Permission denied")
+        return read(self, path, limit)
+
+    monkeypatch.setattr(sources.SourceReader, "read", deny)
+    assert main(["index", "--words-only", str(root)]) == 0
+    said = capsys.readouterr().err
+    assert "note: unreadable: 1 (such as secret.py: skipped: Permission denied)" in said
+    assert "note: too-large: 1 (such as large.py: " in said
+    assert main(["index", "--words-only", "--exclude", "large.py", "--json", str(root)]) == 0
+    assert list(json.loads(capsys.readouterr().out)["problems"]) == ["unreadable"]
+
+
 def test_a_name_that_is_not_utf_8(repository, tmp_path):
     with open(os.fsencode(repository) + b"/bad\xff.py", "w") as file:
         file.write(FUNCTION.format(name="deploy_the_service"))
