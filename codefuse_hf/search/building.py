@@ -57,8 +57,7 @@ def build_index(
         for unit in chain([first], units):
             building.add(unit)
         options = {"kinds": list(kinds), "include": wanted.include, "exclude": wanted.exclude}
-        options["problems"] = _summary(problems)
-        storage.write(folder, building.finish(root, options))
+        storage.write(folder, building.finish(root, {**options, "problems": _summary(problems)}))
     return encoder
 
 
