@@ -25,6 +25,12 @@ FILES = {
 }
 
 
+def write(root, files: dict[str, str]) -> None:
+    for path, source in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(source)
+
+
 def called(graph) -> list[str]:
     use = next(node.id for node in graph.nodes() if node.qualified_name == "use")
     return [graph[target].file_path for target in graph.neighbors(use, "calls", "out")]
@@ -32,9 +38,7 @@ def called(graph) -> list[str]:
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in METADATA.items() for text in texts])
 def test_imports_follow_the_metadata(tmp_path, name, text):
-    for path, source in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(source)
+    write(tmp_path, FILES)
     builder = GraphBuilder(tmp_path, progress=False, workers=0)
     assert called(builder.build()) == []  # pack/inner.py has no such function
     (tmp_path / name).write_text(text)
@@ -60,9 +64,7 @@ def test_a_module_named_like_its_package_does_not_hide_it(tmp_path):
         "src/shop/shop.py": "",
         "use.py": "from shop.cart import fill\nfill()\n",
     }
-    for path, source in files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(source)
+    write(tmp_path, files)
     graph = GraphBuilder(tmp_path, progress=False, workers=0).build()
     assert called(graph) == ["src/shop/cart.py"]
     fill = next(node.id for node in graph.nodes() if node.name == "fill")
@@ -77,9 +79,7 @@ def test_a_module_is_found_where_the_whole_of_its_name_is(tmp_path):
         "test/examples/__init__.py": "",
         "docs/examples.py": "",
     }
-    for path, text in files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
+    write(tmp_path, files)
     builder = GraphBuilder(tmp_path, progress=False, workers=0)
     edge = "examples.contrib.helper.test_dog.test", "examples.contrib.helper.dog.bark"
     assert edge in _calls(builder.build())
