@@ -18,18 +18,19 @@ def without_calls_between_tests(edges: Iterable[Edge], files: Mapping[str, FileF
     """Leave out calls of lambdas and of anonymous and local classes of a test file from another, where neither refers to the other, be it
     through further test files."""
     edges = list(edges)
+    own = {path: _made_in_place(facts) for path, facts in files.items() if is_test(path)}
     named: dict[str, set[str]] = {}
     for kind, source, target in edges:
-        if kind != "calls" and source.path != target.path and is_test(target.path):
+        if kind != "calls" and source.path != target.path and target.path in own:
             named.setdefault(source.path, set()).add(target.path)
-    own = {path: _made_in_place(facts) for path, facts in files.items() if is_test(path)}
     known: dict[str, set[str]] = {}
 
     def strange(kind: str, source: Ref, target: Ref) -> bool:
         if kind != "calls" or source.path == target.path or source.path not in own:
             return False
         return (
-            target.index in own.get(target.path, ())
+            target.path in own
+            and target.index in own[target.path]
             and target.path not in _reached(source.path, named, known)
             and source.path not in _reached(target.path, named, known)
         )
