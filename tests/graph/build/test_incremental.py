@@ -302,6 +302,15 @@ READS = {
         {"b.py": "from m import M, N\nclass Base(metaclass=N): pass\n"},
         {"m.py": "class M(type):\n    def make(cls): pass\nN = M\n"},
     ],
+    "an attribute's annotation": [
+        {"t.py": "class P:\n    def go(self): pass\nclass Q:\n    def go(self): pass\n", "b.py": "from t import P, Q\nclass Base:\n    x: P\n", "use.py": "from b import Base\nfrom t import P, Q\nclass T(Base):\n    def go(self): self.x.go()\ndef f(t: T):\n    t.x = P()\n    t.x = Q()\n    for y in t.x: y.go()\n"},
+        {"b.py": "from t import P, Q\nclass Base:\n    x: Q\n"},
+        {"b.py": "from t import P, Q\nclass Base:\n    x: list[Q]\n"},
+        {"b.py": "from t import P, Q\nclass Base:\n    x = None\n"},
+        {"b.py": "from t import P, Q\nclass Base:\n    def f(self): self.x: P = None\n"},
+        {"t.py": "class P:\n    def go(self): pass\n    def __get__(self, *_): return Q()\nclass Q:\n    def go(self): pass\n"},
+        {"t.py": "class Q:\n    def go(self): pass\nclass P(Q): pass\n"},
+    ],
     "subclasses that become too many": [
         {"b.py": "class Base:\n    def go(self): return self.step()\n", "k.py": "from b import Base\nclass K(Base):\n    def step(self): pass\n"},
         {"m.py": "from b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES))},

@@ -8,6 +8,7 @@ A type is None (nothing is known), or one of
     ("dict", key, value)        ("tuple", items …)
     ("call", result)            something to call
     ("union", types …)          ("nothing",): None and literals
+    ("not", type)               anything that is no instance of these classes
 """
 
 from __future__ import annotations
@@ -114,6 +115,8 @@ class TypeReader:
             return _union([self._tree(path, part, depth + 1) for part in tree[1:]])
         if kind == "var":
             return _union([self._tree(path, part, depth + 1) for part in tree[2:]])
+        if kind == "not":
+            return "not", self._tree(path, tree[1], depth + 1)
         return tree if kind == "nothing" else None
 
     def _name(self, path: str, tree: tuple, depth: int) -> Type:
@@ -132,7 +135,7 @@ class TypeReader:
             last = entity.place.rpartition(".")[2]
             if last in ("None", "NoneType"):
                 return ("nothing",)
-            if last in _STRUCTURAL or last.endswith(("Like", "_T", "Type")) or _is_nothing(entity):
+            if last in _STRUCTURAL or last in _WRAPPERS or last.endswith(("Like", "_T", "Type")) or _is_nothing(entity):
                 return None
             return "external", last
         return None
@@ -297,6 +300,11 @@ def head_of(type_: tuple) -> str:
     """Returns the class outside the project of which the values of a type are instances."""
     kind = type_[0]
     return kind if kind == "tuple" else type_[-1] if kind in ("list", "dict", "external") else ""
+
+
+def is_concrete(name: str) -> bool:
+    """Tells whether a name is that of a built-in class of which nothing of the project is called."""
+    return name in _CONCRETE
 
 
 def is_structural(name: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
 from codefuse_hf.graph.languages.python.flow.states import Step
+from codefuse_hf.graph.languages.python.flow.taken import IS
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
@@ -40,18 +41,12 @@ class Attributes(Flows):
         return variable
 
     def _limit(self, variable: int, index: int, name: str) -> None:
-        """Keeps out of an attribute what its annotation excludes, where the file that has the class says it."""
-        typed = self.structure.typed_attributes(self.slot)
-        if name not in typed:
-            return
-        for slot, label in self.ask(Structure.mro, self.slot, index):
-            annotation = typed[name].get(label) if slot == self.slot else None
-            if annotation is not None:
-                if self.state.limits is None:
-                    self.limits = self.state.limits = dict(self.limits)
-                self.state.taken[variable] = self.limits[variable] = annotation
-            if annotation is not None or (slot == self.slot and name in self.structure.class_(slot, label).namespace):
-                return
+        """Keeps out of an attribute what its annotation excludes."""
+        type_ = self.type_of_attribute(("instance", self.slot, index), name)
+        if type_ is not None:
+            if self.state.limits is None:
+                self.limits = self.state.limits = dict(self.limits)
+            self.state.taken[variable] = self.limits[variable] = (IS, type_)
 
     def _open_parameter(self, function: int, position: int) -> int:
         return self.facts.functions.parameter(function, position)
@@ -541,7 +536,11 @@ class Attributes(Flows):
         elif not source:
             return
         elif kind == Kind.CLASS:
-            self.flow(source, self.class_variable(self.first[value], self.second[value], name))
+            owner, index = self.first[value], self.second[value]
+            found = self.find_member(owner, index, name) if owner != self.slot else None
+            if found is not None and found[2] >= 0:
+                return  # a patch, as below: what the class defines is what is meant
+            self.flow(source, self.class_variable(owner, index, name))
         elif kind == Kind.MODULE and self.first[value] >= 0:
             owner = self.first[value]
             if self.ask(Structure.is_definition, owner, name):

@@ -205,6 +205,15 @@ class Structure:
                 known.setdefault(name, {})[owner] = annotation
         return known
 
+    def attribute_type(self, slot: int, label: int, name: str) -> tuple[Type] | None:
+        """Returns what a class says itself of an attribute: its type, None where the body has the name and no annotation; None for nothing at all."""
+        if not self._has_class(slot, label):
+            return None
+        annotation = self.typed_attributes(slot).get(name, {}).get(label)
+        if annotation is not None:
+            return (self.typed(slot, annotation),)
+        return (None,) if name in self.class_(slot, label).namespace else None
+
     @_of_a_file
     def open_ended(self, slot: int) -> set[int]:
         """Returns the variables of a file that hold any number of values: what wrappers are made for."""
@@ -565,6 +574,7 @@ QUESTIONS: dict[str, Callable] = {
         Structure.member_after,
         Structure.attribute,
         Structure.has_attribute,
+        Structure.attribute_type,
         Structure.metaclass,
         Structure.external_bases,
         Structure.is_enum,

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from codefuse_hf.graph.languages.python.flow.annotations import Type, parts, says_something
+from codefuse_hf.graph.languages.python.flow.annotations import Type, is_concrete, parts, says_something
 from codefuse_hf.graph.languages.python.flow.builtins import Builtins
 from codefuse_hf.graph.languages.python.flow.declarations import Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState
-from codefuse_hf.graph.languages.python.flow.taken import taken_out
+from codefuse_hf.graph.languages.python.flow.taken import IS, taken_out
 from codefuse_hf.graph.languages.python.flow.values import Arguments, Kind
 from codefuse_hf.graph.languages.python.reading.facts import (
     BY_POSITION,
@@ -34,11 +34,22 @@ class Solver(Builtins):
     def start(self, slot: int) -> FileState:
         """Seeds a file and runs it for the first time; messages are in `out`."""
         state = FileState(slot, self.structure.program(slot), self.structure.facts[slot].variables)
-        state.taken = taken_out(state.program, self.structure.limits(slot))
+        self.enter_file(state)
+        state.taken = taken_out(state.program, self.limits, self._attribute_annotation)
         self.enter_file(state)
         self._seed()
         self._run()
         return state
+
+    def _attribute_annotation(self, annotation: tuple, name: str) -> tuple | None:
+        """What is known of `x.name`, as `taken_out` has it, where it is known what `x` is. (A descriptor gives something else than it is.)"""
+        type_ = self.type_of_attribute(self.type_of(annotation), name)
+        for part in parts(type_):
+            if part is None or (part[0] == "external" and not is_concrete(part[1])):
+                return None
+            if part[0] == "instance" and self.find_member(*part[1:], "__get__") is not None:
+                return None
+        return IS, type_
 
     def receive(self, state: FileState, messages: Mapping[int, Any]) -> None:
         """Takes in messages by sender and runs the file; its own messages are in `out`."""
@@ -398,7 +409,7 @@ class Solver(Builtins):
     def give_type(self, variable: int, type_: Type) -> None:
         """Puts what a type says into a variable: instances, and containers of what their items are."""
         for part in parts(type_):
-            if part is None or part[0] in ("external", "nothing"):
+            if part is None or part[0] in ("external", "nothing", "not"):
                 continue
             kind, key = part[0], ("typed", variable, part)
             if kind == "instance":

@@ -1,32 +1,39 @@
-"""What annotations of containers say of what is taken out of them: `for item in items`, `table[key]`, `table.items()`, `a, b = pair`.
+"""What annotations say of what is taken out of annotated things: `for item in items`, `table[key]`, `table.items()`, `a, b = pair`, `object.attribute`.
 
-An annotation of such a variable is (what is taken, …, annotation of the container), beside those of `reading/facts.py`.
+An annotation of such a variable is (what is taken, …, annotation of the container), or (IS, type) for an attribute, beside those of `reading/facts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from codefuse_hf.graph.languages.python.flow.annotations import Type, parts
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant, Op
 from codefuse_hf.graph.languages.python.reading.program import Program
 
-ITEM, VALUE, VALUES, ITEMS, AT = "item", "value", "values", "items", "at"
+ITEM, VALUE, VALUES, ITEMS, AT, ATTRIBUTE, IS = "item", "value", "values", "items", "at", "attribute", "is"
 _METHODS = {"get": VALUE, "pop": VALUE, "setdefault": VALUE, "values": VALUES, "items": ITEMS, "popleft": ITEM}
 _MAX_STEPS = 4
 """Things that are taken out of what was taken out."""
 
 
-def taken_out(program: Program, limits: Mapping[int, tuple]) -> dict[int, tuple]:
-    """Returns the annotations of the variables that hold what is taken out of annotated ones."""
+def taken_out(
+    program: Program, limits: Mapping[int, tuple], of_attribute: Callable[[tuple, str], tuple | None]
+) -> dict[int, tuple]:
+    """Returns the annotations of the variables that hold what is taken out of annotated ones; `of_attribute` returns that of an attribute."""
     found: dict[int, tuple] = {}
-    pending = [(variable, each, 0) for variable, each in limits.items() if each[0] != OWN_TYPE]
+    pending = [(variable, each, 0) for variable, each in limits.items()]
     for variable, annotation, depth in pending:
         for target, what in _targets(program, variable):
             if target and target not in limits and target not in found:
-                found[target] = (*what, annotation)
-                if depth < _MAX_STEPS:
-                    pending.append((target, found[target], depth + 1))
+                if what[0] == ATTRIBUTE:
+                    known = of_attribute(annotation, what[1])
+                else:
+                    known = None if annotation[0] == OWN_TYPE else (*what, annotation)
+                if known is not None:
+                    found[target] = known
+                    if depth < _MAX_STEPS:
+                        pending.append((target, known, depth + 1))
     return found
 
 
@@ -49,7 +56,10 @@ def _targets(program: Program, variable: int) -> list[tuple[int, tuple]]:
                 found.append((target, (AT, key[1])))
         elif code == Op.ATTRIBUTE:
             name, method, _, is_callee = program.loads[a]
-            if is_callee and name in _METHODS:
+            if not is_callee:
+                if starts[method] != starts[method + 1]:  # something is done with it
+                    found.append((method, (ATTRIBUTE, name)))
+            elif name in _METHODS:
                 for j in range(3 * starts[method], 3 * starts[method + 1], 3):
                     if operations[j] == Op.CALL:
                         target, given = program.calls[operations[j + 1]][2:4]

@@ -26,7 +26,7 @@ from codefuse_hf.graph.languages.python.flow.annotations import (
 )
 from codefuse_hf.graph.languages.python.flow.declarations import Place, Structure
 from codefuse_hf.graph.languages.python.flow.states import FileState, Step
-from codefuse_hf.graph.languages.python.flow.taken import type_taken
+from codefuse_hf.graph.languages.python.flow.taken import IS, type_taken
 from codefuse_hf.graph.languages.python.flow.values import SHIFT, Kind
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
 
@@ -209,6 +209,8 @@ class Flows:
         type_ = self.type_of(annotation)
         if type_ is None:
             return True
+        if type_[0] == "not":
+            return kind != Kind.INSTANCE or not self._is_of(value, type_[1])
         if kind != Kind.INSTANCE:
             return callable_fits(type_)
         owner, index = self.first[value], self.second[value]
@@ -230,11 +232,33 @@ class Flows:
                     return True
         return False
 
+    def _is_of(self, value: int, type_: Type) -> bool:
+        """Whether an object is known to be of a type."""
+        order = self.ask(Structure.mro, self.first[value], self.second[value])
+        return any(part is not None and part[0] == "instance" and part[1:] in order for part in parts(type_))
+
     def type_of(self, annotation: tuple) -> Type:
-        """Reads what an annotation of this file says, or one of what is taken out of a container (taken.py)."""
+        """Reads what an annotation of this file says, or one of what is taken out of a container or an object (taken.py)."""
         if annotation[0].__class__ is str:
-            return type_taken(annotation, self.type_of(annotation[-1]))
+            return annotation[1] if annotation[0] == IS else type_taken(annotation, self.type_of(annotation[-1]))
+        if annotation[0] == OWN_TYPE:
+            return "instance", self.slot, annotation[1]
         return self.ask(Structure.typed, self.slot, annotation)
+
+    def type_of_attribute(self, type_: Type, name: str) -> Type:
+        """Returns what the classes of a type say of an attribute, which may stand in a base in another file."""
+        found: list[Type] = []
+        for part in parts(type_):
+            if part is not None and part[0] == "nothing":
+                continue
+            if part is None or part[0] != "instance":
+                return None
+            order = self.ask(Structure.mro, *part[1:])
+            said = next((each for place in order if (each := self.ask(Structure.attribute_type, *place, name))), None)
+            if said is None or said[0] is None:
+                return None
+            found += [each for each in parts(said[0]) if each not in found]
+        return None if not found or None in found else found[0] if len(found) == 1 else ("union", *found)
 
     def send(self, receiver: int, number: int, value: int) -> None:
         """Sends another file a value for a variable that both know by `number`; it arrives at that file's next turn."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from codefuse_hf.graph.languages.python.reading.facts import CATCH, ENTER
+from codefuse_hf.graph.languages.python.reading.narrowing import without
 from codefuse_hf.graph.languages.python.reading.scopes import Version
+
+Branch = tuple[dict[str, Version], bool, dict[str, int]]
+"""What a branch has bound, whether its end is never reached, and what its condition has told."""
 
 
 class Branches:
@@ -14,7 +18,7 @@ class Branches:
     def if_statement(self, node: Any) -> Version:
         """Read an `if` with all its `elif` and `else`."""
         scope = self.scope
-        branches = []
+        branches: list[Branch] = []
         opened: list[tuple] = []
         has_else = False
         condition, names = None, {}
@@ -22,36 +26,44 @@ class Branches:
             kind = child.type
             if kind == "block":
                 is_typing = self.is_for_typing(node)
-                branches.append(self.typing_branch(child) if is_typing else self.narrowed_branch(child, names))
+                ended = self.typing_branch(child) if is_typing else self.narrowed_branch(child, names)
+                branches.append((*ended, names))
             elif kind == "elif_clause":
-                saved = scope.begin()
-                opened.append(saved)
-                inner_branches = None
+                others = self.narrowed(condition, False)
+                opened.append((scope.begin(others), branches, others))
+                branches = []
                 for part in child.children:
                     if part.type == "block":
-                        inner_branches = self.narrowed_branch(part, names)
+                        branches = [(*self.narrowed_branch(part, names), names)]
                     elif part.is_named and part.type != "comment":
                         self.condition(part)
-                        names = self.narrowed(part)
-                opened[-1] = (saved, branches)
-                branches = [inner_branches] if inner_branches is not None else []
+                        condition, names = part, self.narrowed(part)
             elif kind == "else_clause":
                 has_else = True
-                branches.append(self.branch(child))
+                others = self.narrowed(condition, False)
+                branches.append((*self.narrowed_branch(child, others), others))
             elif child.is_named and kind != "comment":
                 self.condition(child)
                 condition, names = child, self.narrowed(child)
         leaves = len(branches) == 1 and branches[0][1] and not has_else and not opened
         if not has_else:
-            branches.append(({}, False))
+            is_bound = any(changes for changes, dead, _ in branches if not dead)
+            branches.append(({}, False, self.narrowed(condition, False) if is_bound else {}))
         while opened:
-            scope.merge(branches)
-            saved, outer = opened.pop()
-            branches = [*outer, scope.end(saved)]
-        scope.merge(branches)
+            self.merge_told(branches)
+            saved, outer, others = opened.pop()
+            branches = [*outer, (*without(scope.end(saved), others), others)]
+        self.merge_told(branches)
         if leaves and condition is not None:
             self.narrow(self.narrowed(condition, False))
         return 0
+
+    def merge_told(self, branches: list[Branch]) -> None:
+        """Goes on after branches: where one binds a name, the others come with what their conditions have told of it."""
+        bound = {name for changes, dead, _ in branches if not dead for name in changes}
+        self.scope.merge(
+            [({**{n: v for n, v in told.items() if n in bound}, **changes}, dead) for changes, dead, told in branches]
+        )
 
     def branch(self, node: Any) -> tuple[dict[str, Version], bool]:
         """Read one branch; returns what it binds to names, and whether its end is never reached."""
@@ -127,7 +139,9 @@ class Branches:
                 tried = self.branch(child)
             elif kind in ("except_clause", "except_group_clause"):
                 # An exception may come before, between or after the bindings of the block.
-                entry = {n: scope.extractor.phi([v, scope.env.get(n, 0)]) for n, v in tried[0].items()}
+                entry = {
+                    n: None if "." in n else scope.extractor.phi([v, scope.env.get(n, 0)]) for n, v in tried[0].items()
+                }
                 saved = scope.begin(entry)
                 self.except_clause(child)
                 branches.append(scope.end(saved))
@@ -202,27 +216,46 @@ class Branches:
     def match_statement(self, node: Any) -> Version:
         """Read a `match`."""
         subject: Version = 0
+        path: tuple[str, ...] | None = None
         branches = []
+        passed: list[str] = []
         for child in node.children:
             if child.type == "block":
                 for case in child.children:
-                    branches += [self.case(case, subject)] if case.type == "case_clause" else []
+                    branches += [self.case(case, subject, path, passed)] if case.type == "case_clause" else []
             elif child.type == "case_clause":
-                branches.append(self.case(child, subject))
+                branches.append(self.case(child, subject, path, passed))
             elif child.is_named and child.type != "comment":
-                subject = self.visit(child)
+                subject, path = self.visit(child), self.names_of(child)
         self.scope.merge([*branches, ({}, False)])
         return 0
 
-    def case(self, node: Any, subject: Version) -> tuple[dict[str, Version], bool]:
-        """Read one case; returns as `branch`."""
-        saved = self.scope.begin()
+    def case(
+        self, node: Any, subject: Version, path: tuple[str, ...] | None, passed: list[str]
+    ) -> tuple[dict[str, Version], bool]:
+        """Read one case of a `match` of `subject`, which the names `path` stand for; returns as `branch`. The classes whose objects do not get
+        further than here are added to those that have not come so far."""
+        patterns = [c for c in node.children if c.type in ("case_pattern", "pattern", "open_sequence_match_pattern")]
+        classes = self.matched_classes(patterns[0]) if len(patterns) == 1 else None
+        told = (
+            self.known_as(path or ("",), subject, ", ".join(classes or passed), bool(classes))
+            if classes or passed
+            else {}
+        )
+        for variable in told.values():
+            subject = variable
+        if path is None or not self.is_narrowable(path):
+            told = {}
+        saved = self.scope.begin(told)
         for child in node.children:
-            if child.type in ("case_pattern", "pattern", "open_sequence_match_pattern"):
+            if child in patterns:
                 self.pattern(child, subject)
             elif child.is_named:
                 self.visit(child)
-        return self.scope.end(saved)
+        if classes and all(c.type != "if_clause" for c in node.children):
+            if "".join(self.text_of(patterns[0]).split()).count("()") == len(classes):
+                passed += classes
+        return without(self.scope.end(saved), told)
 
     def pattern(self, node: Any, subject: Version) -> None:
         """Binds the names that a pattern captures; a capture at the top is the subject itself, further in anything inside it."""

@@ -91,6 +91,8 @@ class Expressions:
     def load_path(self, names: tuple[str, ...], is_callee: bool = False) -> Version:
         """Tells what `a.b.c` is, given its names."""
         version = self.use(names[0])
+        if not self.narrowed_names.isdisjoint(names):
+            return self._load_told(version, names, is_callee)
         for name in names[1:-1]:
             if type(version) is not int or not version:
                 return 0
@@ -98,6 +100,18 @@ class Expressions:
         if type(version) is not int or not version:
             return 0
         return self.load_attribute(version, names[-1], is_callee)
+
+    def _load_told(self, version: Version, names: tuple[str, ...], is_callee: bool) -> Version:
+        """Tells the same where a condition may have told what a part of the path is (narrowing.py)."""
+        for end in range(2, len(names) + 1):
+            told = self.scope.path(names[:end]) if names[end - 1] in self.narrowed_names else None
+            if told is not None:
+                version = told
+            elif type(version) is not int or not version:
+                return 0
+            else:
+                version = self.load_attribute(version, names[end - 1], is_callee and end == len(names))
+        return version
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         """Make the variable that `base.name` reaches; the same question in one scope has the same one."""
@@ -424,7 +438,7 @@ class Expressions:
             operators.add(node.children[1].type)
             node = node.children[0]
         versions = [self.condition(node)]
-        names = self.narrowed(node) if operators == {"and"} else {}
+        names = self.narrowed(node, operators == {"and"}) if len(operators) == 1 else {}
         saved = self.scope.begin(names) if names else None
         for operand in reversed(values):
             last = len(versions) == len(values)
@@ -468,7 +482,10 @@ class Expressions:
         saved = self.scope.begin(names)
         chosen = self.visit(parts[0])
         self.scope.end(saved)
-        return self.phi([chosen, self.visit(parts[2])])
+        saved = self.scope.begin(self.narrowed(parts[1], False))
+        other = self.visit(parts[2])
+        self.scope.end(saved)
+        return self.phi([chosen, other])
 
     def named_expression(self, node: Any) -> Version:
         """Read `(a := b)`, which binds outside of comprehensions."""

@@ -64,6 +64,7 @@ class Extractor(Expressions, CallReading, Definitions, ClassDefinitions, Stateme
         self.decorated: list[tuple] = []
         self.decorated_results: set[int] = set()
         self.typed: list[tuple] = []
+        self.narrowed_names: set[str] = set()  # last names of the paths that conditions have told of
         self.lazy: dict[str, list[Version]] = {}
         self.is_lazy = "def __getattr__(" in source.text
         self.wrappers: list[tuple[int, int, int, int]] = []

@@ -71,7 +71,7 @@ Annotation = tuple[int, tuple]
 """What an annotation says: a dotted name as (variable of its root name, attribute names that follow), anything else as (0, tree).
 
 A tree is ("name", variable, attribute names), ("generic", head, arguments …), ("union", parts …), ("nothing",) for None and literals, ("...",), ("var", name,
-types that it may be …) for a type variable, or None for what is not known.
+types that it may be …) for a type variable, ("not", tree) for what is none of these, or None for what is not known.
 """
 
 

@@ -1,4 +1,5 @@
-"""What `isinstance` tells of a name: where the condition holds, the name stands for a variable of its own that is known to be of the class."""
+"""What `isinstance` and `case C():` tell of a name, or of a path `a.b.c`: where the condition holds, it stands for a variable of its own that is known to
+be of the class. A path does so until it, or what stands before it, is assigned to; that a call may change it is not followed."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ class Narrowing:
 
     def narrowed(self, condition: Any, holds: bool = True) -> dict[str, int]:
         """Returns new variables for the names whose class a condition tells, where it holds (or else where it does not)."""
+        if condition is None:  # of broken code
+            return {}
         kind = condition.type
         if kind == "parenthesized_expression":
             inner = [c for c in condition.named_children if c.type != "comment"]
@@ -23,27 +26,40 @@ class Narrowing:
             if condition.children[1].type != ("and" if holds else "or"):
                 return {}
             return {**self.narrowed(condition.children[0], holds), **self.narrowed(condition.children[2], holds)}
-        return self._of_class(condition) if kind == "call" and holds else {}
+        return self._of_class(condition, holds) if kind == "call" else {}
 
-    def _of_class(self, call: Any) -> dict[str, int]:
+    def _of_class(self, call: Any, holds: bool) -> dict[str, int]:
         function, arguments = call.children[0], call.children[-1]
         if function.type != "identifier" or self.text_of(function) != "isinstance":
             return {}
         given = [c for c in arguments.named_children if c.type != "comment"]
-        scope = self.scope
-        if len(given) != 2 or given[0].type != "identifier" or (name := self.name_of(given[0])) not in scope.env:
+        if len(given) != 2 or (path := self.names_of(given[0])) is None or not self.is_narrowable(path):
             return {}
-        version = scope.load(name)
+        version = self.load_path(path) if len(path) > 1 else self.scope.load(path[0])
+        return self.known_as(path, version, self.text_of(given[1]), holds)
+
+    def is_narrowable(self, path: tuple[str, ...]) -> bool:
+        """Tell whether a path can stand for another variable: a bare name has to be one of the scope."""
+        return len(path) > 1 or path[0] in self.scope.env
+
+    def known_as(self, path: tuple[str, ...], version: Version, classes: str, holds: bool = True) -> dict[str, int]:
+        """Returns the variable of what a path stands for, known to be of one of some classes, or of none of them, as `narrowed` does."""
+        scope = self.scope
         if type(version) is not int or not version or version == scope.first_parameter:
             return {}
-        tree = self._class_tree(self.text_of(given[1]))
+        tree = self._class_tree(classes)
         if tree is None:
             return {}
+        tree = tree if holds else ("not", tree)
         variable = self.variable()
         self.flow(version, variable)
         self.typed.append((-1, "", variable, tree[1:] if tree[0] == "name" else (0, tree)))
         if version in scope.parameters:
             scope.parameters[variable] = scope.parameters[version]
+        name = ".".join(path)
+        if len(path) > 1:
+            scope.paths.add(name)
+            self.narrowed_names.add(path[-1])
         return {name: variable}
 
     def _class_tree(self, text: str) -> tuple | None:
@@ -62,6 +78,17 @@ class Narrowing:
             return None
         return trees[0] if len(trees) == 1 else ("union", *trees)
 
+    def matched_classes(self, pattern: Any) -> list[str] | None:
+        """Returns the classes one of which a pattern of `match` asks for; None for a pattern that does not ask."""
+        children = [c for c in pattern.named_children if c.type != "comment"]
+        if pattern.type == "class_pattern" and children and children[0].type == "dotted_name":
+            return [self.text_of(children[0])]
+        if pattern.type == "union_pattern":
+            found = [self.matched_classes(each) for each in children]
+            return None if None in found else [name for each in found for name in each]
+        is_around = pattern.type in ("case_pattern", "as_pattern", "parenthesized_expression")
+        return self.matched_classes(children[0]) if is_around and children else None
+
     def narrow(self, names: dict[str, int]) -> None:
         """Lets the names stand for these variables from here on."""
         for name, variable in names.items():
@@ -71,5 +98,10 @@ class Narrowing:
         """Reads a branch in which names stand for other variables; behind it they stand for what they did before, unless it binds them."""
         saved = self.scope.begin(names)
         self.visit(node)
-        changes, dead = self.scope.end(saved)
-        return {name: version for name, version in changes.items() if names.get(name) != version}, dead
+        return without(self.scope.end(saved), names)
+
+
+def without(ended: tuple[dict[str, Version], bool], names: dict[str, int]) -> tuple[dict[str, Version], bool]:
+    """Returns what a branch has bound, less what its names stood for from its beginning."""
+    changes, dead = ended
+    return {name: version for name, version in changes.items() if names.get(name) != version}, dead

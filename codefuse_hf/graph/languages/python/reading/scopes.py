@@ -95,6 +95,7 @@ class Scope:
         "owner",
         "parameters",
         "parent",
+        "paths",
         "returned",
         "returned_parameters",
         "stores",
@@ -113,6 +114,7 @@ class Scope:
         self.trail: list[tuple[str, Version | None]] | None = None
         self.loops: list[Loop] = []
         self.loads: dict[tuple, int] = {}
+        self.paths: set[str] = set()  # those in `env` that a condition has told of: `a.b`
         self.stores = Stores()
         self.last: dict[str, tuple] = {}
         self.epoch = 0
@@ -155,6 +157,21 @@ class Scope:
             version = known[0]
         return version
 
+    def path(self, names: tuple[str, ...]) -> int | None:
+        """Returns the variable that `a.b.c` stands for, where a condition has told what it is."""
+        scope, path = self, ".".join(names)
+        while True:
+            found = scope.env.get(path)
+            if found is not None or scope.kind != "comprehension" or names[0] in scope.env:
+                return found
+            scope = scope.parent
+
+    def forget_paths(self, path: str) -> None:
+        """Forgets what conditions have told of `path` and of what lies below it: it is assigned to."""
+        for each in self.paths:
+            if (each == path or each.startswith(path + ".")) and self.env.get(each) is not None:
+                self.set(each, None)
+
     def cell(self, name: str) -> int:
         """Returns the variable of everything that is ever bound to `name` here, or further out."""
         variable = self.cells.get(name)
@@ -173,6 +190,8 @@ class Scope:
 
     def bind(self, name: str, version: Version) -> None:
         """Binds `name`; what it was bound to right before is forgotten if nothing can have seen it."""
+        if self.paths:
+            self.forget_paths(name)
         if name in self.declared:
             self._bind_outer(self.declared[name], name, version)
             self.set(name, version)
@@ -203,7 +222,7 @@ class Scope:
         if scope is not None:
             scope.outer_writes.setdefault(name, []).append(version)
 
-    def set(self, name: str, version: Version) -> None:
+    def set(self, name: str, version: Version | None) -> None:
         """Let a name mean a version, so that the end of a branch can take it back."""
         if self.trail is not None:
             self.trail.append((name, self.env.get(name)))
@@ -245,6 +264,10 @@ class Scope:
         names = dict.fromkeys(name for changes in live for name in changes)
         for name in names:
             base = self.env.get(name)
+            if "." in name:  # of a path (narrowing.py) only what holds in all branches is known behind them
+                told = {changes.get(name, base) for changes in live}
+                self.set(name, told.pop() if len(told) == 1 else None)
+                continue
             if name in self.declared and any(name not in changes for changes in live) and base is None:
                 self._forget(name)
                 continue

@@ -241,6 +241,8 @@ class Statements:
         elif kind == "attribute" and (names := self.names_of(target)) is not None:
             base = self.load_path(names[:-1]) if len(names) > 2 else self.use(names[0])
             self.store_attribute(base, names[-1], version)
+            if self.scope.paths:
+                self.scope.forget_paths(".".join(names))
         elif kind == "attribute":
             name_node = target.children[-1]
             base = self.visit(target.children[0])

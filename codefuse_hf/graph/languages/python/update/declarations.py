@@ -14,7 +14,18 @@ from codefuse_hf.graph.languages.python.names.names import Names
 from codefuse_hf.graph.languages.python.update.name_changes import FileChange, NameChanges
 
 _NAME_QUESTIONS = frozenset(
-    ("import_", "exported", "child", "used", "resolved", "typed", "given_back", "fixture", "metaclass")
+    (
+        "import_",
+        "exported",
+        "child",
+        "used",
+        "resolved",
+        "typed",
+        "attribute_type",
+        "given_back",
+        "fixture",
+        "metaclass",
+    )
 )
 """Questions that follow names: what they read is on record."""
 _CLASS_QUESTIONS = frozenset(

@@ -1,0 +1,7 @@
+class Pump:
+    def run(self):
+        pass
+
+
+def start():
+    Pump().run()
