@@ -97,7 +97,7 @@ CALLS = {
 }
 IMPORTS = {
     "javascript": """
-        sample.js > door.js, sample.js > reallyShut, sample.js > tools.ts, sample.js > more.tsx, sample.js > turn, tools.ts > more.tsx""",
+        heirs.ts > bases.ts, heirs.ts > Base, heirs.ts > Opens, sample.js > door.js, sample.js > reallyShut, sample.js > tools.ts, sample.js > more.tsx, sample.js > turn, tools.ts > more.tsx""",
     "go": "main.go > door.go",
     "c": "door.c > door.h, main.c > door.h",
     "cpp": "shop.cpp > shop.hpp",
@@ -108,6 +108,23 @@ IMPORTS = {
     "php": "Box.php > helpers.php, Box.php > Hammer",
     "kotlin": "Shop.kt > Tools.kt, Shop.kt > turn, Shop.kt > Hammer",
     "scala": "Shop.scala > Tools.scala, Shop.scala > Hammer",
+}
+EXTENDS = {
+    "cpp": "Box > Base, Till > Base, Till > Rack",
+    "csharp": "IWide > IOpens, Till > Base",
+    "javascript": "Till > Base, Wide > Opens",
+    "kotlin": "Till > Base, Wide > Opens",
+    "php": "Till > Base, Till > Mixes, Wide > Opens",
+    "ruby": "Bases.Other > Opens, Bases.Other > Till, Till > Base, Till > Opens",
+    "rust": "Sells > Opens",
+    "scala": "Base > Opens, Box > Holds, Kind > Opens, Till > Base, Till > Opens",
+}
+IMPLEMENTS = {
+    "csharp": "Box > IHold, Spot > IOpens, Till > IWide",
+    "javascript": "Base > Tool, Mixed > Opens, Till > Opens",
+    "kotlin": "Box > Holds, One > Opens, Till > Opens",
+    "php": "Box > Holds, Size > Opens, Till > Opens",
+    "rust": "Box > Hold, Till > Opens, Till > Sells",
 }
 
 
@@ -127,6 +144,12 @@ def test_calls(built):
 def test_imports(built):
     language, _, graph = built
     assert edges(graph, "imports") == listed(IMPORTS[language])
+
+
+def test_bases_and_interfaces(built):
+    language, _, graph = built
+    assert edges(graph, "extends") == listed(EXTENDS.get(language, ""))
+    assert edges(graph, "implements") == listed(IMPLEMENTS.get(language, ""))
 
 
 def test_no_problems_and_the_same_graph_from_json(built):

@@ -211,6 +211,7 @@ OUTLINE = Outline(
         "for_range_loop": ("declarator",),
     },
     wrappers=frozenset({"template_declaration", "type_definition"}),
+    by_import=None,
     by_tail=True,
     module=lambda path, package: "",
     find_imports=_find_include,

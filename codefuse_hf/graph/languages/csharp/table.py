@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from codefuse_hf.graph.languages.outline.preprocessor import one_branch
-from codefuse_hf.graph.languages.outline.table import Callee, Outline, Rule, Text, children_texts, dotted, name_parts
+from codefuse_hf.graph.languages.outline.table import (
+    Callee,
+    Import,
+    Outline,
+    Rule,
+    Text,
+    children_texts,
+    dotted,
+    name_parts,
+    part_of,
+)
 
 _ARGUMENTS = re.compile(r"<.*>", re.DOTALL)
 _FOR_THE_TOOL = re.compile(rb"^#[:!][^\n]*", re.MULTILINE)
@@ -66,6 +77,14 @@ def _new(node: Any, text: Text) -> Callee | None:
     return None if parts is None else Callee(parts, makes=True)
 
 
+def _using(node: Any, text: Text) -> Iterator[Import]:
+    """The namespace of which the file, or with `global` each file, has all names."""
+    words = {child.type for child in node.children}
+    name = part_of(node, "qualified_name", "identifier")
+    if name is not None and not words & {"static", "="}:
+        yield Import(dotted(text(name), "::"), member="*", kind="everywhere" if "global" in words else "")
+
+
 def _class(kind: str) -> Rule:
     return Rule(node_type="Class", kind=kind)
 
@@ -104,6 +123,7 @@ OUTLINE = Outline(
         "namespace_declaration": Rule(node_type="", name=_namespace),
     },
     calls={"invocation_expression": _call, "object_creation_expression": _new},
+    imports={"using_directive": _using},
     bases={"base_list": children_texts()},
     package={"file_scoped_namespace_declaration": _namespace},
     locals={

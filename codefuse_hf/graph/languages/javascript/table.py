@@ -251,6 +251,7 @@ OUTLINE = Outline(
     nameless=frozenset({"class"}),
     wrappers=WRAPPERS,
     leading=frozenset({"decorator"}),
+    by_import=True,
     own=False,
     constructor="constructor",
     module=lambda path, package: path.replace(".", "/"),

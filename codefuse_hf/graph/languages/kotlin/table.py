@@ -94,14 +94,18 @@ def _package(node: Any, text: Text) -> str:
 
 def _import(node: Any, text: Text) -> Iterator[Import]:
     name, alias = part_of(node, "qualified_identifier"), part_of(node, "identifier")
-    if name is not None and not any(child.type == "*" for child in node.children):
+    if name is not None:
         target = dotted(text(name), ".")
-        yield Import(target, target.rpartition(".")[2] if alias is None else text(alias))
+        if any(child.type == "*" for child in node.children):
+            yield Import(target, member="*")
+        else:
+            yield Import(target, target.rpartition(".")[2] if alias is None else text(alias))
 
 
 def find_imports(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[str, Binding]]:
     """Finds what an import names: definitions by their full names."""
-    yield each.name, Binding(dotted=each.target)
+    if each.name:
+        yield each.name, Binding(dotted=each.target)
 
 
 OUTLINE = Outline(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from codefuse_hf.graph.languages.base import FileFacts, Ref
 from codefuse_hf.graph.languages.outline.reading import OutlineFacts
@@ -22,6 +22,7 @@ class ProjectNames:
         modules: what the names of a file's definitions begin with for others, by path.
         by_module: the files of each module.
         folders: the files in each folder.
+        all_taken: packages of which every file has all names (`global using` in C#).
     """
 
     def __init__(self, project: Mapping[str, FileFacts], outlines: Mapping[str, Outline], metadata: Mapping[str, str]):
@@ -37,6 +38,9 @@ class ProjectNames:
         self._known: set[str] = set()
         self._classes: dict[str, set[str]] = {}
         self._bases: dict[str, list[tuple[str, str, str]]] = {}
+        self.all_taken = [
+            each.target for facts in self.files.values() for each in facts.imports if each.kind == "everywhere"
+        ]
         self._imported: dict[str, tuple[list[Binding], dict[str, Binding]]] = {}
         self._above: dict[str, tuple[list[str], bool]] = {}
         for path, facts in self.files.items():
@@ -161,22 +165,54 @@ class ProjectNames:
 
     def class_meant(self, path: str, scope: str, base: str) -> str | None:
         """Finds the full name of the class that is called so where the class `scope` begins; None for one that is not of the project, or not clear."""
-        first, _, rest = base.partition(".")
         last = base.rpartition(".")[2]
         known = self._classes.get(last, ())
+        if base.startswith("."):
+            return base[1:] if base[1:] in known else None
         own, around = self.full(path, scope), scope
         while around:
             around = around.rpartition(".")[0]
             full = self.full(path, f"{around}.{base}" if around else base)
             if full in known and full != own:
                 return full
+        first, _, rest = base.partition(".")
         if (binding := self.imported(path)[1].get(first)) is not None:
             refs = self.meant(binding, tuple(rest.split(".")) if rest else ())
             found = {self.full(ref.path, self.files[ref.path].names[ref.index]) for ref in refs}
         else:
-            ending = (full for full in known if full != own and f".{full}".endswith(f".{base}"))
-            found = set(itertools.islice(ending, 2))  # two are already not clear
+            found = set(itertools.islice(self._classes_seen(path, base, known), 3)) - {own}  # two are already not clear
         return found.pop() if len(found) == 1 else None
+
+    def _classes_seen(self, path: str, base: str, known: Collection[str]) -> Iterator[str]:
+        """The classes that a file may mean by a name that it neither defines nor imports: of packages around its own, and of those of which it takes
+        all; a qualified name may be the end of the full one. Where files are included, any class of the project."""
+        by_import = self.outlines[path].by_import
+        if by_import is None or "." in base:
+            yield from (full for full in known if f".{full}".endswith(f".{base}"))
+        elif not by_import:
+            places = [
+                self.modules[path],
+                *self.all_taken,
+                *(i.target for i in self.files[path].imports if i.member == "*"),
+            ]
+            while places[0]:
+                places.insert(0, places[0].rpartition(".")[0])
+            yield from (full for place in dict.fromkeys(places) if (full := f"{place}.{base}".lstrip(".")) in known)
+
+    def class_ref(self, path: str, scope: str, name: str) -> Ref | None:
+        """Returns the class that is called so where the class `scope` begins; None where it is not clear which it is."""
+        full = self.class_meant(path, scope, name)
+        found = (
+            [
+                ref
+                for ref in self.exact(full)
+                if ref.index in self.files[ref.path].classes and ref.index not in self.files[ref.path].objects
+            ]
+            if full
+            else []
+        )
+        found = [ref for ref in found if ref.path == path] or found
+        return found[0] if len(found) == 1 else None
 
     def meant(self, binding: Binding, rest: tuple[str, ...]) -> list[Ref]:
         """Returns the definitions that an imported name, with further parts, stands for."""

@@ -32,6 +32,9 @@ class OutlineFacts:
         calls: the calling definition, what it calls, and with how many arguments.
         imports: what is imported.
         bases: the dotted names of what classes have their members from, by the class's name; "" for what is no name.
+        interfaces: classes that others implement.
+        supers: what classes name as their bases and interfaces: the class, as a definition or by its name, the scope that it is named in, and the dotted
+            name there.
     """
 
     names: list[str] = field(default_factory=list)
@@ -47,6 +50,8 @@ class OutlineFacts:
     calls: dict[tuple[int, Callee, int], None] = field(default_factory=dict)
     imports: list[Import] = field(default_factory=list)
     bases: dict[str, list[str]] = field(default_factory=dict)
+    interfaces: set[int] = field(default_factory=set)
+    supers: list[tuple[int | str, str, str]] = field(default_factory=list)
 
 
 def read_outline(language: str, outline: Outline, path: str, source: SourceText) -> FileFacts:
@@ -98,7 +103,7 @@ class _Reader:
         self.before: list[Any] = []  # comments and attributes so far
         self.interesting = {
             *outline.rules, *outline.calls, *outline.imports, *outline.package, *outline.locals, *outline.leading, *outline.comments,
-            *outline.nameless, *outline.bases,
+            *outline.nameless, *outline.bases, *outline.promises,
         }  # fmt: skip
 
     def text(self, node: Any) -> str:
@@ -153,9 +158,19 @@ class _Reader:
                 self.define(node, rule)
         if kind in outline.nameless and outside == (self.container, self.prefix):
             self.prefix, self.is_nameless = f"{self.prefix}.{{{node.start_byte}}}".lstrip("."), True
+        if kind in outline.rules and outside == (self.container, self.prefix):
+            return  # no class of its own
         if kind in outline.bases and (self.is_nameless or self.container in self.facts.classes):
-            bases = self.facts.bases.setdefault(self.prefix, [])
-            bases += [_base_name(each) for each in outline.bases[kind](node, self.text)]
+            bases = [_base_name(each) for each in outline.bases[kind](node, self.text)]
+            self.facts.bases.setdefault(self.prefix, []).extend(bases)
+            if not self.is_nameless:
+                self.facts.supers += [(self.container, self.prefix, each) for each in bases if each]
+        for named, base in outline.promises[kind](node, self.text) if kind in outline.promises else ():
+            base = _base_name(base)
+            if named and base:
+                self.facts.supers.append((named, f"{self.prefix}.{{impl}}".lstrip("."), base))
+            elif base and not self.is_nameless and self.container in self.facts.classes:
+                self.facts.supers.append((self.container, self.prefix, base))
 
     def define(self, node: Any, rule: Rule) -> None:
         """Adds what a node defines, and goes into it."""
@@ -209,6 +224,8 @@ class _Reader:
             facts.classes.add(index)
             if rule.is_object:
                 facts.objects.add(index)
+            if rule.kind in self.outline.interfaces:
+                facts.interfaces.add(index)
         elif rule.node_type == "Function":
             facts.sizes[index] = 0
             if (parameters := self.parameters(node)) is not None:
@@ -324,12 +341,17 @@ def _parts(node: Any, name: str) -> list[Any]:
 
 
 _BASE_NAME = re.compile(r"[\w.]*")
+_MEMBER_OF_GENERIC = re.compile(r"[>\]]\s*(::|\.)\s*\w")
 
 
 def _base_name(text: str) -> str:
-    """A class's name out of what stands behind `extends`: dots between its parts, no arguments; "" for what is none."""
-    plain = dotted(re.split(r"[<\[({]", text, maxsplit=1)[0].replace("\\", "."), "::")
-    return plain if _BASE_NAME.fullmatch(plain) else ""
+    """A class's name out of what stands behind `extends`: dots between its parts and before the first where it is the full name, no arguments; ""
+    for what is none."""
+    if _MEMBER_OF_GENERIC.search(text):
+        return ""
+    head = re.split(r"[<\[({]", text, maxsplit=1)[0].replace("\\", ".").replace("::", ".").strip()
+    plain = dotted(head, ".")
+    return ("." if head.startswith(".") else "") + plain if _BASE_NAME.fullmatch(plain) else ""
 
 
 def _arguments(call: Any) -> int:

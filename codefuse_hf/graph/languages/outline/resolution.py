@@ -43,10 +43,21 @@ class _File:
                     if ref.path != self.path:
                         yield "imports", file, ref
                         yield "imports", file, Ref(ref.path, 0)
+        yield from self.inheritance()
         for caller, callee, size in self.facts.calls:
             called = self.called(caller, callee, size)
             if called is not None:
                 yield "calls", Ref(self.path, caller), called
+
+    def inheritance(self) -> Iterator[tuple[str, Ref, Ref]]:
+        """The edges from classes to what they name as their bases and interfaces, where it is clear which classes these are."""
+        for named, scope, base in self.facts.supers:
+            below = Ref(self.path, named) if isinstance(named, int) else self.names.class_ref(self.path, scope, named)
+            above = self.names.class_ref(self.path, scope, base)
+            if below is not None and above is not None and below != above:
+                is_interface = above.index in self.names.files[above.path].interfaces
+                implements = is_interface and below.index not in self.names.files[below.path].interfaces
+                yield ("implements" if implements else "extends"), below, above
 
     def called(self, caller: int, callee: Callee, size: int) -> Ref | None:
         """The function that a call means."""

@@ -96,6 +96,11 @@ class Outline:
         calls: by type of syntax node, reads what is called; None for what cannot be known.
         imports: by type of syntax node, reads what is imported.
         bases: by type of syntax node in a class (or of the class), reads what the class has its members from, as it is written there.
+        promises: by type of syntax node, reads what the class around, or one that is named, says it has the functions of without having any of them from it:
+            that class's name, "" for the class around, and the name of the interface.
+        interfaces: kinds of classes that others implement; whatever else a class names as its base it extends.
+        by_import: whether a class of another module has to be imported by its name before it can be named; False where all names of a package may be
+            taken, and those around the file's own are there; None where files are included, so that it may be any class.
         package: by type of syntax node, reads the dotted name of the package or namespace that all of the file belongs to.
         locals: by type of syntax node, the fields or types of children (or "*" for the node itself) whose identifiers are names of parameters and
             variables of the function around them.
@@ -121,6 +126,9 @@ class Outline:
     calls: Mapping[str, Callable[[Any, Text], Callee | None]] = field(default_factory=dict)
     imports: Mapping[str, Callable[[Any, Text], Iterable[Import]]] = field(default_factory=dict)
     bases: Mapping[str, Callable[[Any, Text], Iterable[str]]] = field(default_factory=dict)
+    promises: Mapping[str, Callable[[Any, Text], Iterable[tuple[str, str]]]] = field(default_factory=dict)
+    interfaces: frozenset[str] = frozenset({"interface"})
+    by_import: bool | None = False
     package: Mapping[str, Callable[[Any, Text], str]] = field(default_factory=dict)
     locals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local_types: frozenset[str] = frozenset({"identifier"})
@@ -147,6 +155,11 @@ def dotted(text: str, separator: str) -> str:
 def children_texts(*left_out: str) -> Callable[[Any, Text], list[str]]:
     """Makes a reader of the texts of a node's children, but for those of the types named."""
     return lambda node, text: [text(child) for child in node.named_children if child.type not in (*left_out, "comment")]
+
+
+def promised(node: Any, text: Text) -> list[tuple[str, str]]:
+    """Reads a list of the interfaces that the class around says it has."""
+    return [("", text(child)) for child in node.named_children if child.type != "comment"]
 
 
 def part_of(node: Any, *fields: str) -> Any:

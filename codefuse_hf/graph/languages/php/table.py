@@ -18,6 +18,7 @@ from codefuse_hf.graph.languages.outline.table import (
     children_texts,
     dotted,
     part_of,
+    promised,
 )
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ OUTLINE = Outline(
         "include_once_expression": _require,
     },
     bases={"base_clause": children_texts(), "use_declaration": children_texts("use_list")},
+    promises={"class_interface_clause": promised},
+    by_import=True,
     package={"namespace_definition": _package},
     nameless=frozenset({"anonymous_class"}),
     own=False,

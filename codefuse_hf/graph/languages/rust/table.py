@@ -24,8 +24,8 @@ def _type_name(node: Any, text: Text) -> str:
     return re.sub(r"^[&*\s]*(?:mut\s+|dyn\s+|const\s+)*", "", plain.rpartition("::")[2]).strip().replace(".", "")
 
 
-def _function_name(node: Any, text: Text) -> str | None:
-    """`Type.method` for what stands in an `impl` of the type."""
+def _name_in_impl(node: Any, text: Text) -> str | None:
+    """`Type.method`, or `Type.Kind`, for what stands in an `impl` of the type."""
     name = node.child_by_field_name("name")
     if name is None:
         return None
@@ -33,6 +33,24 @@ def _function_name(node: Any, text: Text) -> str | None:
     if above is not None and above.type == "impl_item" and (kind := above.child_by_field_name("type")) is not None:
         return f"{_type_name(kind, text)}.{text(name)}"
     return text(name)
+
+
+def _supertraits(node: Any, text: Text) -> list[str]:
+    """What a trait asks for of those that have it; bounds of type parameters are none."""
+    is_own = node.parent is not None and node.parent.type == "trait_item"
+    return [_path(each, text) for each in node.named_children if each.type != "lifetime"] if is_own else []
+
+
+def _path(node: Any, text: Text) -> str:
+    """A path without what only leads to a module of the crate."""
+    return re.sub(r"^(?:(?:crate|self|super)::)+", "", text(node))
+
+
+def _implemented(node: Any, text: Text) -> Iterator[tuple[str, str]]:
+    """The trait of an `impl`, for a type that has a plain name."""
+    trait, kind = node.child_by_field_name("trait"), node.child_by_field_name("type")
+    if trait is not None and kind is not None and kind.type in ("type_identifier", "generic_type"):
+        yield _type_name(kind, text), _path(trait, text)
 
 
 def _module_name(node: Any, text: Text) -> str | None:
@@ -149,7 +167,7 @@ def _item(kind: str) -> Rule:
     return Rule(node_type="Class", kind=kind)
 
 
-_FUNCTION, _ATTRIBUTE = Rule(node_type="Function", name=_function_name), Rule(node_type="Attribute")
+_FUNCTION, _ATTRIBUTE = Rule(node_type="Function", name=_name_in_impl), Rule(node_type="Attribute")
 
 OUTLINE = Outline(
     grammar=lambda path, text: "rust",
@@ -161,7 +179,7 @@ OUTLINE = Outline(
         "enum_item": _item("enum"),
         "union_item": _item("union"),
         "trait_item": _item("trait"),
-        "type_item": _item("type"),
+        "type_item": Rule(node_type="Class", kind="type", name=_name_in_impl),
         "mod_item": Rule(node_type="", name=_module_name),
         "field_declaration": _ATTRIBUTE,
         "enum_variant": _ATTRIBUTE,
@@ -169,6 +187,10 @@ OUTLINE = Outline(
         "static_item": _ATTRIBUTE,
     },
     calls={"call_expression": _call, "macro_invocation": _macro},
+    bases={"trait_bounds": _supertraits},
+    promises={"impl_item": _implemented},
+    interfaces=frozenset({"trait"}),
+    by_import=True,
     imports={"mod_item": _mod, "use_declaration": _use},
     locals={
         "parameter": ("pattern",),

@@ -54,6 +54,12 @@ def _call(node: Any, text: Text) -> Callee | None:
     return None if parts is None else Callee(parts)
 
 
+def _extended(node: Any, text: Text) -> list[str]:
+    """What stands behind `extends`; that of an enum's case is not the enum's."""
+    is_case = node.parent is not None and node.parent.type.endswith("enum_case")
+    return [] if is_case else [text(each) for each in node.children_by_field_name("type")]
+
+
 def _instance_bases(node: Any, text: Text) -> list[str]:
     kind = node.named_children[0]
     return [text(each) for each in (kind.named_children if kind.type == "compound_type" else [kind])]
@@ -80,9 +86,13 @@ def _import(node: Any, text: Text) -> Iterator[Import]:
     if selectors is None:
         if part_of(node, "namespace_wildcard") is None:
             yield Import(before, before.rpartition(".")[2])
+        else:
+            yield Import(before, member="*")
         return
     for each in selectors.named_children:
-        if each.type == "identifier":
+        if each.type == "namespace_wildcard":
+            yield Import(before, member="*")
+        elif each.type == "identifier":
             yield Import(f"{before}.{text(each)}", text(each))
         elif each.type in ("arrow_renamed_identifier", "as_renamed_identifier"):
             name, alias = each.child_by_field_name("name"), each.child_by_field_name("alias")
@@ -92,7 +102,8 @@ def _import(node: Any, text: Text) -> Iterator[Import]:
 
 def _find_imports(names: ProjectNames, path: str, each: Import) -> Iterator[tuple[str, Binding]]:
     """Definitions by their full names."""
-    yield each.name, Binding(dotted=each.target)
+    if each.name:
+        yield each.name, Binding(dotted=each.target)
 
 
 def _class(kind: str) -> Rule:
@@ -127,7 +138,7 @@ OUTLINE = Outline(
     calls={"call_expression": _call},
     imports={"import_declaration": _import},
     bases={
-        "extends_clause": lambda node, text: [text(each) for each in node.children_by_field_name("type")],
+        "extends_clause": _extended,
         "given_definition": lambda node, text: [text(each) for each in node.children_by_field_name("return_type")],
         "instance_expression": _instance_bases,
     },

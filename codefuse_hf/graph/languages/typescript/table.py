@@ -9,7 +9,7 @@ from typing import Any
 from codefuse_hf.graph.languages.javascript.table import ATTRIBUTE, CLASS, METHOD, NEWER, RULES, WRAPPERS, field_rule
 from codefuse_hf.graph.languages.javascript.table import OUTLINE as JAVASCRIPT
 from codefuse_hf.graph.languages.outline.preprocessor import rewritten
-from codefuse_hf.graph.languages.outline.table import Rule, Text
+from codefuse_hf.graph.languages.outline.table import Rule, Text, children_texts, promised
 
 _NEWER = (
     *NEWER,
@@ -64,6 +64,8 @@ OUTLINE = replace(
         "abstract_method_signature": METHOD,
         "function_signature": _ambient,
     },
+    bases={**JAVASCRIPT.bases, "extends_type_clause": children_texts()},
+    promises={"implements_clause": promised},
     wrappers=WRAPPERS | {"ambient_declaration"},
     simplify=lambda source: rewritten(source, _NEWER),
 )
