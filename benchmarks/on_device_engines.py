@@ -180,12 +180,14 @@ class RodimusRunner:
 
     def place(self, context: int) -> None:
         config, self.memory = self.model.config, ExportedMemory(self.model.engine, 1)
-        state = StepState.empty(config, 1, max(min(context, window_capacity(config)), 1))
+        tokens = min(context, window_capacity(config))
+        state = StepState.empty(config, 1, tokens)
         for x in (*state.recurrent, *state.keys, *state.values):
             x.normal_()
         state.position.fill_(context)
         if state.window_positions is not None:
-            state.window_positions = torch.arange(context - state.keys[0].shape[1], context)[None]
+            positions = torch.arange(context - tokens, context)
+            state.window_positions[0, 1 + positions % window_capacity(config)] = positions
         self.memory.memory, self.memory.seen = self.model.engine.hold(state), context
 
     def forget(self) -> None:

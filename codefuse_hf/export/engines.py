@@ -31,8 +31,7 @@ class OnnxEngine:
 
     def start(self, batch: int) -> dict[str, Any]:
         """Make the empty memory of a batch."""
-        # ONNX Runtime takes no empty tensor: a window begins with one place that holds nothing.
-        return self.hold(StepState.empty(self.config, batch, 1))
+        return self.hold(StepState.empty(self.config, batch))
 
     def hold(self, state: StepState) -> dict[str, Any]:
         """Make a memory that holds a state; `start` begins with an empty one."""
@@ -85,7 +84,7 @@ class OpenVINOEngine:
     def start(self, batch: int):
         """Make the empty memory of a batch."""
         # The states' own initial values are empty in every request but the first of a model.
-        return self.hold(StepState.empty(self.config, batch, 1))
+        return self.hold(StepState.empty(self.config, batch))
 
     def hold(self, state: StepState):
         """Make a memory that holds a state; `start` begins with an empty one."""
@@ -94,23 +93,24 @@ class OpenVINOEngine:
             value = tensors[variable.name.rpartition("past_key_values.")[2]]
             value = value if value.is_floating_point() else value.int()
             variable.state = self.openvino.Tensor(value.numpy())
-        return request, torch.arange(len(tensors["position"]))
+        return request
 
     def step(self, memory, ids, mask, keep):
         """Read further tokens, as `TorchEngine.step` says."""
-        request, rows = memory
-        feed = {"input_ids": ids, "attention_mask": mask, "logits_to_keep": keep, "beam_idx": rows.int()}
-        result = request.infer({name: tensor.numpy() for name, tensor in feed.items()}, share_inputs=True)
+        feed = {"input_ids": ids, "attention_mask": mask, "logits_to_keep": keep}
+        result = memory.infer({name: tensor.numpy() for name, tensor in feed.items()}, share_inputs=True)
         # A copy, for the result may lie where the next call writes.
-        return torch.from_numpy(np.array(result["logits"])), (request, torch.arange(ids.shape[0]))
+        return torch.from_numpy(np.array(result["logits"])), memory
 
     def reorder(self, memory, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""
-        return memory[0], memory[1][rows]
+        for variable in memory.query_state():
+            variable.state = self.openvino.Tensor(variable.state.data[rows.numpy()])
+        return memory
 
     def size(self, memory) -> int:
         """Count the bytes of a memory."""
-        return sum(state.state.byte_size for state in memory[0].query_state())
+        return sum(state.state.byte_size for state in memory.query_state())
 
 
 class TorchEngine:

@@ -84,6 +84,8 @@ def _export(model: nn.Module, format_name: str, components: dict[str, tuple[dict
         if format_name == "dynamo":
             program.example_inputs = None  # they would be pickled into the file
         _forget_sources(program, format_name)
+        if format_name == "openvino":
+            _leave_states_to_engine(program)
     return ExportedModel(exported, format_name, config=getattr(model, "config", None))
 
 
@@ -96,6 +98,25 @@ def _forget_sources(program, format_name: str) -> None:
         for module in program.graph_module.modules():
             for node in module.graph.nodes if hasattr(module, "graph") else ():
                 node.meta.pop("stack_trace", None)
+
+
+def _leave_states_to_engine(program) -> None:
+    """Remove from an OpenVINO model, in place, what transformers' exporter puts behind each state for other runners.
+
+    The choice of rows for beam search copies the whole memory for every token; `OpenVINOEngine.reorder` does it where it is wanted.
+    The states' initial values are not used, since `OpenVINOEngine.start` sets them, and without that choice OpenVINO 2026.4 refuses
+    to compile them ("Invalid graph status").
+    """
+    for parameter in program.get_parameters():
+        if parameter.get_friendly_name() == "beam_idx":
+            for reader in parameter.output(0).get_target_inputs():
+                gather = reader.get_node()
+                gather.output(0).replace(gather.input_value(0))
+            program.remove_parameter(parameter)
+    for op in program.get_ops():
+        if op.get_type_name() == "ReadValue":
+            op.set_arguments([])
+    program.validate_nodes_and_infer_types()
 
 
 def _check_float32(model: nn.Module) -> None:

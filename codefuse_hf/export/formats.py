@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.export import Dim
 
-from .step_state import StepState, window_capacity
+from .step_state import StepState, window_capacity, window_grows
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,13 @@ def dynamic_step_shapes(config) -> dict:
     """Name the sizes of `step_sample` that may vary: batch, tokens, logits that are kept, and tokens in the window."""
     batch, steps, kept, window = Dim("batch"), Dim("segment"), Dim("kept"), Dim("window")
     state = StepState.empty(config, 1, 1)
-    grows = [name.startswith(("keys", "values", "window")) for name in state.tensors()]
+    growing = {"keys": 2, "values": 2, "window_positions": 1} if config.has_attention and window_grows(config) else {}
+    axes = [growing.get(name.partition(".")[0]) for name in state.tensors()]
     return {
         "input_ids": {0: batch, 1: steps},
         "attention_mask": {0: batch, 1: steps},
         "logits_to_keep": {0: kept},
-        "past_key_values": [{0: batch, 1: window} if growing else {0: batch} for growing in grows],
+        "past_key_values": [{0: batch} if axis is None else {0: batch, axis: window} for axis in axes],
     }
 
 

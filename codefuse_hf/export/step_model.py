@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
-from .step_state import StepState, history_length, window_capacity
+from .step_state import StepState, history_length, window_capacity, window_grows
 
 # Tokens of a prompt that go through a graph at a time. The work inside of a segment grows with its square.
 SEGMENT = 64
@@ -55,12 +55,18 @@ class RodimusStepModel(nn.Module):
         positions = (state.position[:, None] + real.cumsum(1) - 1).clamp(min=0)
         hidden = self.model._embed(self.model.embeddings(input_ids))
         windows, last = _convolution_places(real, history_length(self.config), self.config.d_conv)
-        rotation = bias = kept = window_positions = None
+        rotation = bias = places = window_positions = None
         if self.config.has_attention:
             rotation = self.model._position_embeddings(positions, hidden.dtype)
-            key_positions = torch.cat([state.window_positions, torch.where(real, positions, -1)], 1)
+            numbers = torch.where(real, positions, -1)
+            key_positions = torch.cat([state.window_positions, numbers], 1)
             bias = _attention_bias(positions, key_positions, self.config.sliding_window, hidden.dtype)
-            kept, window_positions = self._kept_places(real, key_positions)
+            oldest = (state.position + real.sum(1) - self.window)[:, None]
+            numbers = torch.where(numbers >= oldest, numbers, -1)
+            places = torch.where(numbers >= 0, 1 + numbers % self.window, 0)
+            window_positions = self._remember(state.window_positions, numbers, places, 1)
+            heads = self.config.num_key_heads, self.config.num_value_heads
+            places = [places[:, None, :, None].expand(-1, n, -1, self.config.head_dim) for n in heads]
         conv, recurrent, keys, values = [], [], [], []
         for i, block in enumerate(self.model.layers):
             normed = block.mixer_norm(hidden)
@@ -72,21 +78,19 @@ class RodimusStepModel(nn.Module):
                 attended, key, value = _attend(
                     block.attn, block.attn_norm(hidden), rotation, bias, state.keys[i], state.values[i]
                 )
-                keys.append(F.embedding(kept, key.flatten(0, 1)))
-                values.append(F.embedding(kept, value.flatten(0, 1)))
+                keys.append(self._remember(state.keys[i], key, places[0], 2))
+                values.append(self._remember(state.values[i], value, places[1], 2))
                 hidden = hidden + block.ffn(block.ffn_norm(hidden + attended))
         hidden = self.model.norm_f(hidden.index_select(1, logits_to_keep))
         state = StepState(state.position + real.sum(1), conv, recurrent, keys, values, window_positions)
         return {"logits": self.lm_head(hidden), "past_key_values": state}
 
-    def _kept_places(self, real: torch.Tensor, key_positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the next token can still see: where it lies among all rows of `[batch · (window + segment), …]`, and its positions."""
-        total = key_positions.shape[1]
-        kept = torch.sym_min(total, self.window)
-        places, padding = _packed_places(
-            real, total - real.shape[1], torch.arange(kept, device=real.device) + (total - kept)
-        )
-        return places, torch.where(padding, -1, F.embedding(places, key_positions.flatten()[:, None])[..., 0])
+    def _remember(self, window: torch.Tensor, new: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:
+        """The window with what is new in its places. As long as it fills up it grows, by as much as the segment could bring."""
+        if window_grows(self.config):
+            more = torch.sym_min(new.shape[axis], self.window + 1 - window.shape[axis])
+            window = torch.cat([window, new.narrow(axis, 0, more)], axis)
+        return window.scatter(axis, places, new)
 
 
 def _packed_places(real: torch.Tensor, past: int, packed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -147,8 +151,8 @@ def gated_linear_attention_segment(q, k, v, g, state):
     decay = between.exp()
     pairs = torch.where(query >= key, q[:, :, None] * decay, 0) * k[:, None]
     q_in = q * g.cumsum(1).exp()
-    out = (torch.matmul(pairs.sum(-1), v) + torch.matmul(q_in, state)) * q.shape[-1] ** -0.5
-    written = torch.matmul((k * decay[:, -1]).transpose(1, 2), v)
+    out = (torch.bmm(pairs.sum(-1), v) + torch.bmm(q_in, state)) * q.shape[-1] ** -0.5
+    written = torch.bmm((k * decay[:, -1]).transpose(1, 2), v)
     return out, g.sum(1).exp()[..., None] * state + written
 
 
@@ -160,11 +164,31 @@ def _attention_bias(positions, key_positions, window, dtype):
 
 
 def _attend(attn, hidden, rotation, bias, past_keys, past_values):
-    """`RodimusAttention` with its window as arguments; returns its output and all keys and values, old and new."""
-    batch, steps, width = hidden.shape
-    query = attn._heads(attn._rotate(attn.q_proj(hidden), rotation))
-    keys = torch.cat([past_keys, attn._rotate(attn.k_proj(hidden), rotation)], 1)
-    values = torch.cat([past_values, attn.v_proj(hidden)], 1)
-    scores = torch.matmul(query * attn.scaling, attn._heads(keys).transpose(2, 3)) + bias
-    out = torch.matmul(scores.softmax(-1), attn._heads(values)).transpose(1, 2).reshape(batch, steps, width)
-    return attn.out_proj(out), keys, values
+    """`RodimusAttention` with its window as arguments; returns its output and the segment's keys and values, by heads.
+
+    Window and segment are read each by itself: put together, the window would be copied for every token.
+    """
+    query = _by_heads(attn._rotate(attn.q_proj(hidden), rotation) * attn.scaling, attn.head_dim)
+    key = _by_heads(attn._rotate(attn.k_proj(hidden), rotation), attn.head_dim)
+    value = _by_heads(attn.v_proj(hidden), attn.head_dim)
+    scores = torch.cat([_multiply(query, keys.transpose(2, 3)) for keys in (past_keys, key)], -1)
+    weights, past = (scores + bias).softmax(-1), past_keys.shape[2]
+    out = _multiply(weights[..., :past], past_values) + _multiply(weights[..., past:], value)
+    return attn.out_proj(out.transpose(1, 2).flatten(2)), key, value
+
+
+def _by_heads(x, dim):
+    """`[batch, steps, heads · dim]` → `[batch, heads, steps, dim]`."""
+    return x.unflatten(-1, (-1, dim)).transpose(1, 2)
+
+
+def _multiply(rows, matrices):
+    """Products of each head's rows `[batch, heads, steps, n]` with a matrix, `[batch, matrix_heads, n, m]`: that of head j is
+    `j % matrix_heads`."""
+    heads, count, steps = matrices.shape[1], rows.shape[1], rows.shape[2]
+    # Heads that meet the same matrix are rows of one product, so that the matrix is not repeated.
+    if heads < count:
+        rows = rows.unflatten(1, (-1, heads)).transpose(1, 2).flatten(2, 3)
+    # Not `matmul`, in which exporters see matrices that may have to be repeated over the batch, and OpenVINO copies them.
+    products = torch.bmm(rows.flatten(0, 1), matrices.flatten(0, 1)).unflatten(0, (-1, heads))
+    return products if heads == count else products.unflatten(2, (-1, steps)).transpose(1, 2).flatten(1, 2)

@@ -14,8 +14,9 @@ class StepState(Cache):
         position: real tokens seen so far, int64 `[batch]`.
         conv: per layer, the inputs of the short convolution at the last few of them (`history_length`), `[batch, history, d_inner]`.
         recurrent: per layer, the state of the recurrence, `[batch, mem_size, d_inner]`.
-        keys, values: per layer of a Rodimus+, the window before the next token, `[batch, window, heads · head_dim]`.
-        window_positions: which token of its row each of the window's places holds, −1 for none, int64 `[batch, window]`.
+        keys, values: per layer of a Rodimus+, the window before the next token, `[batch, heads, places, head_dim]`. The first place
+            never holds anything (padding is written there); token n is in place `1 + n % window_capacity`.
+        window_positions: which token of its row each of the window's places holds, −1 for none, int64 `[batch, places]`.
     """
 
     def __init__(self, position, conv, recurrent, keys=(), values=(), window_positions=None):
@@ -28,13 +29,15 @@ class StepState(Cache):
 
     @classmethod
     def empty(cls, config: PreTrainedConfig, batch: int, window: int = 0) -> "StepState":
-        """Make the state before the first token, with `window` empty places (a Rodimus has no window)."""
+        """Make the state before the first token, with places for `window` tokens (a Rodimus has no window)."""
         layers = range(config.num_hidden_layers)
+        if config.has_attention and not window_grows(config):
+            window = window_capacity(config)
         window_positions, keys, values = None, (), ()
         if config.has_attention:
-            keys = [torch.zeros(batch, window, config.num_key_heads * config.head_dim) for _ in layers]
-            values = [torch.zeros(batch, window, config.num_value_heads * config.head_dim) for _ in layers]
-            window_positions = torch.full((batch, window), -1)
+            keys = [torch.zeros(batch, config.num_key_heads, 1 + window, config.head_dim) for _ in layers]
+            values = [torch.zeros(batch, config.num_value_heads, 1 + window, config.head_dim) for _ in layers]
+            window_positions = torch.full((batch, 1 + window), -1)
         return cls(
             torch.zeros(batch, dtype=torch.long),
             [torch.zeros(batch, history_length(config), config.d_inner) for _ in layers],
@@ -59,6 +62,12 @@ def history_length(config: PreTrainedConfig) -> int:
     """Return how many inputs the short convolution remembers. With a single tap it needs none and remembers one, since graphs
     want no empty tensors."""
     return max(config.d_conv - 1, 1)
+
+
+def window_grows(config: PreTrainedConfig) -> bool:
+    """Tell whether a window gets its places with the tokens. The smallest have all of them from the start: a graph that is traced
+    with hardly any growth would be one without."""
+    return window_capacity(config) > 3
 
 
 def window_capacity(config: PreTrainedConfig) -> int:

@@ -65,6 +65,24 @@ def test_the_recurrence_is_exact_for_every_decay(strength):
     torch.testing.assert_close(final.double(), expected_final, rtol=1e-5, atol=1e-5)
 
 
+@torch.no_grad()
+def test_a_window_grows_with_the_tokens_up_to_its_size_and_each_token_has_its_place():
+    model = make_model(BLOCKS["rodimus_plus"])
+    step, state, seen, places = RodimusStepModel(model), StepState.empty(model.config, 2), 0, []
+    capacity = model.config.sliding_window - 1
+    for length in (1, 1, 3, 1, 9, 1):
+        ids = make_ids(2, length)
+        state = step(ids, torch.ones_like(ids), torch.tensor([0]), state)["past_key_values"]
+        seen += length
+        places.append(state.keys[0].shape[2])
+        expected = torch.full((places[-1],), -1)
+        kept = torch.arange(max(seen - capacity, 0), seen)
+        expected[1 + kept % capacity] = kept
+        assert state.window_positions.tolist() == [expected.tolist()] * 2
+    assert places == [2, 3, 5, 5, 5, 5] and capacity == 4
+    assert state.values[1].shape[2] == 5
+
+
 def test_a_memory_without_bound_is_refused():
     with pytest.raises(ValueError, match="has no window"):
         RodimusStepModel(make_model(ODD["no window"]))
