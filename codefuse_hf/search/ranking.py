@@ -5,7 +5,8 @@ for want of a clear gain: the names of callers and callees as words of a unit, a
 questions drawn by the same rules from 30 further repositories ask for more (within five: words 0.584, hybrid 0.613): the share of the question in a
 unit or in its name, the share of its name in the question, its first lines, and vectors of names moved that by less than 0.01. Nor would better
 vectors: for 360 of them, about the 13 smallest repositories, words have 0.664, with the vectors of the model that comes along 0.686, of MiniLM-L6 (six
-times as large) 0.667, of both together 0.689.
+times as large) 0.667, of both together 0.689. Nor would words that docstrings say for what code says (IBM's translation model 1, and words that go
+together, from 114 480 functions of installed packages): added to 250 questions they left 0.704 within five at 0.700 and less.
 """
 
 import re

@@ -44,6 +44,8 @@ def stem(word: str) -> str:
             break
     if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls":
         word = word[:-1]
+    if len(word) > 4 and word.endswith("ie"):
+        return word[:-2] + "y"  # "cookie", as "cookies" above
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 

@@ -23,6 +23,8 @@ from codefuse_hf.search.words import count_words, looks_like_code, stem
         ("quick", ["quick", "quickly"]),
         ("build", ["building", "buildings"]),
         ("using", ["using"]),
+        ("cooky", ["cookie", "cookies"]),
+        ("tie", ["tie"]),
     ],
 )
 def test_endings_are_stripped(form, words):
