@@ -25,6 +25,7 @@ from codefuse_hf.export.quantized_loading import load_quantized
 from codefuse_hf.export.quantizing import kept_in_float32, make_quantizer, quantize_torch
 from codefuse_hf.export.step_state import StepState, window_capacity
 from codefuse_hf.export.torch_layers import Int4Linear
+from codefuse_hf.free_memory import give_back
 
 
 @dataclass(frozen=True)
@@ -309,6 +310,7 @@ def work(name: str, size: Size, engine: str, folder: Path, threads: int) -> None
 
     def place(command):
         runner.place(command["context"])
+        give_back()  # the random numbers have been wider than what is kept of them
         runner.read(1)
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak
         return {}

@@ -322,7 +322,7 @@ def _forward(q, k, v, g, state, links, value_gate=None, keep_states: bool = Fals
         if value_gate is None:
             values.copy_(v[:, n])
         else:
-            torch.mul(torch.sigmoid(value_gate[:, n]), v[:, n], out=values)
+            torch.sigmoid(value_gate[:, n], out=values).mul_(v[:, n])
         if states is not None:
             states[:, n] = carried
         torch.bmm(weights[:, n], both, out=output[:, n])
@@ -394,7 +394,8 @@ def _inter_chunk_backward(scores, q_in, k_out, decay, v, states, value_gate, d_o
             d_v[:, n] = d_values
         else:
             torch.mul(d_values, gate, out=d_v[:, n])
-            d_value_gate[:, n] = torch.ops.aten.sigmoid_backward(d_values.mul_(v[:, n]), gate)
+            d_values.mul_(v[:, n])
+            torch.ops.aten.sigmoid_backward.grad_input(d_values, gate, grad_input=d_value_gate[:, n])
     d_scores, d_q_in = d_weights.split([steps, d_key], -1)
     return (d_scores, d_q_in, d_k_out, d_decay), d_v, d_state, d_value_gate
 

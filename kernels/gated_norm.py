@@ -105,7 +105,7 @@ class _GatedNorm(torch.autograd.Function):
             summed, silu = torch.addcmul(o, s, w_residual), F.silu(g)
             d_gated, d_weight = _rms_norm_backward(d, summed * silu, w_norm, ctx.eps)
             d_w_norm += d_weight
-            d_gate.copy_(torch.ops.aten.silu_backward(summed.mul_(d_gated), g))
+            torch.ops.aten.silu_backward.grad_input(summed.mul_(d_gated), g, grad_input=d_gate)
             d_summed = d_gated.mul_(silu)
             d_out.copy_(d_summed)
             torch.mul(d_summed, w_residual, out=d_residual)
