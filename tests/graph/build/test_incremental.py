@@ -311,6 +311,13 @@ READS = {
         {"t.py": "class P:\n    def go(self): pass\n    def __get__(self, *_): return Q()\nclass Q:\n    def go(self): pass\n"},
         {"t.py": "class Q:\n    def go(self): pass\nclass P(Q): pass\n"},
     ],
+    "what a class is a container of": [
+        {"t.py": "class P:\n    def go(self): pass\nclass Q:\n    def go(self): pass\n", "b.py": "from t import P, Q\nclass Base(dict[str, P]): pass\n", "use.py": "from b import Base\nclass T(Base): pass\ndef f(t: T):\n    t['a'].go()\n    for x in t.values(): x.go()\n"},
+        {"b.py": "from t import P, Q\nclass Base(dict[str, Q]): pass\n"},
+        {"b.py": "from t import P, Q\nclass Base(dict[str, Q]):\n    def __getitem__(self, key): return P()\n"},
+        {"b.py": "from t import P, Q\nclass Base(dict): pass\n"},
+        {"b.py": "from t import P, Q\nclass Base(dict[str, Q]): pass\n", "t.py": "class Q:\n    def go(self): pass\nP = Q\n"},
+    ],
     "subclasses that become too many": [
         {"b.py": "class Base:\n    def go(self): return self.step()\n", "k.py": "from b import Base\nclass K(Base):\n    def step(self): pass\n"},
         {"m.py": "from b import Base\n" + "".join(f"class M{i}(Base): pass\n" for i in range(MAX_SUBCLASSES))},

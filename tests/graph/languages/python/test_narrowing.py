@@ -19,6 +19,7 @@ CALLS = "use(Item(), Other())\nuse(Other(), Item())\n"
         "assert isinstance(x, Item)\n    x.price()",
         "return x.price() if isinstance(x, Item) else 1",
         "return isinstance(x, Item) and x.price()",
+        "return y and isinstance(x, Item) and y and x.price()",
         "return [z.price() for z in (x, y) if isinstance(z, Item)]",
         "for z in (x, y):\n        if not isinstance(z, Item):\n            continue\n        z.price()",
         "if isinstance(x, (Item, str)):\n        x.price()",

@@ -6,7 +6,7 @@ from typing import Any
 
 from codefuse_hf.graph.languages.python.flow.declarations import Member, Place, Structure
 from codefuse_hf.graph.languages.python.flow.states import Step
-from codefuse_hf.graph.languages.python.flow.taken import IS
+from codefuse_hf.graph.languages.python.flow.taken import IS, METHODS
 from codefuse_hf.graph.languages.python.flow.values import NO_ARGUMENTS, Arguments, Kind, call_back
 from codefuse_hf.graph.languages.python.flow.variables import EXISTS, Flows
 from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant
@@ -398,6 +398,8 @@ class Attributes(Flows):
             self.use_attribute(caller, attribute, name)
         if unknown and name == "start" and _THREADS.intersection(self.ask(Structure.external_bases, owner, index)):
             self.load_attribute(caller, value, "run", target, is_callee)
+        elif unknown and is_callee and name in METHODS and (inside := self.contained(value)) is not None:
+            self.on(inside, ("load_step", caller, name, target))
         elif unknown and not name.startswith("__") and self.find_member(owner, index, "__getattr__") is not None:
             self.later.append(("key", "ask_getattr", (caller, value, name, target)))
 

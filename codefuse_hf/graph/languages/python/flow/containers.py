@@ -128,14 +128,32 @@ class Containers(Calls):
         self.flow(self.rest(value), variable)
         self.watch(value, ("all", variable))
 
+    def contained(self, value: int) -> int | None:
+        """Returns the variable of the container that an object is, where a base of its class says so (`class Items(dict[str, Item])`)."""
+        for place in self.ask(Structure.mro, self.first[value], self.second[value]):
+            said = self.ask(Structure.attribute_type, *place, "")
+            if said is not None and said[0] is not None and said[0][0] in ("list", "dict", "tuple"):
+                variable = self.new(("contained", value))
+                if self.first_time(("contained", value)):
+                    self.give_type(variable, said[0])
+                return variable
+        return None
+
+    def take_item(self, value: int, place: tuple, caller: int, key: Any, target: int) -> None:
+        """Takes `get_item` as a step."""
+        self.get_item(place, caller, value, key, target)
+
     def get_item(self, place: tuple, caller: int, value: int, key: Any, target: int) -> None:
         """Lets `value[key]` reach `target`."""
         kind = self.kinds[value]
         if kind == Kind.OBJECT:
             self._get_from_object(place, caller, value, key, target)
         elif kind == Kind.INSTANCE:
-            arguments = arguments_of(key)
-            self.call_method(place, caller, value, "__getitem__", arguments, target)
+            if self.find_member(self.first[value], self.second[value], "__getitem__") is None:
+                if (inside := self.contained(value)) is not None:
+                    self.on(inside, ("take_item", (*place, value), caller, key, target))
+                return
+            self.call_method(place, caller, value, "__getitem__", arguments_of(key), target)
         elif kind == Kind.CLASS:
             if self.find_member(self.first[value], self.second[value], "__class_getitem__") is not None:
                 self.member_of_class(

@@ -42,6 +42,9 @@ class Iteration(Containers):
                         self.on(iterator, ("advance", caller, target))
                         self.call_method((start, caller, target), caller, value, start, NO_ARGUMENTS, iterator)
                     return
+            if (inside := self.contained(value)) is not None:
+                self.on(inside, ("take_each", caller, target))
+                return
             self.call_method(("iterate", caller, target), caller, value, "__getitem__", NO_ARGUMENTS, target)
         elif kind == Kind.CLASS:
             meta = self.metaclass(self.first[value], self.second[value])

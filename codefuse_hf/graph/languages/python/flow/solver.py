@@ -319,7 +319,11 @@ class Solver(Builtins):
         for result, _, inner in self.facts.decorated:
             self.later.append(("decorated", result, inner))
         self.later += [("function", number, 0) for number in self.facts.functions.in_order()]
-        self.later += [("typed", each, 0) for each in self.structure.typed_variables(self.slot) if each[0] >= -1]
+        self.later += [
+            ("typed", each, 0)
+            for each in self.structure.typed_variables(self.slot)
+            if each[0] == -1 or (each[0] >= 0 and each[1])
+        ]
 
     def _fall_back(self, entry: tuple) -> None:
         kind, a, b = entry

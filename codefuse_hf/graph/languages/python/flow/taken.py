@@ -12,7 +12,8 @@ from codefuse_hf.graph.languages.python.reading.facts import OWN_TYPE, Constant,
 from codefuse_hf.graph.languages.python.reading.program import Program
 
 ITEM, VALUE, VALUES, ITEMS, AT, ATTRIBUTE, IS = "item", "value", "values", "items", "at", "attribute", "is"
-_METHODS = {"get": VALUE, "pop": VALUE, "setdefault": VALUE, "values": VALUES, "items": ITEMS, "popleft": ITEM}
+METHODS = {"get": VALUE, "pop": VALUE, "setdefault": VALUE, "values": VALUES, "items": ITEMS, "popleft": ITEM}
+"""Methods of containers, and what they take out."""
 _MAX_STEPS = 4
 """Things that are taken out of what was taken out."""
 
@@ -59,12 +60,12 @@ def _targets(program: Program, variable: int) -> list[tuple[int, tuple]]:
             if not is_callee:
                 if starts[method] != starts[method + 1]:  # something is done with it
                     found.append((method, (ATTRIBUTE, name)))
-            elif name in _METHODS:
+            elif name in METHODS:
                 for j in range(3 * starts[method], 3 * starts[method + 1], 3):
                     if operations[j] == Op.CALL:
                         target, given = program.calls[operations[j + 1]][2:4]
                         if len(given) < 2:  # not with a default
-                            found.append((target, (_METHODS[name],)))
+                            found.append((target, (METHODS[name],)))
     return found
 
 

@@ -386,6 +386,14 @@ class Flows:
         """Tells another file of a container's items; in `Builtins`."""
         raise NotImplementedError
 
+    def contained(self, value: int) -> int | None:
+        """Returns the container that an object is; in `Containers`."""
+        raise NotImplementedError
+
+    def give_type(self, variable: int, type_: Type) -> None:
+        """Puts what a type says into a variable; in `Solver`."""
+        raise NotImplementedError
+
     def watch_stores(self, sender: int, index: int) -> None:
         """Tells another file of a class's stored attributes; in `Attributes`."""
         raise NotImplementedError

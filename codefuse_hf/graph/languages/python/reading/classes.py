@@ -31,12 +31,13 @@ class ClassDefinitions:
         name = self.name_of(name_node) if name_node is not None else ""
         whole = outer if outer is not None else node
         comment = self.docstring(body) if body is not None else ""
-        bases, metaclass = self.base_classes(arguments) if arguments is not None else ((), None)
+        bases, metaclass, generic = self.base_classes(arguments) if arguments is not None else ((), None, ())
         fields = {"className": name, "classType": "class", "comment": comment or self.comment_above(whole)}
         definition = self.add_definition("Class", whole, fields, whole)
         enclosing, container = self.scope, self.container
         index = len(self.classes)
         self.classes.append(None)
+        self.typed += [(index, "", 0, each) for each in generic]
         variable = self.variable()
         self.seeds.append((variable, "class", index))
         self.origins[variable] = ("class", index)
@@ -83,9 +84,10 @@ class ClassDefinitions:
             scope.parent.definition,
         )
 
-    def base_classes(self, node: Any) -> tuple[tuple, Any]:
-        """Read the bases and the metaclass of a class."""
+    def base_classes(self, node: Any) -> tuple[tuple, Any, list]:
+        """Read the bases and the metaclass of a class, and what bases with arguments (`dict[str, Item]`) say as annotations."""
         bases: list[tuple] = []
+        generic: list[tuple] = []
         metaclass = None
         for child in node.children:
             if child.type == "keyword_argument":
@@ -96,6 +98,11 @@ class ClassDefinitions:
                 continue
             if not child.is_named or child.type == "comment":
                 continue
+            if (
+                child.type == "subscript"
+                and (said := self.annotation(child, self.scope, self.scope.definition)) is not None
+            ):
+                generic.append(said)
             while child.type == "subscript":  # Generic[T]
                 for extra in child.children[2:]:
                     self.visit(extra)
@@ -104,7 +111,7 @@ class ClassDefinitions:
                 self.visit(child)
                 continue
             bases.append(self.dotted(child) or (0, ()))
-        return tuple(bases), metaclass
+        return tuple(bases), metaclass, generic
 
     # -- attributes ----------------------------------------------------------------------------------------------------------------
 

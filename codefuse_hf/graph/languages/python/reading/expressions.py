@@ -438,11 +438,18 @@ class Expressions:
             operators.add(node.children[1].type)
             node = node.children[0]
         versions = [self.condition(node)]
-        names = self.narrowed(node, operators == {"and"}) if len(operators) == 1 else {}
-        saved = self.scope.begin(names) if names else None
+        names: dict[str, int] = {}
+        saved = None
         for operand in reversed(values):
+            told = self.narrowed(node, operators == {"and"}) if len(operators) == 1 else {}
+            if told and saved is None:
+                saved = self.scope.begin(told)
+            else:
+                self.narrow(told)
+            names.update(told)
             last = len(versions) == len(values)
             versions.append(self.visit(operand) if last else self.condition(operand))
+            node = operand
         if saved is not None:
             changes, _ = self.scope.end(saved)
             self.narrow({name: version for name, version in changes.items() if names.get(name) != version})

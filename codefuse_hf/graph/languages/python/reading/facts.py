@@ -250,7 +250,7 @@ class PythonFacts:
     `operations` holds four integers per operation (variable, code, a, b), sorted by variable; `starts[v]` is where variable v's begin. `seeds` lists the
     values that variables start with. `origins` tells what single thing a variable names: ("class", i), ("function", i), ("import", i),
     ("attribute", definition), ("phi", variables). `typed` lists what annotations say of other variables than parameters and results:
-    (-1, "", variable, annotation), or (class, attribute, 0, annotation); (-2, "", variable, annotation) is a module's name for a type. `wrappers` lists
+    (-1, "", variable, annotation), or (class, attribute, 0, annotation), or (class, "", 0, base with arguments); (-2, "", variable, annotation) is a module's name for a type. `wrappers` lists
     (function, function around it, parameter of that, variable called): functions that return what the parameter returns, called as they are themselves.
     `makers` lists (function, parameter): functions that return what they get by calling the parameter. `handed_out` are the definitions, as in `origins`, that functions of the file may return;
     ("decorator", i) a function that another one returns only where it is not given what it calls the function with else, ("options", i) that other one; ("super", i)
