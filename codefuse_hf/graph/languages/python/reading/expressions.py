@@ -92,7 +92,7 @@ class Expressions:
         """Tells what `a.b.c` is, given its names."""
         version = self.use(names[0])
         if not self.narrowed_names.isdisjoint(names):
-            return self._load_told(version, names, is_callee)
+            return self.load_told(version, names, is_callee)
         for name in names[1:-1]:
             if type(version) is not int or not version:
                 return 0
@@ -100,18 +100,6 @@ class Expressions:
         if type(version) is not int or not version:
             return 0
         return self.load_attribute(version, names[-1], is_callee)
-
-    def _load_told(self, version: Version, names: tuple[str, ...], is_callee: bool) -> Version:
-        """Tells the same where a condition may have told what a part of the path is (narrowing.py)."""
-        for end in range(2, len(names) + 1):
-            told = self.scope.path(names[:end]) if names[end - 1] in self.narrowed_names else None
-            if told is not None:
-                version = told
-            elif type(version) is not int or not version:
-                return 0
-            else:
-                version = self.load_attribute(version, names[end - 1], is_callee and end == len(names))
-        return version
 
     def load_attribute(self, base: int, name: str, is_callee: bool = False) -> Version:
         """Make the variable that `base.name` reaches; the same question in one scope has the same one."""

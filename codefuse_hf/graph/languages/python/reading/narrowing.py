@@ -89,6 +89,18 @@ class Narrowing:
         is_around = pattern.type in ("case_pattern", "as_pattern", "parenthesized_expression")
         return self.matched_classes(children[0]) if is_around and children else None
 
+    def load_told(self, version: Version, names: tuple[str, ...], is_callee: bool) -> Version:
+        """Tells what `a.b.c` is, given the version of `a`, where a condition may have told what a part of the path is."""
+        for end in range(2, len(names) + 1):
+            told = self.scope.path(names[:end]) if names[end - 1] in self.narrowed_names else None
+            if told is not None:
+                version = told
+            elif type(version) is not int or not version:
+                return 0
+            else:
+                version = self.load_attribute(version, names[end - 1], is_callee and end == len(names))
+        return version
+
     def narrow(self, names: dict[str, int]) -> None:
         """Lets the names stand for these variables from here on."""
         for name, variable in names.items():
