@@ -3,8 +3,8 @@
 A program is a folder `tests/data/call_graphs/java/<category>/<case>/` with `.java` files and `callgraph.json`:
 `{"caller": ["callee", …]}` between the program's own methods. A method is named by its signature (`Main#go(int)`, nested
 classes `Outer.Inner#go()`, anonymous ones `Main$1#run()`), the k-th lambda of a scope is `scope.<lambdak>`, initializers
-are the class. A call goes to every method that may run when only the declared types of variables are known (class
-hierarchy analysis; a local variable that is assigned once has the type of its value), and to the abstract method that it
+are the class. A call goes to every method that may run on the objects that some run of the program brings there (where
+they come from outside of the program: on any that the declared types allow), and to the abstract method that it
 names. Functions given to library code are called by the method that gives them.
 """
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.deep import DeepCalls, counted
-from codefuse_hf.graph.languages.java.calls.calls import Calls
+from codefuse_hf.graph.languages.java.calls.function_calls import FunctionCalls
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, VALUE, Value
+from codefuse_hf.graph.languages.java.calls.objects import NOWHERE
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
@@ -44,7 +45,7 @@ class Frame:
         self.values: list[Value] = []
 
 
-class Bodies(DeepCalls, Calls):
+class Bodies(DeepCalls, FunctionCalls):
     """Follows every body of a project once; `edges` is the outcome."""
 
     frames_per_step = 60  # from one body to that of a lambda in it
@@ -69,6 +70,7 @@ class Bodies(DeepCalls, Calls):
             self.follow_rest(unit)
         self.add_external_sites()
         self.flow.run(self.call_function)
+        self.resolve_objects()
 
     def follow_rest(self, unit: Unit) -> None:
         """Reads the lambdas whose context says nothing of their type."""
@@ -147,6 +149,7 @@ class Bodies(DeepCalls, Calls):
         function.ref = Ref(frame.unit.path, facts.caller)
         function.parameter_nodes = tuple([self.slot_node(frame.unit, slot) for slot in facts.parameters])
         function.result_node = self.flow.node()
+        function.result_place = self.objects.place()
         if facts.shape == "expression" and self._stands_alone(frame.unit, facts):
             # nothing to infer: its result helps to choose the overload that it is passed to
             function.done = True
@@ -185,8 +188,10 @@ class Bodies(DeepCalls, Calls):
             known = function.result
             function.result = self.join_types(known, made.type) if known not in (None, "null") else made.type
             self.flow.connect(made.nodes, function.result_node)
+            self.put(made, function.result_place)
         elif frame.method is not None:
             self.settle(made, frame.expected)
+            self.returns(frame.method, made)
             if made.nodes:
                 self.flow.connect(made.nodes, self.result_node(frame.method))
         return made
@@ -200,9 +205,14 @@ class Bodies(DeepCalls, Calls):
         known = self.slot_values.get(key)
         if known is not None:
             return known
+        kind = self.slot_type(unit, slot)
+        nodes = (self.slot_node(unit, slot),) if self.carries(kind) else ()
+        return Value(kind, nodes, place=self.slot_place(unit, slot, kind))
+
+    def slot_type(self, unit: Unit, slot: int) -> Any:
+        """Tells the type of a local variable or parameter, declared or inferred."""
         text, environment, _ = unit.slots[slot]
-        kind = unit.type(environment, text) if text is not None else self.slot_types.get(key)
-        return Value(kind, (self.slot_node(unit, slot),) if self.carries(kind) else ())
+        return unit.type(environment, text) if text is not None else self.slot_types.get((unit.path, slot))
 
     def name(self, frame: Frame, name: str) -> Value:
         """Reads a simple name that is no local variable: a field of this class or of those around it, a static import, a type, or else a
@@ -229,7 +239,7 @@ class Bodies(DeepCalls, Calls):
         bindings = bindings_of(receiver, field.owner)
         if bindings:
             kind = substitute(kind, bindings)
-        return Value(kind, (self.field_node(field),) if self.carries(kind) else ())
+        return Value(kind, (self.field_node(field),) if self.carries(kind) else (), place=self.field_place(field))
 
     def select(self, frame: Frame, value: int, name: str) -> Value:
         """Reads `value.name`: a field, a type inside a package or a class, an array's length, or a longer name of a package."""
@@ -290,7 +300,8 @@ class Bodies(DeepCalls, Calls):
         inner = frame.values[value]
         self.settle(inner, made)
         kind_kept = inner.kind if inner.kind in (EXACT, FUNCTION) else VALUE
-        return Value(made, inner.nodes if self.carries(made) else (), (), kind_kept, inner.exact)
+        place = self.place_of(inner) if inner.type is not None and self.objects.matters(inner.type) else inner.place
+        return Value(made, inner.nodes if self.carries(made) else (), (), kind_kept, inner.exact, place)
 
     def binary(self, frame: Frame, operator: str, left: int, right: int) -> Value:
         """Types an operator's result: `boolean`, `String`, or the wider of two numbers (JLS 5.6)."""
@@ -323,9 +334,9 @@ class Bodies(DeepCalls, Calls):
             kind = each.type if kind is None else self.join_types(kind, each.type)
         nodes = tuple([node for each in made for node in each.nodes])
         functions = tuple([function for each in made for function in each.functions])
-        return Value(
-            kind, nodes, functions, FUNCTION if functions and all(each.kind == FUNCTION for each in made) else VALUE
-        )
+        all_functions = functions and all(each.kind == FUNCTION for each in made)
+        place = self.objects.merge([self.place_of(each) for each in made]) if self.objects.matters(kind) else NOWHERE
+        return Value(kind, nodes, functions, FUNCTION if all_functions else VALUE, place=place)
 
     def join_types(self, a: Any, b: Any) -> Any:
         """Finds a type that holds values of both."""
@@ -357,7 +368,8 @@ class Bodies(DeepCalls, Calls):
         target = frame.values[array] if array >= 0 else UNKNOWN
         kind = target.type
         element = kind.element if type(kind) is ArrayType else None
-        return Value(element, target.nodes if self.carries(element) else ())
+        place = self.place_of(target) if self.objects.matters(element) else NOWHERE
+        return Value(element, target.nodes if self.carries(element) else (), place=place)
 
     def array(self, frame: Frame, kind: str, elements: tuple) -> Value:
         """Makes an array, which holds the functions that its elements hold."""
@@ -368,11 +380,17 @@ class Bodies(DeepCalls, Calls):
             if each >= 0:
                 self.settle(frame.values[each], element)
                 nodes.extend(frame.values[each].nodes)
+        place = NOWHERE
+        if self.objects.matters(element):
+            given = [self.place_of(frame.values[each]) for each in elements if each >= 0]
+            place = self.objects.result(made)
+            for each in (self.objects.library, *given):
+                self.objects.connect(each, place)
         if not self.carries(element):
-            return Value(made)
+            return Value(made, place=place)
         content = self.flow.node()
         self.flow.connect(nodes, content)
-        return Value(made, (content,))
+        return Value(made, (content,), place=place)
 
     # -- assignments -----------------------------------------------------------------------------------------------------------
 
@@ -389,6 +407,7 @@ class Bodies(DeepCalls, Calls):
         self.settle(made, kind)
         if made.nodes:
             self.flow.connect(made.nodes, self.slot_node(unit, slot))
+        self.put(made, self.slot_place(unit, slot, kind))
         if single and made.kind in (EXACT, FUNCTION):
             nodes = (self.slot_node(unit, slot),) if self.carries(kind) else ()
             if made.kind == FUNCTION:
@@ -408,6 +427,7 @@ class Bodies(DeepCalls, Calls):
         self.settle(made, place.type)
         for node in place.nodes:
             self.flow.connect(made.nodes, node)
+        self.put(made, place.place)
         return made
 
     def initialize(self, frame: Frame, field: int, value: int) -> Value:
@@ -417,36 +437,39 @@ class Bodies(DeepCalls, Calls):
         self.settle(made, frame.unit.field_type(target))
         if made.nodes:
             self.flow.connect(made.nodes, self.field_node(target))
+        self.put(made, self.field_place(target))
         return made
 
     def each(self, frame: Frame, slot: int, value: int) -> Value:
         """Assigns the elements of an iterable to the variable of a `for`."""
         unit = frame.unit
         made = frame.values[value] if value >= 0 else UNKNOWN
-        element = self.iterate(frame, made)
+        element, place = self.iterate(frame, made)
         if unit.slots[slot].type is None:
             self.slot_types[(unit.path, slot)] = element
         if made.nodes:
             self.flow.connect(made.nodes, self.slot_node(unit, slot))
+        self.objects.connect(place, self.slot_place(unit, slot, self.slot_type(unit, slot)))
         return UNKNOWN
 
-    def iterate(self, frame: Frame, made: Value) -> Any:
-        """Finds the element type of what a `for` runs over; a class of the project is asked for its iterator."""
+    def iterate(self, frame: Frame, made: Value) -> tuple[Any, int]:
+        """Finds the type and the place of the elements that a `for` runs over; a class of the project is asked for its iterator."""
         kind = made.type
+        place = self.objects.outside
         if type(kind) is ArrayType:
-            return kind.element
+            return kind.element, self.place_of(made)
         cls = erasure(kind)
         if type(cls) is not JavaClass:
-            return None
+            return None, self.objects.anything
         if cls.ref is not None:
             iterator = self.call_named(frame, made, "iterator", ())
             if erasure(iterator.type) is not None and self._in_project(iterator.type, made):
                 self.call_named(frame, iterator, "hasNext", ())
-                self.call_named(frame, iterator, "next", ())
+                place = self.objects.merge([place, self.call_named(frame, iterator, "next", ()).place])
         bindings = bindings_of(
             kind if type(kind) is ClassType else ClassType(cls), self.project.library["java.lang.Iterable"]
         )
-        return next(iter(bindings.values()), None) if bindings else None
+        return next(iter(bindings.values()), None) if bindings else None, place
 
     def _in_project(self, iterator: Any, iterable: Value) -> bool:
         cls = erasure(iterator)

@@ -7,7 +7,8 @@ from typing import Any
 from codefuse_hf.graph.languages.base import Problem, Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.library_calls import LibraryCalls
-from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Methods, Value
+from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, UNKNOWN, Value
+from codefuse_hf.graph.languages.java.calls.objects import NOWHERE
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
 from codefuse_hf.graph.languages.java.types.types import (
@@ -31,8 +32,7 @@ class Calls(LibraryCalls):
     """Everything about calls; `Bodies` adds the other instructions."""
 
     def __init__(self, project: Project) -> None:
-        self.project = project
-        self.methods = Methods(project)
+        super().__init__(project)
         self.flow = Flow()
         self.edges: dict[tuple[str, Ref, Ref], None] = {}
         self.slot_types: dict[tuple[str, int], Any] = {}
@@ -42,7 +42,6 @@ class Calls(LibraryCalls):
         self._carrying: dict[JavaClass, bool] = {}
         self._hubs: dict[tuple, int] = {}
         self._composed_calls: set[tuple[Ref, FunctionValue]] = set()
-        self._undecided: dict[tuple[str, str, int], set[Ref]] = {}
         self._external_calls: dict[tuple[JavaClass, int], dict[str, list[tuple[tuple[int, ...], Site]]]] = {}
 
     # -- edges and nodes -------------------------------------------------------------------------------------------------------
@@ -59,15 +58,16 @@ class Calls(LibraryCalls):
 
     def dispatch(self, caller: Ref, receiver: Any, method: JavaMethod) -> tuple[JavaMethod, ...]:
         """Finds what a call may run (`Methods.dispatch`); remembers calls of which too many methods may be meant."""
-        targets = self.methods.dispatch(receiver, method)
-        if not targets and (count := self.methods.undecided(receiver, method)):
-            self._undecided.setdefault((caller.path, f"{method.owner.name}.{method.name}", count), set()).add(caller)
+        key = self.methods.key(receiver, method)
+        targets = self.methods.dispatch_key(key)
+        if not targets and (count := self.methods.undecided(key)):
+            self.unfollowed.setdefault((caller.path, f"{method.owner.name}.{method.name}", count), set()).add(caller)
         return targets
 
     def problems(self) -> dict[str, list[Problem]]:
         """Lists what the edges lack, by path."""
         found: dict[str, list[Problem]] = {}
-        for (path, name, count), callers in sorted(self._undecided.items()):
+        for (path, name, count), callers in sorted(self.unfollowed.items()):
             message = f"{count} methods of the project may be meant where {len(callers)} of this file call {name}; these calls have no edges"
             found.setdefault(path, []).append(Problem("calls", message))
         return found
@@ -128,7 +128,13 @@ class Calls(LibraryCalls):
         """Calls `receiver.name(…)`; without a receiver a method of this class, of those around it, or of a static import."""
         values = tuple([frame.values[a] if a >= 0 else UNKNOWN for a in arguments])
         if receiver >= 0:
-            return self.call_named(frame, frame.values[receiver], name, values)
+            made = self.call_named(frame, frame.values[receiver], name, values)
+        else:
+            made = self.call_simple(frame, name, values)
+        return self.mocked(name, values, made)
+
+    def call_simple(self, frame: Any, name: str, values: tuple) -> Value:
+        """Calls `name(…)`."""
         cls = frame.owner
         while cls is not None:
             implicit = self.implicit_method(frame, cls, name, values, True)
@@ -143,7 +149,7 @@ class Calls(LibraryCalls):
             found = [m for m in self.project.nowhere.methods.get(name, ()) if m.unit is frame.unit]
         if found:
             return self.invoke(frame, found, UNKNOWN, values, virtual=False)
-        return self.call_unknown_code(frame, UNKNOWN, values)
+        return self.call_unknown_code(frame, UNKNOWN, values, name)
 
     def call_named(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
         """Calls the method of a name on a value."""
@@ -172,7 +178,7 @@ class Calls(LibraryCalls):
                 return self.call_external(frame, receiver, cls, name, values)
             return self.call_unknown(frame, receiver, name, values)
         if values and receiver.kind != TYPE and cls.is_fluent() and not name.startswith(_NOT_FLUENT):
-            return self.call_unknown_code(frame, receiver, values)._replace(type=receiver.type)
+            return self.call_unknown_code(frame, receiver, values)._replace(type=receiver.type, place=receiver.place)
         return self.call_unknown_code(frame, receiver, values)
 
     def call_unknown(self, frame: Any, receiver: Value, name: str, values: tuple) -> Value:
@@ -184,11 +190,12 @@ class Calls(LibraryCalls):
         )
         if found and receiver.type is None:
             return self.invoke(frame, found, Value(ClassType(found[0].owner), receiver.nodes), values, virtual=True)
-        return self.call_unknown_code(frame, receiver, values)
+        return self.call_unknown_code(frame, receiver, values, name)
 
     def call_external(self, frame: Any, receiver: Value, cls: JavaClass, name: str, values: tuple) -> Value:
         """Calls a method of an object of a library's type, which may be a lambda that was made for it."""
-        site = Site(frame.caller, tuple([value.nodes for value in values]), self.flow.node(), False, cls, len(values))
+        nodes, places = tuple([value.nodes for value in values]), tuple([self.place_of(value) for value in values])
+        site = Site(frame.caller, nodes, self.flow.node(), False, cls, len(values), places)
         self._external_calls.setdefault((cls, len(values)), {}).setdefault(name, []).append((receiver.nodes, site))
         held = receiver._replace(nodes=(self.flow.content(receiver.nodes, cls),))
         made = self.call_unknown(frame, held, name, values)
@@ -222,14 +229,20 @@ class Calls(LibraryCalls):
         if of is not None:
             named = frame.unit.named_class(frame.environment, of)
             if type(named) is JavaClass and named.is_interface:
-                return self.invoke(frame, named.named(name), Value(named.this_type), values, virtual=False)
+                return self.invoke_super(frame, named.named(name), named.this_type, values)
             cls = named if type(named) is JavaClass else cls
         found: list[JavaMethod] = []
         for parent in cls.supers if cls is not None else ():
             found = [m for m in parent.cls.named(name) if not m.is_abstract] or parent.cls.named(name)
             if found:
-                return self.invoke(frame, found, Value(parent), values, virtual=False)
+                return self.invoke_super(frame, found, parent, values)
         return self.call_unknown_code(frame, UNKNOWN, values)
+
+    def invoke_super(self, frame: Any, found: list[JavaMethod], parent: Any, values: tuple) -> Value:
+        """Calls a method of a supertype on `this`."""
+        self.super_called.update(found)
+        place = self.place_of(self.this_value(frame, frame.owner)) if frame.owner is not None else NOWHERE
+        return self.invoke(frame, found, Value(parent, place=place), values, virtual=False)
 
     # -- constructors ------------------------------------------------------------------------------------------------------------
 
@@ -293,6 +306,7 @@ class Calls(LibraryCalls):
             self.settle(value, cls.unit.field_type(field))
             if value.nodes:
                 self.flow.connect(value.nodes, self.field_node(field))
+            self.put(value, self.field_place(field))
 
     def chain(self, frame: Any, which: str, arguments: tuple, outer: int) -> Value:
         """Calls the constructor that another one begins with: `this(…)` or `super(…)`, also where it is left out."""
@@ -325,34 +339,51 @@ class Calls(LibraryCalls):
             result = (
                 made
                 if result is None
-                else Value(result.type if result.type == made.type else None, result.nodes + made.nodes)
+                else Value(
+                    result.type if result.type == made.type else None,
+                    result.nodes + made.nodes,
+                    place=self.objects.merge([self.place_of(result), self.place_of(made)]),
+                )
             )
         return result or UNKNOWN
 
     def invoke_one(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, virtual: bool) -> Value:
         """Calls one method: edges to all that may run, and the flow of functions in and out."""
         formals, kind = self.bind(method, receiver, values)
+        key = None
         if virtual and receiver.kind == EXACT and not method.is_static:
             target = self.methods.implementation(receiver.exact, method)
             targets: tuple = (target,) if target.ref is not None else ()
         elif virtual and receiver.kind != FUNCTION:
-            targets = self.dispatch(frame.caller, receiver.type, method)
+            key = self.methods.key(receiver.type, method)
+            targets = self.methods.dispatch_key(key)
         else:  # a lambda overrides nothing that its interface has code for
             targets = (method,) if method.ref is not None else ()
-        for target in targets:
-            self.call_edge(frame.caller, target.ref)
         self.pass_arguments(targets, values)
         if virtual and receiver.nodes:
             self.pass_receiver(targets, receiver)
         nodes = list(self.result_hub(targets)) if self.carries(kind) else []
+        places: list[int] = []
         if virtual and receiver.nodes and method.is_abstract and self.is_functional(method, receiver.type):
-            nodes.append(self.add_site(frame, receiver, values))
+            places.append(self.objects.result(kind))
+            nodes.append(self.add_site(frame, receiver, values, places[0]))
         if method.ref is None:
             if method.name == "start" and method.owner.name == "java.lang.Thread":
                 self.call_named(frame, receiver, "run", ())
-            made = self.call_library(frame, method, receiver, values, formals)
+            made = self.call_library(frame, method, receiver, values, formals, kind)
             nodes.extend(made.nodes)
-        return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else ())
+            places.append(made.place)
+        if key is not None and self.is_open(key):
+            for target in targets:
+                if target is method and target.is_abstract:
+                    self.call_edge(frame.caller, target.ref)
+            result = self.objects.result(kind)
+            self.call_objects(frame.caller, key, receiver, values, result, self.objects.merge(places))
+            places = [result]
+        else:
+            places += self.call_methods(frame.caller, targets, receiver, values, kind)
+        place = self.objects.merge(places) if places else NOWHERE
+        return Value(kind, self.flow.merge(tuple(nodes)) if self.carries(kind) else (), place=place)
 
     def is_functional(self, method: JavaMethod, kind: Any) -> bool:
         """Tells whether a method is the one method of a functional interface."""
@@ -360,11 +391,13 @@ class Calls(LibraryCalls):
         found = cls.functional_method() if type(cls) is JavaClass else None
         return found is not None and found.name == method.name
 
-    def add_site(self, frame: Any, receiver: Value, values: tuple) -> int:
-        """Calls the functions that reach the receiver; returns the node of what they return."""
+    def add_site(self, frame: Any, receiver: Value, values: tuple, place: int) -> int:
+        """Calls the functions that reach the receiver; returns the node of what they return, whose objects go to `place`."""
         result = self.flow.node()
-        arguments = tuple([value.nodes for value in values])
-        self.flow.add_site(receiver.nodes, Site(frame.caller, arguments, result, False, erasure(receiver.type)))
+        nodes, places = tuple([value.nodes for value in values]), tuple([self.place_of(value) for value in values])
+        called = erasure(receiver.type)
+        site = Site(frame.caller, nodes, result, False, called, places=places, result_place=place)
+        self.flow.add_site(receiver.nodes, site)
         return result
 
     def bind(self, method: JavaMethod, receiver: Value, values: tuple) -> tuple[list, Any]:
@@ -456,7 +489,8 @@ class Calls(LibraryCalls):
         while method is None and function is not None:
             method, function = function.frame.method, function.frame.function
         is_function = method is not None and method.owner is cls and cls.functional_method() is not None
-        return Value(cls.this_type, (self.this_node(method),) if is_function else ())
+        place = self.this_place(method) if method is not None and method.owner is cls else NOWHERE
+        return Value(cls.this_type, (self.this_node(method),) if is_function else (), place=place)
 
     def _parameter_hub(self, targets: tuple[JavaMethod, ...], position: int) -> int:
         """Makes one node in front of the same parameter of several methods."""
@@ -480,106 +514,6 @@ class Calls(LibraryCalls):
             for method in targets:
                 self.flow.connect((self.result_node(method),), found)
         return (found,)
-
-    # -- functions ---------------------------------------------------------------------------------------------------------------------
-
-    def settle_reference(self, function: FunctionValue, formals: tuple, known: bool) -> None:
-        """Chooses the methods that `target::name` means where a function with these parameters is expected."""
-        frame = function.frame
-        target, is_super, name = function.reference
-        cls = erasure(target.type)
-        if type(cls) is not JavaClass or target.kind == PACKAGE:
-            return
-        values = [Value(each) for each in formals]
-        found: list[tuple[JavaMethod, int]] = []
-        if name == "new":
-            self.refer(frame.caller, cls.ref)
-            found = [(m, 0) for m in self._constructors(cls, values, known)]
-            function.result = target.type
-        elif target.kind == TYPE:
-            methods = cls.named(name)
-            static, bound = [m for m in methods if m.is_static], [m for m in methods if not m.is_static]
-            found = [(m, 0) for m in (self.methods.choose(static, values, target.type) if known else static)]
-            found += [(m, 1) for m in (self.methods.choose(bound, values[1:], target.type) if known else bound)]
-            if len(found) > 1 and known:  # `T::m` with m(T) static and m(): the other parameters decide
-                found = [(m, n) for m, n in found if len(m.facts.parameters) + n == len(values)] or found
-        elif is_super:
-            methods = [m for parent, _ in cls.supers for m in parent.named(name)]
-            found = [(m, 0) for m in (self.methods.choose(methods, values, target.type) if known else methods)]
-        else:
-            methods = cls.named(name)
-            found = [(m, 0) for m in (self.methods.choose(methods, values, target.type) if known else methods)]
-        exact = is_super or target.kind == EXACT
-        for method, skipped in found:
-            method.unit.parameter_types(method)
-            receiver = formals[0] if skipped and formals and erasure(formals[0]) is not None else target.type
-            if name != "new":
-                function.result = self._reference_result(method, receiver, values[skipped:])
-                self.refer(frame.caller, method.ref)
-            if exact:
-                run: tuple = (method,) if is_super else (self.methods.implementation(target.exact, method),)
-            else:
-                run = self.dispatch(frame.caller, receiver, method)
-            for each in run:
-                function.targets[each] = skipped
-        if not found and not cls.external:
-            implicit = self.implicit_method(frame, cls, name, (), False)
-            if implicit is not None:
-                function.result = implicit.type
-
-    def _constructors(self, cls: JavaClass, values: list[Value], known: bool) -> list[JavaMethod]:
-        current: JavaClass | None = cls
-        while current is not None:
-            constructors = current.methods.get("<init>")
-            if constructors:
-                return self.methods.choose(constructors, values, cls.this_type) if known else constructors
-            if current.kind == "record":
-                return []
-            current, values = current.superclass(), []
-        return []
-
-    def _reference_result(self, method: JavaMethod, receiver: Any, values: list[Value]) -> Any:
-        owned = bindings_of(receiver, method.owner)
-        if owned is None:
-            owned = self.methods.close(method.owner.variables, {})
-        found: dict = {}
-        for formal, value in zip(method.parameters, values, strict=False):
-            self.methods.unify(substitute(formal, owned), value.type, set(method.variables), found)
-        result = substitute(method.result, owned)
-        return substitute(result, self.methods.close(method.variables, found)) if method.variables else result
-
-    def call_function(self, site: Site, function: FunctionValue) -> list[tuple[int, int]]:
-        """Calls a function that arrives where functions are called: notes the edges of the graph, and where values flow from here."""
-        edges: list[tuple[int, int]] = []
-        if function.composed and (site.caller, function) not in self._composed_calls:
-            self._composed_calls.add((site.caller, function))
-            given = tuple(dict.fromkeys([node for nodes in site.arguments for node in nodes]))
-            self.flow.add_site(function.composed, Site(site.caller, (given,), site.result, True, None))
-        if function.ref is not None:
-            self.call_edge(site.caller, function.ref)
-            self._feed(site, function.parameter_nodes, edges)
-            edges.append((function.result_node, site.result))
-        for method, skipped in function.targets.items():
-            self.call_edge(site.caller, method.ref)
-            if method.facts.body >= 0:
-                slots = method.unit.bodies[method.facts.body].parameters
-                nodes = tuple([self.slot_node(method.unit, slot) for slot in slots])
-                self._feed(site, (-1, *nodes) if skipped else nodes, edges)
-            edges.append((self.result_node(method), site.result))
-        return edges
-
-    @staticmethod
-    def _feed(site: Site, parameters: tuple, edges: list[tuple[int, int]]) -> None:
-        for position, parameter in enumerate(parameters):
-            given = (
-                site.arguments[0]
-                if site.callback
-                else site.arguments[min(position, len(site.arguments) - 1)]
-                if site.arguments
-                else ()
-            )
-            if parameter >= 0:
-                edges.extend((node, parameter) for node in given)
 
 
 def _top(cls: JavaClass | None) -> JavaClass | None:

@@ -28,11 +28,13 @@ class FunctionValue:
         "expected",
         "frame",
         "interface",
+        "open",
         "parameter_nodes",
         "ref",
         "reference",
         "result",
         "result_node",
+        "result_place",
         "shape",
         "targets",
     )
@@ -50,18 +52,20 @@ class FunctionValue:
         self.targets: dict[
             Any, int
         ] = {}  # methods of a reference, with the number of arguments that go to the receiver
+        self.open: dict[Any, tuple] = {}  # targets that depend on the object, with what decides it
         self.parameter_nodes: tuple[int, ...] = ()
-        self.result_node = -1
+        self.result_node = self.result_place = -1
 
 
 class Site:
     """A place where functions are called: the caller, the nodes of each argument, and the node of the result.
 
     With `callback` the library calls: `arguments` holds one entry, what any of the parameters may receive. Only functions of the
-    interface `called` are called, or all; with `count` those of so many parameters.
+    interface `called` are called, or all; with `count` those of so many parameters. `places` are where the objects given to the function are (see
+    `calls/objects.py`), None when that is not known, and `result_place` where those go that it returns.
     """
 
-    __slots__ = ("arguments", "callback", "called", "caller", "count", "result")
+    __slots__ = ("arguments", "callback", "called", "caller", "count", "places", "result", "result_place")
 
     def __init__(
         self,
@@ -71,9 +75,12 @@ class Site:
         callback: bool,
         called: JavaClass | None,
         count: int = -1,
+        places: tuple[int, ...] | None = None,
+        result_place: int = -1,
     ) -> None:
         self.caller, self.arguments, self.result = caller, arguments, result
         self.callback, self.called, self.count = callback, called, count
+        self.places, self.result_place = places, result_place
 
     def calls(self, function: FunctionValue) -> bool:
         """Tells whether a function that arrives is called."""

@@ -9,51 +9,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import Flow, FunctionValue, Site
-from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, Methods, Value
-from codefuse_hf.graph.languages.java.types.types import (
-    ArrayType,
-    ClassType,
-    JavaClass,
-    JavaMethod,
-    TypeVariable,
-    erasure,
-)
+from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, Value
+from codefuse_hf.graph.languages.java.calls.object_places import ObjectPlaces, mentions_variable
+from codefuse_hf.graph.languages.java.calls.objects import NOWHERE
+from codefuse_hf.graph.languages.java.types.types import ArrayType, ClassType, JavaClass, JavaMethod, erasure
 
 _NOT_CALLED = frozenset({"java.lang.Iterable", "java.lang.Comparable", "java.lang.AutoCloseable"})
 """Interfaces with one method whose objects are values first of all."""
 _COLLECTOR = "java.util.stream.Collector"
 
 
-class LibraryCalls:
+class LibraryCalls(ObjectPlaces):
     """What `Calls` knows of code outside of the project."""
 
-    methods: Methods
     flow: Flow
-
-    def call_edge(self, caller: Ref, target: Ref | None) -> None:
-        """Adds a call; in `Calls`."""
-        raise NotImplementedError
 
     def settle(self, value: Value, expected: Any) -> None:
         """Types the functions in a value by the type that is expected of it; in `Calls`."""
         raise NotImplementedError
 
-    def call_unknown_code(self, frame: Any, receiver: Value, values: tuple) -> Value:
-        """Calls code of which nothing is known: it calls the functions written as its arguments, and may return what it was given."""
+    def call_unknown_code(self, frame: Any, receiver: Value, values: tuple, name: str = "") -> Value:
+        """Calls code of which nothing but a name is known: it calls the functions written as its arguments, and may return what it was given."""
         returned = list(receiver.nodes)
+        if not name.startswith("assert"):  # these look at an object and forget it
+            self.keep_outside(values)
         for value in values:
             self.settle(value, None)
             returned += value.nodes
             called = erasure(value.type)
             if value.nodes and (value.kind == FUNCTION or (type(called) is JavaClass and _may_be_called(called))):
                 wanted = called if type(called) is JavaClass and value.kind != FUNCTION else None
-                returned.append(self._call_back(frame, value, receiver, values, wanted))
+                returned.append(self._call_back(frame, value, receiver, values, wanted, False))
         return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
 
-    def call_library(self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, formals: list) -> Value:
-        """Calls a method of Java's library whose signature is known; `formals` are its parameter types for this call."""
+    def call_library(
+        self, frame: Any, method: JavaMethod, receiver: Value, values: tuple, formals: list, kind: Any
+    ) -> Value:
+        """Calls a method of Java's library whose signature is known; `formals` and `kind` are its parameters' and its result's types for this call."""
         declared = method.unit.parameter_types(method)
         composes = _is_called(method.result)
         composed: list[int] = []
@@ -67,27 +60,32 @@ class LibraryCalls:
             parameter = declared[min(position, len(declared) - 1)]
             called = _called_class(parameter)
             if called is None:
-                if value.nodes and not runs and _mentions_variable(parameter):
+                if value.nodes and not runs and mentions_variable(parameter):
                     self.flow.connect(value.nodes, *receiver.nodes)
                     kept += value.nodes
             elif composes:
                 composed += value.nodes
             else:
                 if value.nodes:
-                    made.append(self._call_back(frame, value, receiver, values, called))
+                    made.append(self._call_back(frame, value, receiver, values, called, True))
                 if value.type is not None:
                     self._call_object(frame, value, formals[position])
         self.flow.connect(made, *kept)  # as of `computeIfAbsent(key, k -> () -> …)` and `setAll(array, i -> () -> …)`
         returned = [*kept, *made]
         if composed:
             returned.append(self._compose(method, composed))
-        return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))))
+        place = self.library_objects(method, values, kind)
+        return Value(None, self.flow.merge(tuple(dict.fromkeys(returned))), place=place)
 
-    def _call_back(self, frame: Any, value: Value, receiver: Value, values: tuple, called: JavaClass | None) -> int:
+    def _call_back(
+        self, frame: Any, value: Value, receiver: Value, values: tuple, called: JavaClass | None, known: bool
+    ) -> int:
         """Calls the functions that reach an argument; their parameters may receive anything else that the library has."""
         others = [*receiver.nodes, *(node for other in values if other is not value for node in other.nodes)]
         made = self.flow.node()
-        self.flow.add_site(value.nodes, Site(frame.caller, (tuple(dict.fromkeys(others)),), made, True, called))
+        places = tuple([self.place_of(other) for other in values if other is not value]) if known else None
+        site = Site(frame.caller, (tuple(dict.fromkeys(others)),), made, True, called, places=places)
+        self.flow.add_site(value.nodes, site)
         return made
 
     def _compose(self, method: JavaMethod, nodes: list[int]) -> int:
@@ -106,12 +104,14 @@ class LibraryCalls:
         method = wanted.functional_method()
         if method is None or wanted not in cls.ancestors():
             return
+        key = self.methods.key(value.type, method)
         if value.kind == EXACT:
-            targets: tuple = (self.methods.implementation(value.exact, method),)
+            self.call_edge(frame.caller, self.methods.implementation(value.exact, method).ref)
+        elif self.is_open(key):
+            self.call_objects(frame.caller, key, value, (), NOWHERE, NOWHERE)
         else:
-            targets = self.dispatch(frame.caller, value.type, method)
-        for target in targets:
-            self.call_edge(frame.caller, target.ref)
+            for target in self.methods.dispatch_key(key):
+                self.call_edge(frame.caller, target.ref)
 
 
 def _runs_its_object(method: JavaMethod) -> bool:
@@ -141,17 +141,3 @@ def _called_class(parameter: Any) -> JavaClass | None:
     if _is_called(parameter):
         return parameter.cls
     return next((argument.cls for argument in parameter.arguments if _is_called(argument)), None)
-
-
-def _mentions_variable(kind: Any) -> bool:
-    """Whether a type is a type variable or has one in it: such a parameter's value is kept or returned."""
-    waiting = [kind]
-    while waiting:
-        current = waiting.pop()
-        if type(current) is TypeVariable:
-            return True
-        if type(current) is ArrayType:
-            waiting.append(current.element)
-        elif type(current) is ClassType:
-            waiting += current.arguments
-    return False

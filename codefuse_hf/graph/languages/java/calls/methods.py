@@ -30,7 +30,8 @@ class Value(NamedTuple):
     """What is known of an expression.
 
     `kind` is `VALUE`; `EXACT` for an object of exactly the class `exact`, whatever its declared type; `FUNCTION` for nothing but functions; or `TYPE` and
-    `PACKAGE` for names that are no values. `nodes` are where functions may flow from, `functions` those not yet typed.
+    `PACKAGE` for names that are no values. `nodes` are where functions may flow from, `functions` those not yet typed; `place` is where its objects are
+    (`calls/objects.py`), -1 where only its type tells.
     """
 
     type: Any = None
@@ -38,13 +39,14 @@ class Value(NamedTuple):
     functions: tuple = ()
     kind: int = 0
     exact: Any = None
+    place: int = -1
 
 
 VALUE, EXACT, FUNCTION, TYPE, PACKAGE = range(5)
 UNKNOWN = Value()
 
 
-class _Call(NamedTuple):
+class DispatchKey(NamedTuple):
     """What decides which methods a call may run: the class, the method, and the class's type arguments."""
 
     cls: JavaClass
@@ -57,8 +59,9 @@ class Methods:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._dispatched: dict[_Call, tuple[JavaMethod, ...]] = {}
-        self._undecided: dict[_Call, int] = {}
+        self._dispatched: dict[DispatchKey, tuple[JavaMethod, ...]] = {}
+        self._tables: dict[DispatchKey, dict[JavaMethod, list[JavaClass]]] = {}
+        self._undecided: dict[DispatchKey, int] = {}
         self._by_name: dict[tuple[str, int], list[JavaMethod]] | None = None
 
     # -- overloads -----------------------------------------------------------------------------------------------------------
@@ -254,48 +257,64 @@ class Methods:
         These are the implementations in all concrete classes at or below the receiver's, and the method itself when it
         is abstract: then it is what the call names.
         """
-        key = self._call(receiver, method)
+        return self.dispatch_key(self.key(receiver, method))
+
+    def dispatch_key(self, key: DispatchKey) -> tuple[JavaMethod, ...]:
+        """As `dispatch`, by what decides it."""
         found = self._dispatched.get(key)
         if found is None:
-            found = self._targets(*key)
-            if method.ref is None and key.cls.ref is None and len(found) > _MOST_TARGETS:
+            found = tuple([m for m in self.table(key) if m.ref is not None])
+            if self.too_many(key, len(found)):
                 self._undecided[key] = len(found)
                 found = ()
             self._dispatched[key] = found
         return found
 
-    def undecided(self, receiver: Any, method: JavaMethod) -> int:
+    @staticmethod
+    def too_many(key: DispatchKey, count: int) -> bool:
+        """Tells whether so many methods may be meant by a call that they say nothing about it."""
+        return key.method.ref is None and key.cls.ref is None and count > _MOST_TARGETS
+
+    def undecided(self, key: DispatchKey) -> int:
         """Tells how many methods `dispatch` found for a call when these were too many to tell which is meant; 0 when they were not."""
-        return self._undecided.get(self._call(receiver, method), 0) if self._undecided else 0
+        return self._undecided.get(key, 0) if self._undecided else 0
 
     @staticmethod
-    def _call(receiver: Any, method: JavaMethod) -> _Call:
+    def key(receiver: Any, method: JavaMethod) -> DispatchKey:
+        """Makes what decides a call of `method` on a value of type `receiver`."""
         kind = erasure(receiver)
         cls = kind if type(kind) is JavaClass else method.owner
         if method.owner not in cls.ancestors():
             cls = method.owner
-        return _Call(cls, method, receiver.arguments if type(receiver) is ClassType and receiver.cls is cls else ())
+        arguments = receiver.arguments if type(receiver) is ClassType and receiver.cls is cls else ()
+        return DispatchKey(cls, method, arguments)
 
-    def _targets(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> tuple[JavaMethod, ...]:
+    def table(self, key: DispatchKey) -> dict[JavaMethod, list[JavaClass]]:
+        """Lists what a call may run, each with the classes whose objects run it; none for the method itself where that has no code."""
+        found = self._tables.get(key)
+        if found is None:
+            found = self._tables[key] = self._table(*key)
+        return found
+
+    def _table(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> dict[JavaMethod, list[JavaClass]]:
         if method.is_static or method.flags & 8 or method.name == "<init>":
-            return (method,) if method.ref is not None else ()
+            return {method: []}
         if cls is self.project.object.cls:
-            return ()  # every class has these methods
-        found: dict[JavaMethod, None] = {}
+            return {}  # every class has these methods
+        found: dict[JavaMethod, list[JavaClass]] = {}
         if method.ref is not None and method.is_abstract:
-            found[method] = None
-        if not self._is_abstract(cls):
-            found[self.implementation(cls, method)] = None
+            found[method] = []
+        if not self.is_abstract(cls):
+            found.setdefault(self.implementation(cls, method), []).append(cls)
         if not cls.is_final:
             for child in cls.descendants():
-                if not self._is_abstract(child) and self._compatible(child, cls, arguments):
-                    found[self.implementation(child, method)] = None
-        if not found:
-            found[method] = None
-        return tuple([m for m in found if m.ref is not None])
+                if not self.is_abstract(child) and self._compatible(child, cls, arguments):
+                    found.setdefault(self.implementation(child, method), []).append(child)
+        return found or {method: []}
 
     @staticmethod
-    def _is_abstract(cls: JavaClass) -> bool:
+    def is_abstract(cls: JavaClass) -> bool:
+        """Tells whether no object is of exactly this class."""
         if cls.facts is None:
             return False
         if cls.kind == "enum":  # constants with bodies implement what is abstract

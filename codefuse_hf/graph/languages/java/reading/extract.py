@@ -22,7 +22,11 @@ _CLASS_KINDS = {
     "record_declaration": "record",
     "annotation_type_declaration": "annotation",
 }
-_FLAGS = {"static": op.STATIC, "abstract": op.ABSTRACT, "final": op.FINAL, "private": op.PRIVATE, "default": op.DEFAULT}
+_FLAGS = {
+    "static": op.STATIC, "abstract": op.ABSTRACT, "final": op.FINAL, "private": op.PRIVATE, "default": op.DEFAULT, "volatile": op.VOLATILE,
+}  # fmt: skip
+_MOCKS = frozenset({"Mock", "MockBean", "MockitoBean", "Mocked"})
+"""Annotations of fields that a mocking library fills."""
 _SPACES = re.compile(r"\s+")
 
 
@@ -189,15 +193,18 @@ class FileReader(CodeReader):
                 for each in child.children:
                     flags |= _FLAGS.get(each.type, 0)
                     if each.type in ("marker_annotation", "annotation"):
-                        self.annotation(each)
+                        flags |= op.MOCKED if self.annotation(each) in _MOCKS else 0
                 return _SPACES.sub(" ", self.text(child)), flags
         return "", 0
 
-    def annotation(self, node: Any) -> None:
-        """Note the name of an annotation as used."""
+    def annotation(self, node: Any) -> str:
+        """Note the name of an annotation as used; returns it."""
+        name = ""
         for child in node.children:
             if child.type in ("identifier", "scoped_identifier"):
-                self.mention(_SPACES.sub("", self.text(child)))
+                name = _SPACES.sub("", self.text(child))
+                self.mention(name)
+        return name
 
     def define(
         self, node_type: str, start: int, end: int, fields: dict, cut: int = -1, parent: int | None = None
@@ -552,11 +559,12 @@ class FileReader(CodeReader):
         if arguments is not None:
             fields["arguments"] = [self.text(c) for c in arguments.children if c.is_named and c.type not in COMMENTS]
         definition = self.define("Field", node.start_byte, node.end_byte, fields)
+        index = len(self.fields)
         self.fields.append(op.FieldFacts(definition, self.owner, self.text(name_node), kind, op.STATIC | op.FINAL))
         self.code = self.initializer_code()
         values = self.arguments(arguments) if arguments is not None else ()
         anonymous = self.anonymous_class(body, name_node.start_byte, kind, definition) if body is not None else -1
-        self.emit(op.NEW, kind, values, anonymous, -1)
+        self.emit(op.INIT_FIELD, index, self.emit(op.NEW, kind, values, anonymous, -1))
 
 
 class DeepFileReader(DeepCalls, FileReader):

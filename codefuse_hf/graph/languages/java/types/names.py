@@ -36,6 +36,7 @@ class Unit:
         self.environments = noted.environments
         self.bodies = noted.bodies
         self.slots = noted.slots
+        self.places: list[int | None] = [None] * len(noted.slots)
         self.mentions = noted.mentions
         names = self._long_names(noted.classes)
         self.classes = [JavaClass(names[i], self, each, i) for i, each in enumerate(noted.classes)]

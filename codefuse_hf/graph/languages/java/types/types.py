@@ -62,9 +62,12 @@ class JavaMethod:
         "name",
         "node",
         "owner",
+        "parameter_places",
         "parameters",
         "ref",
         "result",
+        "result_place",
+        "this_place",
         "unit",
         "variables",
         "variadic",
@@ -78,6 +81,9 @@ class JavaMethod:
         self.result: Any = None
         self.variables: tuple = ()
         self.node = -1
+        self.parameter_places: tuple | None = None
+        self.result_place: int | None = None
+        self.this_place: int | None = None
 
     @property
     def is_static(self) -> bool:
@@ -93,7 +99,7 @@ class JavaMethod:
 class JavaField:
     """A field, enum constant or record component."""
 
-    __slots__ = ("facts", "known", "name", "node", "owner", "ref", "type", "unit")
+    __slots__ = ("facts", "known", "name", "node", "owner", "place", "ref", "type", "unit")
 
     def __init__(self, facts: op.FieldFacts, owner: JavaClass, unit: Any) -> None:
         self.facts, self.owner, self.unit, self.name = facts, owner, unit, facts.name
@@ -101,6 +107,7 @@ class JavaField:
         self.type: Any = None
         self.known = False
         self.node = -1
+        self.place: int | None = None
 
 
 class JavaClass:

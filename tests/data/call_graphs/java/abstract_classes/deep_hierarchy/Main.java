@@ -22,7 +22,7 @@ class Num extends Node {
 
 class Main {
     public static void main(String[] args) {
-        Node node = new Add(new Num(1), new Num(2));
+        Node node = new Add(new Add(new Num(1), new Num(2)), new Num(3));
         node.eval();
     }
 }

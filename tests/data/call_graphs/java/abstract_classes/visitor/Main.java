@@ -27,7 +27,7 @@ class Evaluator implements Visitor<Integer> {
 
 class Main {
     public static void main(String[] args) {
-        Expression e = new Sum(new Number(1), new Number(2));
+        Expression e = new Sum(new Sum(new Number(1), new Number(2)), new Number(3));
         int n = e.accept(new Evaluator());
     }
 }

@@ -16,5 +16,6 @@ class Main {
             void helper() { }
         };
         other.run();
+        start(other);
     }
 }

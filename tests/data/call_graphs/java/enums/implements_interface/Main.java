@@ -10,7 +10,8 @@ enum Color implements Level {
 enum Size implements Level {
     SMALL {
         public int rank() { return 1; }
-    };
+    },
+    LARGE;
     public int rank() { return 0; }
 }
 
@@ -20,5 +21,6 @@ class Main {
     public static void main(String[] args) {
         rank(Color.RED);
         rank(Size.SMALL);
+        rank(Size.LARGE);
     }
 }

@@ -1,0 +1,95 @@
+"""Calls between files that no program has together.
+
+A test, an example or a benchmark is a program of its own: it runs what it refers to, be it through other files. An object whose class it does not know is
+never made in it, even if the types would take it. So a call from such code, or to it, needs a file from which references lead to both ends. Where a
+container wires objects together (Spring, CDI, Guice …), any program may have its objects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from codefuse_hf.graph.build.test_paths import is_test
+from codefuse_hf.graph.languages.base import Ref
+from codefuse_hf.graph.languages.java.types.names import Unit
+
+Edge = tuple[str, Ref, Ref]
+_PROGRAMS = re.compile(
+    r"(?:^|[-_/.])(?:tests?|testsuite|integration-?tests?|examples?|samples?|demos?|(?:micro)?bench(?:marks?)?|jmh)[-_/.]",
+    re.I,
+)
+_CONTAINERS = re.compile(
+    r"(?:org\.springframework|(?:jakarta|javax)\.(?:inject|enterprise|ejb)|com\.google\.inject|dagger|io\.(?:micronaut|quarkus))\."
+)
+
+
+def without_calls_between_programs(edges: Iterable[Edge], units: Iterable[Unit]) -> list[Edge]:
+    """Leave out calls between two files, one of them of a test, example or benchmark, that no file leads to."""
+    edges, units = list(edges), list(units)
+    numbers = {unit.path: number for number, unit in enumerate(units)}
+    referring: list[dict[int, None]] = [{} for _ in units]
+    for kind, source, target in edges:
+        if kind != "calls" and source.path != target.path:
+            referring[numbers[target.path]][numbers[source.path]] = None
+    leading = _leading(referring)
+    own_program = [_is_program(unit.path) for unit in units]
+    wired = sum(1 << number for number, unit in enumerate(units) if not own_program[number] and _is_wired(unit))
+    known: dict[tuple[int, int], bool] = {}
+
+    def strange(source: int, target: int) -> bool:
+        if not (own_program[source] or own_program[target]):
+            return False
+        return not leading[source] & leading[target] and not leading[target] & wired
+
+    kept = []
+    for edge in edges:
+        kind, source, target = edge
+        if kind == "calls" and source.path != target.path:
+            pair = (numbers[source.path], numbers[target.path])
+            found = known.get(pair)
+            if found is None:
+                found = known[pair] = strange(*pair)
+            if found:
+                continue
+        kept.append(edge)
+    return kept
+
+
+def _is_program(path: str) -> bool:
+    return is_test(path) or _PROGRAMS.search(path) is not None
+
+
+def _is_wired(unit: Unit) -> bool:
+    return any(_CONTAINERS.match(name) for name in (*unit.single.values(), *(each + "." for each in unit.packages)))
+
+
+def _leading(referring: list[dict[int, None]]) -> list[int]:
+    """The files from which references lead to each file, itself included, as sets of bits."""
+    count = len(referring)
+    order: list[int] = []  # files before those that refer to them
+    seen = bytearray(count)
+    for start in range(count):
+        stack = [(start, iter(referring[start]))] if not seen[start] else []
+        seen[start] = 1
+        while stack:
+            number, rest = stack[-1]
+            following = next((each for each in rest if not seen[each]), None)
+            if following is None:
+                order.append(number)
+                stack.pop()
+            else:
+                seen[following] = 1
+                stack.append((following, iter(referring[following])))
+    found = [1 << number for number in range(count)]
+    changed = True
+    while changed:
+        changed = False
+        for number in order:
+            gathered = found[number]
+            for each in referring[number]:
+                gathered |= found[each]
+            if gathered != found[number]:
+                found[number] = gathered
+                changed = True
+    return found

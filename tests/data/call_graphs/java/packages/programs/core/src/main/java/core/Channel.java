@@ -1,0 +1,5 @@
+package core;
+
+public interface Channel {
+    void send();
+}

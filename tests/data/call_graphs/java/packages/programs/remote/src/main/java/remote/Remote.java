@@ -1,0 +1,7 @@
+package remote;
+
+import core.Channel;
+
+public class Remote implements Channel {
+    public void send() { }
+}

@@ -1,0 +1,9 @@
+package app;
+
+class ServiceTest {
+    Service service;
+
+    void test() {
+        service.serve();
+    }
+}
