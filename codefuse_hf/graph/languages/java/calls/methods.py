@@ -290,11 +290,17 @@ class Methods:
         return DispatchKey(cls, method, arguments)
 
     def table(self, key: DispatchKey) -> dict[JavaMethod, list[JavaClass]]:
-        """Lists what a call may run, each with the classes whose objects run it; none for the method itself where that has no code."""
+        """Lists what a call may run, each with the classes whose objects run it; none for the method itself where that has no code, and for
+        what lambdas have of their interface."""
         found = self._tables.get(key)
         if found is None:
             found = self._tables[key] = self._table(*key)
         return found
+
+    def of_lambdas(self, key: DispatchKey) -> JavaMethod | None:
+        """Returns what a call runs on a lambda, where the interface has code for it."""
+        found = self.implementation(key.cls, key.method) if key.cls.functional_method() is not None else None
+        return None if found is None or found.is_abstract else found
 
     def _table(self, cls: JavaClass, method: JavaMethod, arguments: tuple) -> dict[JavaMethod, list[JavaClass]]:
         if method.is_static or method.flags & 8 or method.name == "<init>":
@@ -304,6 +310,8 @@ class Methods:
         found: dict[JavaMethod, list[JavaClass]] = {}
         if method.ref is not None and method.is_abstract:
             found[method] = []
+        elif (default := self.of_lambdas(DispatchKey(cls, method, arguments))) is not None:
+            found[default] = []
         if not self.is_abstract(cls):
             found.setdefault(self.implementation(cls, method), []).append(cls)
         if not cls.is_final:

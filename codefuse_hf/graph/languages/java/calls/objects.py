@@ -305,9 +305,12 @@ class _Solver:
         """What a call may run, each with the classes of receivers that run it; None is code of the library."""
         objects = self.objects
         table: list = []
+        by_lambdas = objects.methods.of_lambdas(key)
         elsewhere = MOCK | (LIBRARY if key.cls.ref is None or key.cls.functional_method() is not None else 0)
         for method, classes in objects.methods.table(key).items():
             given = objects._set(([cls for cls in classes if cls.ref is not None], 0))
+            if method is by_lambdas:
+                given |= LIBRARY
             if method.ref is None:
                 elsewhere |= given
             elif given:
