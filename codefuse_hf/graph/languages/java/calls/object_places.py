@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from codefuse_hf.graph.build.test_paths import is_test
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, DispatchKey, Methods, Value
 from codefuse_hf.graph.languages.java.calls.objects import MOCK, NOWHERE, ObjectCall, Objects
+from codefuse_hf.graph.languages.java.calls.programs import is_wired
 from codefuse_hf.graph.languages.java.calls.returned import THIS, DirectCall, Returned
 from codefuse_hf.graph.languages.java.reading import facts as op
 from codefuse_hf.graph.languages.java.types.names import Project, Unit
@@ -28,6 +30,8 @@ _MOCKS = frozenset({"mock", "createMock", "createNiceMock", "createStrictMock", 
 _OF_ANY_CLASS = frozenset({"java.lang.Object", "java.lang.Throwable", "java.lang.Thread", "java.lang.ClassLoader"})
 """What the library declares to return where it returns the project's objects without saying so in types."""
 
+_MAKE_ANY_CLASS = frozenset(("java.lang.Class", "java.lang.reflect.Constructor"))
+"""Their methods return objects of classes that are told at run time."""
 _FILL_ARRAYS = frozenset({"copyInto", "parallelSetAll", "setAll", "toArray"})
 """Methods of the library that put what it keeps into an array."""
 
@@ -86,6 +90,8 @@ class ObjectPlaces:
                 self.objects.connect(self.objects.outside, found)
             if found >= 0 and field.facts.flags & op.MOCKED:
                 self.objects.connect(self.mock_of(kind), found)
+            if found >= 0 and field.facts.flags & op.INJECTED:
+                self.objects.connect(self.objects.any_of(kind), found)
         return found
 
     def result_place(self, method: JavaMethod) -> int:
@@ -100,7 +106,8 @@ class ObjectPlaces:
         return method.result_place
 
     def parameter_places(self, method: JavaMethod) -> tuple[int, ...]:
-        """Returns the places of a method's parameters. A method that overrides one of the library may be called by it, with anything."""
+        """Returns the places of a method's parameters. A method that overrides one of the library may be called by it, with anything, and so may
+        one that a container calls, whatever tests give it."""
         found = method.parameter_places
         if found is None:
             body = method.facts.body
@@ -109,7 +116,7 @@ class ObjectPlaces:
             found = method.parameter_places = tuple(
                 [self.slot_place(method.unit, slot, kind) for slot, kind in zip(slots, kinds, strict=False)]
             )
-            if any(place >= 0 for place in found) and self.overrides_library(method):
+            if any(place >= 0 for place in found) and (self.overrides_library(method) or _is_injected(method)):
                 for place, kind in zip(found, kinds, strict=False):
                     self.objects.connect(self.objects.any_of(kind), place)
         return found
@@ -365,8 +372,14 @@ class ObjectPlaces:
                 self.put(value, self.objects.outside)
             if type(value.type) is ArrayType and self.objects.matters(value.type):
                 self.objects.connect(self._copied(method.name, values), self.place_of(value))
+        if method.owner.name == "java.util.ServiceLoader" and type(kind) is ClassType and kind.arguments:
+            self.objects.connect(
+                self.objects.any_of(kind.arguments[0]), self.objects.outside
+            )  # what its iterator gives
         if not self.objects.matters(kind):
             return NOWHERE
+        if method.owner.name in _MAKE_ANY_CLASS:
+            return self.objects.any_of(kind)
         if passed:
             return self.objects.merge([*passed, self.objects.outside] if len(values) > len(passed) else passed)
         made = method.result
@@ -386,6 +399,13 @@ class ObjectPlaces:
         if name == "fill":
             return self.place_of(values[-1])
         return self.objects.outside if name in _FILL_ARRAYS else NOWHERE
+
+
+def _is_injected(method: JavaMethod) -> bool:
+    """Tells whether a container may call a method to hand in what it has made."""
+    if method.flags & op.INJECTED:
+        return True
+    return method.name == "<init>" and not is_test(method.unit.path) and is_wired(method.unit)
 
 
 def _pairs(sources: tuple[int, ...], targets: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 A test, an example or a benchmark is a program of its own: it runs what it refers to, be it through other files. An object whose class it does not know is
 never made in it, even if the types would take it. So a call from such code, or to it, needs a file from which references lead to both ends. Where a
-container wires objects together (Spring, CDI, Guice …), any program may have its objects.
+container wires objects together (Spring, CDI, Guice …), any program may have its objects, and so it is with what a module provides as a service. What
+kind of code a file holds is told by the folders above its package: `com.example` and `org.acme.samples` are packages like others.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ def without_calls_between_programs(edges: Iterable[Edge], units: Iterable[Unit])
         if kind != "calls" and source.path != target.path:
             referring[numbers[target.path]][numbers[source.path]] = None
     leading = _leading(referring)
-    own_program = [_is_program(unit.path) for unit in units]
-    wired = sum(1 << number for number, unit in enumerate(units) if not own_program[number] and _is_wired(unit))
+    places = [_without_package(unit) for unit in units]
+    own_program = [is_test(place) or _PROGRAMS.search(place.rpartition("/")[0] + "/") is not None for place in places]
+    wired = sum(1 << number for number, unit in enumerate(units) if not is_test(places[number]) and is_wired(unit))
     known: dict[tuple[int, int], bool] = {}
 
     def strange(source: int, target: int) -> bool:
@@ -56,11 +58,16 @@ def without_calls_between_programs(edges: Iterable[Edge], units: Iterable[Unit])
     return kept
 
 
-def _is_program(path: str) -> bool:
-    return is_test(path) or _PROGRAMS.search(path) is not None
+def _without_package(unit: Unit) -> str:
+    """The path of a file less the folders of its package."""
+    folder, _, name = unit.path.rpartition("/")
+    return f"{folder.removesuffix(unit.package.replace('.', '/'))}/{name}".lstrip("/")
 
 
-def _is_wired(unit: Unit) -> bool:
+def is_wired(unit: Unit) -> bool:
+    """Tells whether a container may make objects of a file's classes, or a module provides them."""
+    if unit.path.rpartition("/")[2] == "module-info.java":
+        return True
     return any(_CONTAINERS.match(name) for name in (*unit.single.values(), *(each + "." for each in unit.packages)))
 
 

@@ -25,6 +25,8 @@ _CLASS_KINDS = {
 _FLAGS = {
     "static": op.STATIC, "abstract": op.ABSTRACT, "final": op.FINAL, "private": op.PRIVATE, "default": op.DEFAULT, "volatile": op.VOLATILE,
 }  # fmt: skip
+_INJECTED = frozenset(("Autowired", "Inject", "Resource", "EJB", "PersistenceContext", "Reference", "DubboReference"))
+"""What a container fills: fields, and the parameters of methods."""
 _MOCKS = frozenset({"Mock", "MockBean", "MockitoBean", "Mocked"})
 """Annotations of fields that a mocking library fills."""
 _SPACES = re.compile(r"\s+")
@@ -193,7 +195,8 @@ class FileReader(CodeReader):
                 for each in child.children:
                     flags |= _FLAGS.get(each.type, 0)
                     if each.type in ("marker_annotation", "annotation"):
-                        flags |= op.MOCKED if self.annotation(each) in _MOCKS else 0
+                        name = self.annotation(each)
+                        flags |= (op.MOCKED if name in _MOCKS else 0) | (op.INJECTED if name in _INJECTED else 0)
                 return _SPACES.sub(" ", self.text(child)), flags
         return "", 0
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 IMPORT_TYPE, IMPORT_PACKAGE, IMPORT_STATIC, IMPORT_STATIC_ALL = range(4)
 
 # Flags of classes, methods and fields.
-STATIC, ABSTRACT, FINAL, PRIVATE, DEFAULT, VOLATILE, MOCKED = 1, 2, 4, 8, 16, 32, 64
+STATIC, ABSTRACT, FINAL, PRIVATE, DEFAULT, VOLATILE, MOCKED, INJECTED = 1, 2, 4, 8, 16, 32, 64, 128
 
 # Instructions: (operation, operands …).
 (

@@ -1,0 +1,9 @@
+package com.example;
+
+class Server {
+    Service service;
+
+    void go() {
+        service.serve();
+    }
+}

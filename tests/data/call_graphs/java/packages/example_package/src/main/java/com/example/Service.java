@@ -1,0 +1,5 @@
+package com.example;
+
+public interface Service {
+    void serve();
+}

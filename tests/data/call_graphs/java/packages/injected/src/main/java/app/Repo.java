@@ -1,0 +1,7 @@
+package app;
+
+public interface Repo {
+    void save();
+
+    void load();
+}

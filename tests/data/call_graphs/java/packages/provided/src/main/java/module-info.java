@@ -1,0 +1,3 @@
+module app {
+    provides app.Service with app.ServiceImpl;
+}
