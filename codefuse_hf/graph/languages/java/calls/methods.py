@@ -260,7 +260,7 @@ class Methods:
         return self.dispatch_key(self.key(receiver, method))
 
     def dispatch_key(self, key: DispatchKey) -> tuple[JavaMethod, ...]:
-        """As `dispatch`, by what decides it."""
+        """Finds the same as `dispatch`, by what decides it."""
         found = self._dispatched.get(key)
         if found is None:
             found = tuple([m for m in self.table(key) if m.ref is not None])

@@ -421,7 +421,7 @@ def _pairs(sources: tuple[int, ...], targets: tuple[int, ...]) -> list[tuple[int
 
 
 def mentions_variable(kind: Any) -> bool:
-    """Whether a type is a type variable or has one in it: such a parameter's value is kept or returned."""
+    """Tells whether a type is a type variable or has one in it: such a parameter's value is kept or returned."""
     waiting = [kind]
     while waiting:
         current = waiting.pop()
