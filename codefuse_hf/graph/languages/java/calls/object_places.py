@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from codefuse_hf.graph.build.test_paths import is_test
 from codefuse_hf.graph.languages.base import Ref
 from codefuse_hf.graph.languages.java.calls.function_flow import FunctionValue, Site
 from codefuse_hf.graph.languages.java.calls.methods import EXACT, FUNCTION, PACKAGE, TYPE, DispatchKey, Methods, Value
@@ -373,9 +372,8 @@ class ObjectPlaces:
             if type(value.type) is ArrayType and self.objects.matters(value.type):
                 self.objects.connect(self._copied(method.name, values), self.place_of(value))
         if method.owner.name == "java.util.ServiceLoader" and type(kind) is ClassType and kind.arguments:
-            self.objects.connect(
-                self.objects.any_of(kind.arguments[0]), self.objects.outside
-            )  # what its iterator gives
+            loaded = self.objects.any_of(kind.arguments[0])
+            self.objects.connect(loaded, self.objects.outside)  # its iterator gives them
         if not self.objects.matters(kind):
             return NOWHERE
         if method.owner.name in _MAKE_ANY_CLASS:
@@ -403,9 +401,7 @@ class ObjectPlaces:
 
 def _is_injected(method: JavaMethod) -> bool:
     """Tells whether a container may call a method to hand in what it has made."""
-    if method.flags & op.INJECTED:
-        return True
-    return method.name == "<init>" and not is_test(method.unit.path) and is_wired(method.unit)
+    return bool(method.flags & op.INJECTED) or (method.name == "<init>" and is_wired(method.unit))
 
 
 def _pairs(sources: tuple[int, ...], targets: tuple[int, ...]) -> list[tuple[int, int]]:

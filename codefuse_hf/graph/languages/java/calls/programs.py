@@ -36,7 +36,7 @@ def without_calls_between_programs(edges: Iterable[Edge], units: Iterable[Unit])
     leading = _leading(referring)
     places = [_without_package(unit) for unit in units]
     own_program = [is_test(place) or _PROGRAMS.search(place.rpartition("/")[0] + "/") is not None for place in places]
-    wired = sum(1 << number for number, unit in enumerate(units) if not is_test(places[number]) and is_wired(unit))
+    wired = sum(1 << number for number, unit in enumerate(units) if is_wired(unit))
     known: dict[tuple[int, int], bool] = {}
 
     def strange(source: int, target: int) -> bool:
@@ -65,7 +65,9 @@ def _without_package(unit: Unit) -> str:
 
 
 def is_wired(unit: Unit) -> bool:
-    """Tells whether a container may make objects of a file's classes, or a module provides them."""
+    """Tells whether a container may make objects of a file's classes, or a module provides them. (What a test makes it makes itself.)"""
+    if is_test(_without_package(unit)):
+        return False
     if unit.path.rpartition("/")[2] == "module-info.java":
         return True
     return any(_CONTAINERS.match(name) for name in (*unit.single.values(), *(each + "." for each in unit.packages)))
