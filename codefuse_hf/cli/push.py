@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder",
         metavar="FOLDER",
         type=Path,
-        help="what save_pretrained or `codefuse-hf convert` wrote, or the folder of a Space",
+        help="what save_pretrained, `codefuse-hf convert` or `export` wrote, or the folder of a Space",
     )
     parser.add_argument("repo_id", metavar="REPO_ID", help="user/name, or name in your own account")
     parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import torch
+from transformers import AutoConfig
 
-from .exported_model import read_manifest
+from ..hub.download import fetch_repository
+from ..hub.exported_folder import read_manifest
+from .exported_model import check_tokens
 
 
 class ExportedEncoder:
@@ -16,19 +19,23 @@ class ExportedEncoder:
     ```
     """
 
-    def __init__(self, exported, static_shape: tuple[int, int] | None):
-        self.exported, self.static_shape = exported, static_shape
+    def __init__(self, exported, static_shape: tuple[int, int] | None, vocab_size: int):
+        self.exported, self.static_shape, self.vocab_size = exported, static_shape, vocab_size
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, trust_remote_code: bool = False, **runner_kwargs) -> "ExportedEncoder":
-        """Load an exported folder; further arguments go to transformers' runner of its format.
+    def from_pretrained(
+        cls, folder: str | Path, trust_remote_code: bool = False, revision: str | None = None, **runner_kwargs
+    ) -> "ExportedEncoder":
+        """Load an exported folder, or that of a repo id; further arguments go to transformers' runner of its format.
 
         Raises:
-            ValueError: not an exported folder, or a torch.export archive that is not trusted.
+            ValueError: not an exported folder, or a torch.export archive that is not trusted; OSError: no such folder or
+                repository.
         """
         from transformers.exporters import ExportedModel
 
-        manifest = read_manifest(Path(folder))
+        folder = fetch_repository(str(folder), revision)
+        manifest = read_manifest(folder)
         name = manifest["export_format"]
         if name == "dynamo" and not trust_remote_code:
             raise ValueError(
@@ -39,14 +46,18 @@ class ExportedEncoder:
             runner_kwargs.setdefault("config", {"INFERENCE_PRECISION_HINT": "f32"})
         exported = ExportedModel.from_pretrained(folder, trust_remote_code=trust_remote_code, **runner_kwargs)
         shape = manifest["components"]["model"]["metadata"]["kwargs"]["input_ids"]["shape"]
-        return cls(exported, tuple(shape) if name == "executorch" else None)
+        vocab_size = AutoConfig.from_pretrained(folder).vocab_size
+        return cls(exported, tuple(shape) if name == "executorch" else None, vocab_size)
 
-    def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Embeddings or logits, `[batch, width]`, of texts `[batch, seq_len]`.
+    def __call__(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Embeddings or logits, `[batch, width]`, of texts `[batch, seq_len]`; without a mask all tokens are real.
 
         Raises:
-            ValueError: a text longer than a graph of fixed size.
+            ValueError: no token ids, or a text longer than a graph of fixed size.
         """
+        check_tokens(input_ids, self.vocab_size)
+        attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        input_ids, attention_mask = input_ids.long(), attention_mask.long()
         if self.static_shape is None:
             return self.result(self.exported(input_ids=input_ids, attention_mask=attention_mask))
         length = self.static_shape[1]

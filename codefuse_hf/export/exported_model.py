@@ -1,6 +1,6 @@
 """Run an exported Rodimus as if it were the model: `generate` with all that it offers, a cache, padding."""
 
-import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ from transformers.cache_utils import Cache
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from ..hub.download import fetch_repository
+from ..hub.exported_folder import MANIFEST, is_exported, read_manifest
 from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
 from .step_model import SEGMENT
-
-MANIFEST = "export.json"
 
 
 class ExportedMemory(Cache):
@@ -56,25 +56,34 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
     _is_stateful = True
     _supports_sdpa = True
 
-    def __init__(self, engine, config: PreTrainedConfig, generation_config: GenerationConfig, export_format: str):
+    def __init__(
+        self, engine, config: PreTrainedConfig, generation_config: GenerationConfig, export_format: str, folder: Path
+    ):
         super().__init__(config)
         self.engine, self.generation_config, self.export_format = engine, generation_config, export_format
+        self.folder = folder
 
     @classmethod
     def from_pretrained(
-        cls, folder: str | Path, threads: int | None = None, trust_remote_code: bool = False
+        cls,
+        folder: str | Path,
+        threads: int | None = None,
+        trust_remote_code: bool = False,
+        revision: str | None = None,
     ) -> "ExportedCausalLM":
         """Load an exported folder.
 
         Args:
-            folder: the folder.
+            folder: the folder, or a repo id.
             threads: of the engine; by default all cores.
             trust_remote_code: needed for the format "dynamo", since files of `torch.export` can hold pickled data.
+            revision: branch, tag or commit of the repository.
 
         Raises:
-            ValueError: not an exported Rodimus; OSError: a file is missing; ImportError: the engine is not installed.
+            ValueError: not an exported Rodimus; OSError: no such folder or repository, or a file is missing; ImportError: the
+                engine is not installed.
         """
-        folder = Path(folder)
+        folder = fetch_repository(str(folder), revision)
         manifest = read_manifest(folder)
         name = manifest["export_format"]
         if name == "dynamo" and not trust_remote_code:
@@ -92,7 +101,27 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         settings = (
             GenerationConfig.from_pretrained(folder) if has_settings else GenerationConfig.from_model_config(config)
         )
-        return cls(ENGINES[name](folder, manifest["components"], config, threads), config, settings, name)
+        return cls(ENGINES[name](folder, manifest["components"], config, threads), config, settings, name, folder)
+
+    def save_pretrained(
+        self, save_directory: str | Path, push_to_hub: bool = False, repo_id: str | None = None, **kwargs: Any
+    ) -> None:
+        """Copy the folder that this was loaded from, with the settings of `generate` as they are now.
+
+        Args:
+            save_directory: the folder to write; made if need be.
+            push_to_hub: also upload it, to `repo_id`, or to the folder's name in one's own account.
+            kwargs: of `push_to_hub`; what only weights in PyTorch could heed is ignored.
+        """
+        target = Path(save_directory)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in self.folder.iterdir():
+            if file.is_file() and not (target / file.name).exists():
+                shutil.copy(file, target / file.name)
+        self.generation_config.save_pretrained(target)
+        if push_to_hub:
+            known = ("commit_message", "commit_description", "private", "token", "revision", "create_pr", "tags")
+            self.push_to_hub(repo_id or target.name, **{name: kwargs[name] for name in known if name in kwargs})
 
     @property
     def device(self) -> torch.device:
@@ -111,6 +140,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         attention_mask: torch.Tensor | None = None,
         past_key_values: ExportedMemory | None = None,
         logits_to_keep: int = 0,
+        labels: torch.LongTensor | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Read tokens.
@@ -120,13 +150,18 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
             attention_mask: 1 for real tokens, 0 for padding (anywhere), `[batch, past_len + seq_len]` or `[batch, seq_len]`.
             past_key_values: the memory of what came before; changed in place.
             logits_to_keep: of how many of the last positions logits are wanted; 0 for all.
+            labels: tokens to predict, `[batch, seq_len]`, as in PyTorch: the loss of each from the tokens before it, −100 left out.
 
         Returns:
-            Logits `[batch, kept, vocab_size]` and the memory.
+            Logits `[batch, kept, vocab_size]`, the memory and, with labels, the loss (without gradients).
 
         Raises:
-            ValueError: a mask that does not fit the tokens.
+            ValueError: no token ids, a mask that does not fit them, or what a graph cannot do: hidden states, attention weights,
+                positions of one's own, sequences packed in a row.
         """
+        check_tokens(input_ids, self.config.vocab_size)
+        _check_asked(kwargs, attention_mask)
+        input_ids = input_ids.long()
         batch, steps = input_ids.shape
         memory = ExportedMemory(self.engine, batch) if past_key_values is None else past_key_values
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
@@ -155,7 +190,10 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         if moved:
             places = order.argsort(1)[..., None].expand(-1, -1, logits.shape[2])
             logits = logits.gather(1, places)[:, -logits_to_keep:]
-        return CausalLMOutputWithPast(logits=logits, **{CACHE_NAME: memory})
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size)
+        return CausalLMOutputWithPast(loss=loss, logits=logits, **{CACHE_NAME: memory})
 
     @takes_cache
     def prepare_inputs_for_generation(
@@ -173,9 +211,35 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
     def _prepare_cache_for_generation(
         self, generation_config, model_kwargs, generation_mode, batch_size, *args, **kwargs
     ):
+        _check_asked(vars(generation_config))
         if model_kwargs.get(CACHE_NAME) is None:
             batch = batch_size * max(generation_config.num_beams, generation_config.num_return_sequences)
             model_kwargs[CACHE_NAME] = ExportedMemory(self.engine, batch)
+
+
+def check_tokens(input_ids: torch.Tensor, vocab_size: int) -> None:
+    """Refuse what a graph would take for other tokens, or fail at without a word of tokens."""
+    if input_ids.ndim != 2 or input_ids.numel() == 0 or input_ids.is_floating_point():
+        raise ValueError(
+            f"input_ids must be token ids of shape [batch, seq_len], at least one; got {input_ids.dtype} of shape "
+            f"{tuple(input_ids.shape)}"
+        )
+    least, most = input_ids.aminmax()
+    if least < 0 or most >= vocab_size:
+        raise ValueError(f"input_ids must be from 0 to {vocab_size - 1}, got {int(least)} to {int(most)}")
+
+
+def _check_asked(kwargs: dict[str, Any], attention_mask: torch.Tensor | None = None) -> None:
+    """Refuse what would be left out in silence."""
+    for name in ("output_hidden_states", "output_attentions"):
+        if kwargs.get(name):
+            raise ValueError(f"{name}: an exported model gives logits alone; load the PyTorch model")
+    packed = [name for name in ("position_ids", "seq_idx", "cu_seq_lens_q") if kwargs.get(name) is not None]
+    if packed or (attention_mask is not None and (attention_mask > 1).any()):
+        raise ValueError(
+            f"{', '.join(packed) or 'numbers above 1 in attention_mask'}: an exported model counts positions itself and reads no "
+            "packed sequences; give each a row of its own, padded"
+        )
 
 
 def model_folder(source: str | Path) -> Path:
@@ -184,8 +248,6 @@ def model_folder(source: str | Path) -> Path:
     Raises:
         OSError: neither a folder nor a repo id, or a folder without a model; no such repository; no network.
     """
-    from ..hub.download import fetch_repository
-
     folder = fetch_repository(str(source))
     if not is_exported(folder) and not (folder / "config.json").is_file():
         raise FileNotFoundError(
@@ -193,30 +255,3 @@ def model_folder(source: str | Path) -> Path:
             "codefuse-hf export does"
         )
     return folder
-
-
-def is_exported(folder: str | Path) -> bool:
-    """Tell whether a folder holds an exported model."""
-    return (Path(folder) / MANIFEST).is_file()
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what an exported folder says of its graphs.
-
-    Raises:
-        ValueError: no such folder, or a manifest that cannot be right.
-    """
-    if not is_exported(folder):
-        raise ValueError(f"{folder} is not an exported model: it has no {MANIFEST}. Make one with codefuse-hf export")
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = [entry["file"] for entry in manifest["components"].values()]
-        known = manifest["export_format"] in ENGINES
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / MANIFEST} is not the manifest of an exported model: {error!r}") from error
-    if not known or not all(isinstance(file, str) and Path(file).name == file for file in files):
-        raise ValueError(f"{folder / MANIFEST} names an unknown format or files outside of the folder")
-    for file in files:
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"{folder} lacks {file}, which its {MANIFEST} names")
-    return manifest

@@ -1,7 +1,6 @@
 """From a model's folder to an exported one, which is checked against PyTorch before it is put in place."""
 
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from ..files import readable_size, replacing_folder
-from .exported_model import ExportedCausalLM, is_exported, model_folder
+from ..hub.exported_folder import graph_files, is_exported
+from .exported_model import ExportedCausalLM, model_folder
 from .exporting import export_causal_lm, export_encoder
 from .formats import FORMATS, check_format
 from .quantizing import make_quantizer
@@ -129,11 +129,8 @@ def _check_encoder(model: nn.Module, folder: Path) -> dict[str, float]:
 
 
 def _sizes(model: nn.Module, folder: Path) -> dict[str, int]:
-    graphs = json.loads((folder / "export.json").read_text(encoding="utf-8"))["components"].values()
-    stems = {Path(entry["file"]).stem for entry in graphs}
-    files = [path for path in folder.iterdir() if path.name.split(".")[0] in stems]
     return {
-        "bytes": sum(path.stat().st_size for path in files),
+        "bytes": sum(path.stat().st_size for path in graph_files(folder)),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 
@@ -142,7 +139,7 @@ def _write_card(folder: Path, source: str, model: nn.Module, facts: dict[str, An
     kind = FORMATS[facts["format"]]
     packages = {name: importlib.metadata.version(name) for name in ("torch", "transformers", *kind.packages)}
     data = ModelCardData(
-        library_name="transformers", tags=[facts["format"], type(model).__name__], base_model=None, inference=False
+        library_name="codefuse-hf", tags=[facts["format"], type(model).__name__], base_model=None, inference=False
     )
     bits = facts["quantization"]
     weights = "float32" if bits is None else f"{bits} (gates, norms and states in float32)"

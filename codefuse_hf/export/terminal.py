@@ -9,8 +9,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 from transformers.cache_utils import DynamicCache
 
 from ..files import readable_size
+from ..hub.exported_folder import is_exported
 from ..modeling.cache_names import CACHE_NAME
-from .exported_model import ExportedCausalLM, is_exported, model_folder
+from .exported_model import ExportedCausalLM, model_folder
 from .quantized_loading import load_quantized
 from .torch_layers import Int4Linear, Int8Linear
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, snapshot_download
 
 from .errors import check_reachable, explained
+from .exported_folder import MANIFEST
 
 _DATA = [
     "*.json",
@@ -20,6 +21,8 @@ _DATA = [
     "LICENCE*",
     "NOTICE*",
 ]
+# Exported graphs and their weights, of a repository that has a manifest of them.
+_GRAPHS = ["*.onnx", "*.onnx.data", "*.xml", "*.pte", "*.pt2"]
 
 
 def fetch_repository(source: str, revision: str | None = None) -> Path:
@@ -39,11 +42,15 @@ def fetch_repository(source: str, revision: str | None = None) -> Path:
         )
     with explained("download", source):
         if constants.HF_HUB_OFFLINE:
-            return Path(snapshot_download(source, revision=revision, local_files_only=True, allow_patterns=_DATA))
+            return Path(
+                snapshot_download(source, revision=revision, local_files_only=True, allow_patterns=_DATA + _GRAPHS)
+            )
         check_reachable("download", source)
         info = HfApi().model_info(source, revision=revision)
         names = [sibling.rfilename for sibling in info.siblings or []]
         at_root = [name for name in names if "/" not in name]
+        exported = MANIFEST in at_root
         in_safetensors = any(name.endswith(".safetensors") for name in at_root)
-        twice = [name for name in at_root if name.endswith(".bin")] if in_safetensors else None
-        return Path(snapshot_download(source, revision=info.sha, allow_patterns=_DATA, ignore_patterns=twice))
+        twice = [name for name in at_root if name.endswith(".bin")] if in_safetensors and not exported else None
+        patterns = _DATA + _GRAPHS * exported
+        return Path(snapshot_download(source, revision=info.sha, allow_patterns=patterns, ignore_patterns=twice))

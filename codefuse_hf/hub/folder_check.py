@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES
+from .exported_folder import MANIFEST, graph_files, is_exported, read_manifest
 from .isolation import isolated_command
 from .remote_code import collect_sources
 from .weights import find_tensors
@@ -20,7 +21,7 @@ def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: b
     """Check that `folder` is self-contained.
 
     Args:
-        folder: what is to be published.
+        folder: what is to be published: a model in PyTorch, or an exported one.
         try_loading: also build the model and the tokenizer from the folder's own code, in a process of its own in which
             this project cannot be imported.
         trust_remote_code: run that code even where it is not this project's own. Otherwise such a folder is tried with the
@@ -38,6 +39,11 @@ def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: b
         )
     config = _read_json(folder / "config.json")
     problems, modules = _code_problems(folder, config)
+    if is_exported(folder):
+        problems += _graph_problems(folder)
+        if problems:
+            raise ValueError(f"{folder} cannot be published:\n  " + "\n  ".join(problems))
+        return
     shapes = {}
     try:
         tensors = find_tensors(folder)
@@ -52,6 +58,16 @@ def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: b
         raise ValueError(f"{folder} is not self-contained:\n  " + "\n  ".join(problems))
 
 
+def _graph_problems(folder: Path) -> list[str]:
+    """What is wrong with exported graphs; they were compared with PyTorch when they were written."""
+    try:
+        if read_manifest(folder)["export_format"] == "dynamo":
+            return ["archives of torch.export can run code when they are read: publish the PyTorch model, or ONNX"]
+    except (OSError, ValueError) as error:
+        return [str(error)]
+    return []
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} has no {path.name}: was it written by save_pretrained?")
@@ -62,8 +78,11 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def needed_files(folder: Path) -> set[str]:
-    """List the files without which a checked folder does not load: configuration, weights and code."""
+    """List the files without which a checked folder does not load: configuration, weights or graphs, and code."""
     code = _code_problems(folder, _read_json(folder / "config.json"))[1]
+    if is_exported(folder):
+        graphs = {path.name for path in graph_files(folder)}
+        return {"config.json", MANIFEST, *(f"{module}.py" for module in code), *graphs}
     weights = {tensor.file.name for tensor in find_tensors(folder).values()}
     weights |= {f"{name}.index.json" for name in ("model.safetensors", "pytorch_model.bin")}
     return {"config.json", *(f"{module}.py" for module in code), *(w for w in weights if (folder / w).exists())}

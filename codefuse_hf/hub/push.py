@@ -34,7 +34,7 @@ def push_folder(
     files are named on standard error.
 
     Args:
-        folder: what `save_pretrained` or `codefuse-hf convert` wrote.
+        folder: what `save_pretrained`, `codefuse-hf convert` or `codefuse-hf export` wrote.
         repo_id: "user/name", or "name" in the account of the token.
         private: whether a new repository is private; None: as the account has it. An existing one is left as it is.
         revision: the branch to push to, made from main if it does not exist; main by default.

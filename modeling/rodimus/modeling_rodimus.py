@@ -778,6 +778,11 @@ class RodimusModel(RodimusPreTrainedModel):
             raise ValueError("give exactly one of input_ids and inputs_embeds")
         if inputs_embeds is None:
             inputs_embeds = self.embeddings(input_ids)
+        if inputs_embeds.ndim != 3 or (inputs_embeds.shape[1] == 0 and not torch.compiler.is_compiling()):
+            raise ValueError(
+                "input_ids must have shape [batch, seq_len] with at least one token (inputs_embeds: one dimension more), got "
+                f"{tuple(inputs_embeds.shape[:-1])}"
+            )
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         if past_key_values is not None:

@@ -27,3 +27,6 @@ def test_a_classifier_gives_pytorchs_logits(block_type, tmp_path):
         ids = ids * mask
         expected = model(input_ids=ids, attention_mask=mask).logits
         torch.testing.assert_close(exported(ids, mask), expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(exported(ids + 1 - mask), exported(ids + 1 - mask, torch.ones_like(ids).int()))
+    with pytest.raises(ValueError, match="input_ids must be from 0 to"):
+        exported(ids - 1 - mask)

@@ -91,3 +91,36 @@ def test_bad_folders_are_refused(tmp_path, format_name):
     exported = ExportedCausalLM.from_pretrained(folder, trust_remote_code=True)
     with pytest.raises(ValueError, match="attention_mask must have shape"):
         exported(make_ids(1, 3), attention_mask=torch.ones(1, 4))
+
+
+@pytest.mark.parametrize("format_name", [param for param in INSTALLED_FORMATS if param.values[0] == "onnx"])
+def test_what_a_graph_cannot_do_is_refused_and_what_pytorch_can_it_can(format_name):
+    model, exported, ids = exported_model("rodimus"), load("rodimus", format_name), make_ids(2, 9)
+    labels = ids.clone()
+    labels[0, :4] = -100
+    with torch.no_grad():
+        torch.testing.assert_close(exported(ids, labels=labels).loss, model(ids, labels=labels).loss)
+        assert torch.equal(exported(ids.int()).logits, exported(ids).logits)
+    for bad in (ids[0], ids[:, :0], ids.float()):
+        with pytest.raises(ValueError, match=r"token ids of shape \[batch, seq_len\]"):
+            exported(bad)
+    for bad in (ids - 100, ids + 10_000):
+        with pytest.raises(ValueError, match="input_ids must be from 0 to"):
+            exported(bad)
+    with pytest.raises(ValueError, match="gives logits alone"):
+        exported.generate(ids, max_new_tokens=2, return_dict_in_generate=True, output_hidden_states=True)
+    for packed in ({"position_ids": torch.arange(9)[None] % 5}, {"attention_mask": torch.tensor([[1, 1, 2] * 3] * 2)}):
+        with pytest.raises(ValueError, match="no packed sequences"):
+            exported(ids, **packed)
+
+
+@pytest.mark.parametrize("format_name", [param for param in INSTALLED_FORMATS if param.values[0] == "onnx"])
+def test_a_saved_copy_is_what_was_loaded(tmp_path, format_name):
+    exported, ids = load("rodimus", format_name), make_ids(1, 9)
+    exported.generation_config.max_new_tokens = 3
+    exported.save_pretrained(tmp_path / "copy")
+    again = ExportedCausalLM.from_pretrained(tmp_path / "copy")
+    assert again.generation_config.max_new_tokens == 3
+    assert torch.equal(again(ids).logits, exported(ids).logits)
+    again.save_pretrained(tmp_path / "copy")  # where it was loaded from
+    assert torch.equal(ExportedCausalLM.from_pretrained(tmp_path / "copy")(ids).logits, exported(ids).logits)

@@ -13,9 +13,10 @@ import torch
 
 from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusTokenizer
 from codefuse_hf.cli import main
-from codefuse_hf.export.exported_model import MANIFEST, ExportedCausalLM
+from codefuse_hf.export.exported_model import ExportedCausalLM
 from codefuse_hf.export.quantizing import quantize_torch
 from codefuse_hf.export.terminal import Writer
+from codefuse_hf.hub.exported_folder import MANIFEST
 from helpers.exporting import greedy, needs_format
 
 TEXT = textwrap.dedent(

@@ -45,6 +45,12 @@ def test_what_belongs_to_a_model_is_fetched_and_nothing_else(publish):
     assert fetched("user/texts") == data
 
 
+def test_graphs_and_their_weights_are_fetched_where_a_manifest_names_them(publish):
+    graphs = {"model.onnx", "model.onnx.data", "openvino_model.xml", "openvino_model.bin", "model.pte"}
+    publish("user/exported", "export.json", "config.json", *graphs, "x.py")
+    assert fetched("user/exported") == {"export.json", "config.json", *graphs}
+
+
 def test_a_folder_is_taken_as_it_is_and_has_no_revisions(tmp_path):
     assert fetch_repository(str(tmp_path)) == tmp_path
     with pytest.raises(ValueError, match="has no revisions: leave out --revision"):
