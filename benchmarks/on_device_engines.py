@@ -23,7 +23,7 @@ from codefuse_hf.export.exported_model import ExportedCausalLM, ExportedMemory
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.quantized_loading import load_quantized
 from codefuse_hf.export.quantizing import kept_in_float32, make_quantizer, quantize_torch
-from codefuse_hf.export.step_state import StepState, window_capacity
+from codefuse_hf.export.step_state import StepState, window_capacity, window_places
 from codefuse_hf.export.torch_layers import Int4Linear
 from codefuse_hf.free_memory import give_back
 
@@ -182,14 +182,15 @@ class RodimusRunner:
     def place(self, context: int) -> None:
         config, self.memory = self.model.config, ExportedMemory(self.model.engine, 1)
         tokens = min(context, window_capacity(config))
-        state = StepState.empty(config, 1, tokens)
+        places = window_places(config, context)
+        state = StepState.empty(config, 1, places - 1)
         for x in (*state.recurrent, *state.keys, *state.values):
             x.normal_()
         state.position.fill_(context)
         if state.window_positions is not None:
             positions = torch.arange(context - tokens, context)
             state.window_positions[0, 1 + positions % window_capacity(config)] = positions
-        self.memory.memory, self.memory.seen = self.model.engine.hold(state), context
+        self.memory.memory, self.memory.seen, self.memory.places = self.model.engine.hold(state), context, places
 
     def forget(self) -> None:
         self.memory = None

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from .step_state import StepState, window_capacity
+from .step_state import StepState, is_window, widened, window_axis, window_capacity
 
 
 class OnnxEngine:
-    """ONNX Runtime on the CPU. The memory is what the last call gave out; nothing of it is copied. What an engine does is said
-    in `TorchEngine`."""
+    """ONNX Runtime on the CPU. The memory is what the last call gave out; nothing of it is copied, and windows are written in
+    place. What an engine does is said in `TorchEngine`."""
 
     def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
         import onnxruntime as ort
@@ -45,12 +45,23 @@ class OnnxEngine:
             binding.bind_ortvalue_input(name, self._value(tensor))
         for name in self.state_names:
             binding.bind_ortvalue_input(f"input.{name}", memory[name])
+        # ONNX Runtime copies a window for the few rows that are written, unless it is given the same memory for the result.
+        written = {f"output.{name}": memory[name] for name in self.state_names if window_axis(name) == 2}
         for name in self.outputs:
-            binding.bind_output(name, "cpu")
+            if name in written:
+                binding.bind_ortvalue_output(name, written[name])
+            else:
+                binding.bind_output(name, "cpu")
         self.session.run_with_iobinding(binding)
-        values = {name.removeprefix("output."): x for name, x in zip(self.outputs, binding.get_outputs(), strict=True)}
+        values = dict(zip(self.outputs, binding.get_outputs(), strict=True)) | written
         logits = torch.from_numpy(values.pop("logits").numpy())
-        return logits, {name: values[name] for name in self.state_names}
+        return logits, {name: values[f"output.{name}"] for name in self.state_names}
+
+    def widen(self, memory, places: int):
+        """Give the windows so many places."""
+        for name in [name for name in memory if is_window(name)]:
+            memory[name] = self._value(widened(name, torch.from_numpy(memory[name].numpy()), places))
+        return memory
 
     def reorder(self, memory, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""
@@ -59,7 +70,7 @@ class OnnxEngine:
 
     def size(self, memory) -> int:
         """Count the bytes of a memory."""
-        return sum(value.numpy().nbytes for value in memory.values())
+        return sum(value.tensor_size_in_bytes() for value in memory.values())
 
     def _value(self, tensor: torch.Tensor):
         return self.ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tensor.numpy()))
@@ -102,6 +113,14 @@ class OpenVINOEngine:
         # A copy, for the result may lie where the next call writes.
         return torch.from_numpy(np.array(result["logits"])), memory
 
+    def widen(self, memory, places: int):
+        """Give the windows so many places."""
+        for variable in memory.query_state():
+            if is_window(variable.name):
+                wide = widened(variable.name, torch.from_numpy(variable.state.data), places)
+                variable.state = self.openvino.Tensor(wide.numpy())
+        return memory
+
     def reorder(self, memory, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""
         for variable in memory.query_state():
@@ -140,6 +159,12 @@ class TorchEngine:
         """
         out = self.module(input_ids=ids, attention_mask=mask, logits_to_keep=keep, past_key_values=memory)
         return out["logits"], out["past_key_values"]
+
+    def widen(self, memory: StepState, places: int) -> StepState:
+        """Give the windows so many places."""
+        return _with_tensors(
+            memory, [widened(name, x, places) if is_window(name) else x for name, x in memory.tensors().items()]
+        )
 
     def reorder(self, memory: StepState, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""
@@ -191,6 +216,10 @@ class ExecutorchEngine:
             if done - 1 in kept:
                 logits.append(out[0].clone())
         return torch.cat(logits, 1), state
+
+    def widen(self, memory, places: int):
+        """Leave the memory as it is: its windows have all places from the start."""
+        return memory
 
     def reorder(self, memory, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""

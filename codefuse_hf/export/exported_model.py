@@ -14,14 +14,15 @@ from ..hub.download import fetch_repository
 from ..hub.exported_folder import MANIFEST, is_exported, read_manifest
 from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
-from .step_model import SEGMENT
+from .step_state import SEGMENT, window_places
 
 
 class ExportedMemory(Cache):
     """The memory of an exported model; what it is made of is the engine's business."""
 
     def __init__(self, engine, batch: int):
-        self.engine, self.batch, self.seen, self.memory = engine, batch, 0, engine.start(batch)
+        self.engine, self.batch, self.seen, self.places = engine, batch, 0, 1
+        self.memory = engine.start(batch)
         self.layers = []  # transformers' own; it asks each of them
 
     @property
@@ -36,6 +37,12 @@ class ExportedMemory(Cache):
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         """Put rows in the order `beam_idx`."""
         self.memory = self.engine.reorder(self.memory, beam_idx.cpu())
+
+    def make_room(self, tokens: int) -> None:
+        """Give the windows places for so many further tokens, if they lack them."""
+        places = window_places(self.engine.config, self.seen + tokens)
+        if places > self.places:
+            self.memory, self.places = self.engine.widen(self.memory, places), places
 
     def nbytes(self) -> int:
         """Return its size in bytes."""
@@ -182,6 +189,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
             stop = min(start + SEGMENT, steps)
             # A graph computes at least one row of logits.
             keep = torch.arange(max(min(first, stop - 1), start) - start, stop - start)
+            memory.make_room(stop)
             out, memory.memory = self.engine.step(memory.memory, input_ids[:, start:stop], mask[:, start:stop], keep)
             if stop > first:
                 logits.append(out)

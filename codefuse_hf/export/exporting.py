@@ -10,7 +10,8 @@ from torch import nn
 from torch.export import Dim
 
 from .formats import check_format, make_config, step_components
-from .step_model import SEGMENT, RodimusStepModel
+from .step_model import RodimusStepModel
+from .step_state import SEGMENT, is_window, window_axis
 
 
 def export_causal_lm(model: nn.Module, format_name: str, *, quantizer=None, segment: int = SEGMENT):
@@ -77,7 +78,7 @@ def _export(model: nn.Module, format_name: str, components: dict[str, tuple[dict
 
     exporter, exported = get_exporter_class(format_name)(), {}
     for name, (sample, shapes) in components.items():
-        with _quiet():
+        with _quiet(), _rules_of_one_result():
             part = exporter.export(model, sample, make_config(format_name, shapes, quantizer))
         exported[name] = part.components["model"]
         program = exported[name].program
@@ -105,8 +106,12 @@ def _leave_states_to_engine(program) -> None:
 
     The choice of rows for beam search copies the whole memory for every token; `OpenVINOEngine.reorder` does it where it is wanted.
     The states' initial values are not used, since `OpenVINOEngine.start` sets them, and without that choice OpenVINO 2026.4 refuses
-    to compile them ("Invalid graph status").
+    to compile them ("Invalid graph status"). The exporter takes sizes that a call does not change for constant, but the engine widens
+    windows.
     """
+    import openvino
+
+    variables = {variable.get_info().variable_id: variable for variable in program.get_variables()}
     for parameter in program.get_parameters():
         if parameter.get_friendly_name() == "beam_idx":
             for reader in parameter.output(0).get_target_inputs():
@@ -116,6 +121,13 @@ def _leave_states_to_engine(program) -> None:
     for op in program.get_ops():
         if op.get_type_name() == "ReadValue":
             op.set_arguments([])
+            variable = variables[op.get_variable_id()]
+            info = variable.get_info()
+            if is_window(info.variable_id):
+                sizes = list(info.data_shape)
+                sizes[window_axis(info.variable_id)] = -1
+                info.data_shape = openvino.PartialShape(sizes)
+                variable.update(info)
     program.validate_nodes_and_infer_types()
 
 
@@ -125,6 +137,29 @@ def _check_float32(model: nn.Module) -> None:
         raise ValueError(
             f"load the model in float32 to export it (dtype=torch.float32); found weights in {', '.join(others)}"
         )
+
+
+@contextlib.contextmanager
+def _rules_of_one_result():
+    """Leave out those of onnxscript's rules that rewrite several results at once.
+
+    It goes through the whole graph for them at every node, in vain: at 24 layers that took longer than all of the rest.
+    """
+    rewriter = sys.modules.get("onnxscript.rewriter")
+    rules = getattr(rewriter, "_DEFAULT_REWRITE_RULES", None)
+    if rules is None:
+        yield
+        return
+    rewriter._DEFAULT_REWRITE_RULES = tuple(rule for rule in rules if _has_one_result(rule))
+    try:
+        yield
+    finally:
+        rewriter._DEFAULT_REWRITE_RULES = rules
+
+
+def _has_one_result(rule) -> bool:
+    pattern = getattr(rule, "_target_pattern", None)
+    return getattr(pattern, "has_single_output_node", True)
 
 
 @contextlib.contextmanager

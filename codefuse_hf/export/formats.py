@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.export import Dim
 
-from .step_state import StepState, window_capacity, window_grows
+from .step_state import StepState, window_axis, window_capacity
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ def dynamic_step_shapes(config) -> dict:
     """Name the sizes of `step_sample` that may vary: batch, tokens, logits that are kept, and tokens in the window."""
     batch, steps, kept, window = Dim("batch"), Dim("segment"), Dim("kept"), Dim("window")
     state = StepState.empty(config, 1, 1)
-    growing = {"keys": 2, "values": 2, "window_positions": 1} if config.has_attention and window_grows(config) else {}
-    axes = [growing.get(name.partition(".")[0]) for name in state.tensors()]
+    axes = [window_axis(name) for name in state.tensors()]
     return {
         "input_ids": {0: batch, 1: steps},
         "attention_mask": {0: batch, 1: steps},
@@ -97,7 +96,7 @@ def dynamic_step_shapes(config) -> dict:
 def step_components(config, vocab_size: int, format: Format, segment: int) -> dict[str, tuple[dict, dict | None]]:
     """Return sample arguments and dynamic shapes of the graphs that a Rodimus becomes, by name."""
     if format.dynamic:
-        sample = step_sample(config, vocab_size, steps=7, batch=3, window=2)
+        sample = step_sample(config, vocab_size, steps=7, batch=3, window=11)
         return {"model": (sample, dynamic_step_shapes(config))}
     window = window_capacity(config)
     return {

@@ -11,10 +11,7 @@ from torch.nn import functional as F
 
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
-from .step_state import StepState, history_length, window_capacity, window_grows
-
-# Tokens of a prompt that go through a graph at a time. The work inside of a segment grows with its square.
-SEGMENT = 64
+from .step_state import StepState, history_length, window_capacity
 
 
 class RodimusStepModel(nn.Module):
@@ -46,7 +43,7 @@ class RodimusStepModel(nn.Module):
             input_ids: `[batch, segment]`.
             attention_mask: 1 for real tokens of the segment, 0 for padding, which stands in front: int64 `[batch, segment]`.
             logits_to_keep: places in the segment that logits are wanted of, int64 `[kept]`.
-            past_key_values: the memory of what came before.
+            past_key_values: the memory of what came before, with places for the segment in its windows (`window_places`).
 
         Returns:
             `logits` `[batch, kept, vocab_size]`, and in `past_key_values` the memory after the segment.
@@ -64,7 +61,7 @@ class RodimusStepModel(nn.Module):
             oldest = (state.position + real.sum(1) - self.window)[:, None]
             numbers = torch.where(numbers >= oldest, numbers, -1)
             places = torch.where(numbers >= 0, 1 + numbers % self.window, 0)
-            window_positions = self._remember(state.window_positions, numbers, places, 1)
+            window_positions = state.window_positions.scatter(1, places, numbers)
             heads = self.config.num_key_heads, self.config.num_value_heads
             places = [places[:, None, :, None].expand(-1, n, -1, self.config.head_dim) for n in heads]
         conv, recurrent, keys, values = [], [], [], []
@@ -78,19 +75,12 @@ class RodimusStepModel(nn.Module):
                 attended, key, value = _attend(
                     block.attn, block.attn_norm(hidden), rotation, bias, state.keys[i], state.values[i]
                 )
-                keys.append(self._remember(state.keys[i], key, places[0], 2))
-                values.append(self._remember(state.values[i], value, places[1], 2))
+                keys.append(state.keys[i].scatter(2, places[0], key))
+                values.append(state.values[i].scatter(2, places[1], value))
                 hidden = hidden + block.ffn(block.ffn_norm(hidden + attended))
         hidden = self.model.norm_f(hidden.index_select(1, logits_to_keep))
         state = StepState(state.position + real.sum(1), conv, recurrent, keys, values, window_positions)
         return {"logits": self.lm_head(hidden), "past_key_values": state}
-
-    def _remember(self, window: torch.Tensor, new: torch.Tensor, places: torch.Tensor, axis: int) -> torch.Tensor:
-        """The window with what is new in its places. As long as it fills up it grows, by as much as the segment could bring."""
-        if window_grows(self.config):
-            more = torch.sym_min(new.shape[axis], self.window + 1 - window.shape[axis])
-            window = torch.cat([window, new.narrow(axis, 0, more)], axis)
-        return window.scatter(axis, places, new)
 
 
 def _packed_places(real: torch.Tensor, past: int, packed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -171,7 +161,7 @@ def _attend(attn, hidden, rotation, bias, past_keys, past_values):
     query = _by_heads(attn._rotate(attn.q_proj(hidden), rotation) * attn.scaling, attn.head_dim)
     key = _by_heads(attn._rotate(attn.k_proj(hidden), rotation), attn.head_dim)
     value = _by_heads(attn.v_proj(hidden), attn.head_dim)
-    scores = torch.cat([_multiply(query, keys.transpose(2, 3)) for keys in (past_keys, key)], -1)
+    scores = torch.cat([_multiply(query, keys, transposed=True) for keys in (past_keys, key)], -1)
     weights, past = (scores + bias).softmax(-1), past_keys.shape[2]
     out = _multiply(weights[..., :past], past_values) + _multiply(weights[..., past:], value)
     return attn.out_proj(out.transpose(1, 2).flatten(2)), key, value
@@ -182,13 +172,17 @@ def _by_heads(x, dim):
     return x.unflatten(-1, (-1, dim)).transpose(1, 2)
 
 
-def _multiply(rows, matrices):
-    """Products of each head's rows `[batch, heads, steps, n]` with a matrix, `[batch, matrix_heads, n, m]`: that of head j is
-    `j % matrix_heads`."""
+def _multiply(rows, matrices, transposed=False):
+    """Products of each head's rows `[batch, heads, steps, n]` with a matrix, `[batch, matrix_heads, n, m]`, or `[…, m, n]` if it is
+    to be transposed: that of head j is `j % matrix_heads`."""
     heads, count, steps = matrices.shape[1], rows.shape[1], rows.shape[2]
     # Heads that meet the same matrix are rows of one product, so that the matrix is not repeated.
     if heads < count:
         rows = rows.unflatten(1, (-1, heads)).transpose(1, 2).flatten(2, 3)
     # Not `matmul`, in which exporters see matrices that may have to be repeated over the batch, and OpenVINO copies them.
-    products = torch.bmm(rows.flatten(0, 1), matrices.flatten(0, 1)).unflatten(0, (-1, heads))
+    matrices = matrices.flatten(0, 1)
+    matrices = (
+        matrices.transpose(1, 2) if transposed else matrices
+    )  # right at the product, which then reads them as they lie
+    products = torch.bmm(rows.flatten(0, 1), matrices).unflatten(0, (-1, heads))
     return products if heads == count else products.unflatten(2, (-1, steps)).transpose(1, 2).flatten(1, 2)

@@ -1,12 +1,18 @@
 """What a Rodimus remembers between two calls, as tensors that go into a graph and come out of it."""
 
 import torch
+import torch.nn.functional as F
 from transformers import PreTrainedConfig
 from transformers.cache_utils import Cache
 
+# Tokens of a prompt that go through a graph at a time. The work inside of a segment grows with its square.
+SEGMENT = 64
+# Places that a window gets at a time, as long as it fills up.
+_MORE = 256
+
 
 class StepState(Cache):
-    """The memory of a `RodimusForCausalLM`: of constant size, but for a window that fills up.
+    """The memory of a `RodimusForCausalLM`: of constant size, but for a window that fills up, to which `widened` adds places.
 
     A `Cache` only in name, for transformers' exporters know by it what they may keep inside of a graph.
 
@@ -31,8 +37,6 @@ class StepState(Cache):
     def empty(cls, config: PreTrainedConfig, batch: int, window: int = 0) -> "StepState":
         """Make the state before the first token, with places for `window` tokens (a Rodimus has no window)."""
         layers = range(config.num_hidden_layers)
-        if config.has_attention and not window_grows(config):
-            window = window_capacity(config)
         window_positions, keys, values = None, (), ()
         if config.has_attention:
             keys = [torch.zeros(batch, config.num_key_heads, 1 + window, config.head_dim) for _ in layers]
@@ -64,14 +68,11 @@ def history_length(config: PreTrainedConfig) -> int:
     return max(config.d_conv - 1, 1)
 
 
-def window_grows(config: PreTrainedConfig) -> bool:
-    """Tell whether a window gets its places with the tokens. The smallest have all of them from the start: a graph that is traced
-    with hardly any growth would be one without."""
-    return window_capacity(config) > 3
-
-
 def window_capacity(config: PreTrainedConfig) -> int:
-    """Return how many tokens the window holds before the next one; 0 for a model without attention.
+    """Return how many tokens the window holds before the next segment; 0 for a model without attention.
+
+    A segment more than a token sees: what a segment writes then takes no place that one of its tokens reads, and an engine may write
+    first, in place.
 
     Raises:
         ValueError: attention to all tokens, whose memory grows without bound.
@@ -83,4 +84,27 @@ def window_capacity(config: PreTrainedConfig) -> int:
             "a Rodimus+ whose attention has no window (attn_cfg window_size null) remembers every token: its memory is not of "
             "constant size, so it is not exported. Set a window_size, as the published models have, or run it in PyTorch"
         )
-    return max(config.sliding_window - 1, 1)
+    return config.sliding_window - 1 + SEGMENT
+
+
+def window_places(config: PreTrainedConfig, tokens: int) -> int:
+    """Return how many places the windows of a text of so many tokens have: enough for these, and the first, which is never read."""
+    return 1 + min(window_capacity(config), -(-tokens // _MORE) * _MORE)
+
+
+def is_window(name: str) -> bool:
+    """Tell whether the tensor of this name is a window, or says which token is in each of its places."""
+    return window_axis(name) is not None
+
+
+def window_axis(name: str) -> int | None:
+    """Return along which axis the tensor of this name, in whichever graph, has the places of a window; None if along none."""
+    part = name.rpartition("past_key_values.")[2].partition(".")[0]
+    return {"keys": 2, "values": 2, "window_positions": 1}.get(part)
+
+
+def widened(name: str, tensor: torch.Tensor, places: int) -> torch.Tensor:
+    """Return a window with so many places. Those that come new hold nothing."""
+    axis = window_axis(name)
+    more = (0, 0) * (tensor.dim() - 1 - axis) + (0, places - tensor.shape[axis])
+    return F.pad(tensor, more, value=-1 if axis == 1 else 0)

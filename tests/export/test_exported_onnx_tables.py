@@ -65,3 +65,15 @@ def test_a_table_whose_last_block_is_not_full_gives_rows_of_its_width(scheme):
     (rows,) = session.run(["rows"], {"places": ids})
     assert rows.shape == (2, 3, 250)
     assert abs(rows - table[ids]).max() < abs(table).max() / (120 if scheme == "int8" else 7)
+
+
+def test_no_rule_of_the_optimizer_goes_through_the_whole_graph_at_every_node(monkeypatch):
+    from onnxscript import rewriter
+
+    everything, seen = rewriter._DEFAULT_REWRITE_RULES, []
+    apply = rewriter.RewritePass.call
+    monkeypatch.setattr(rewriter.RewritePass, "call", lambda self, model: seen.append(self.rules) or apply(self, model))
+    export_causal_lm(make_model(recurrent(n_layer=1)), "onnx")
+    assert seen and len(seen[0].rules) > 20
+    assert all(rule._target_pattern.has_single_output_node for rules in seen for rule in rules.rules)
+    assert rewriter._DEFAULT_REWRITE_RULES is everything

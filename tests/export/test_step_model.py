@@ -7,7 +7,7 @@ import torch
 
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.step_model import RodimusStepModel, gated_linear_attention_segment
-from codefuse_hf.export.step_state import StepState
+from codefuse_hf.export.step_state import SEGMENT, StepState, is_window, widened, window_capacity, window_places
 from codefuse_hf.kernels.gated_linear_attention import gated_linear_attention_reference
 from helpers.models_rodimus import BLOCKS, ODD, PUBLISHED, make_ids, make_model
 
@@ -18,9 +18,9 @@ WINDOWED = {name: values for name, values in (PUBLISHED | ODD).items() if name n
 @torch.no_grad()
 def test_segments_of_a_text_give_what_the_model_gives(name):
     model = make_model(WINDOWED[name], dtype=torch.float64)
-    step, ids = RodimusStepModel(model), make_ids(2, 30)
-    state, logits, start = _double(StepState.empty(model.config, 2)), [], 0
-    for length in (5, 1, 1, 13, 1, 9):
+    step, ids = RodimusStepModel(model), make_ids(2, 145)
+    state, logits, start = _empty(model.config), [], 0
+    for length in (5, 1, 1, 64, 1, 9, 64):
         part = ids[:, start : start + length]
         out = step(part, torch.ones_like(part), torch.arange(length), state)
         state, start = out["past_key_values"], start + length
@@ -34,7 +34,7 @@ def test_padding_in_front_of_any_segment_changes_nothing(block_type):
     model = make_model(BLOCKS[block_type], dtype=torch.float64)
     step, ids, expected = RodimusStepModel(model), make_ids(2, 20), None
     expected = model(ids).logits
-    state = _double(StepState.empty(model.config, 2))
+    state = _empty(model.config)
     # Ends of the rows' parts: together, apart, and one row with padding only.
     cuts = [(0, 0), (9, 6), (12, 6), (13, 15), (20, 16)]
     for before, after in itertools.pairwise(cuts):
@@ -66,21 +66,36 @@ def test_the_recurrence_is_exact_for_every_decay(strength):
 
 
 @torch.no_grad()
-def test_a_window_grows_with_the_tokens_up_to_its_size_and_each_token_has_its_place():
+def test_each_token_has_its_place_in_a_window_and_takes_none_that_its_segment_reads():
     model = make_model(BLOCKS["rodimus_plus"])
-    step, state, seen, places = RodimusStepModel(model), StepState.empty(model.config, 2), 0, []
-    capacity = model.config.sliding_window - 1
-    for length in (1, 1, 3, 1, 9, 1):
-        ids = make_ids(2, length)
+    step, state, seen = RodimusStepModel(model), StepState.empty(model.config, 2, window_capacity(model.config)), 0
+    window, capacity = model.config.sliding_window, model.config.sliding_window - 1 + SEGMENT
+    for length in (1, 1, 30, SEGMENT, 9, 1, SEGMENT):
+        ids, before = make_ids(2, length), state
         state = step(ids, torch.ones_like(ids), torch.tensor([0]), state)["past_key_values"]
+        written = before.window_positions != state.window_positions
+        leaving = before.window_positions[written]
+        assert (
+            leaving.lt(0).all() or leaving.max() <= seen - window
+        )  # which not even the first token of the segment sees
+        torch.testing.assert_close(before.keys[0][:, 0][~written], state.keys[0][:, 0][~written], rtol=0, atol=0)
         seen += length
-        places.append(state.keys[0].shape[2])
-        expected = torch.full((places[-1],), -1)
-        kept = torch.arange(max(seen - capacity, 0), seen)
+        kept, expected = torch.arange(max(seen - capacity, 0), seen), torch.full((1 + capacity,), -1)
         expected[1 + kept % capacity] = kept
         assert state.window_positions.tolist() == [expected.tolist()] * 2
-    assert places == [2, 3, 5, 5, 5, 5] and capacity == 4
-    assert state.values[1].shape[2] == 5
+
+
+def test_windows_get_places_some_at_a_time_up_to_their_size():
+    config = make_model(BLOCKS["rodimus_plus"]).config
+    config.sliding_window = 1000
+    assert [window_places(config, tokens) for tokens in (1, 256, 257, 1000, 10**6)] == [257, 257, 513, 1025, 1064]
+    state = StepState.empty(config, 2, 3)
+    for name, tensor in state.tensors().items():
+        wide = StepState.empty(config, 2, 9).tensors()[name]
+        got = widened(f"past_key_values.{name}", tensor, 10) if is_window(name) else tensor
+        torch.testing.assert_close(got, wide, rtol=0, atol=0)
+    rodimus = make_model(BLOCKS["rodimus"]).config
+    assert window_places(rodimus, 1000) == 1
 
 
 def test_a_memory_without_bound_is_refused():
@@ -96,7 +111,8 @@ def test_a_model_in_half_precision_and_an_unknown_format_are_refused():
         export_causal_lm(make_model(BLOCKS["rodimus"], dtype=torch.bfloat16), "dynamo")
 
 
-def _double(state: StepState) -> StepState:
+def _empty(config) -> StepState:
+    state = StepState.empty(config, 2, window_capacity(config))
     for name in ("conv", "recurrent", "keys", "values"):
         setattr(state, name, [x.double() for x in getattr(state, name)])
     return state
