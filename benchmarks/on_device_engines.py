@@ -250,7 +250,7 @@ class LlamaOpenVINO:
         import openvino
 
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-        options |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "0", "INFERENCE_NUM_THREADS": threads}
+        options |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": "32", "INFERENCE_NUM_THREADS": threads}
         core, (path,) = openvino.Core(), folder.glob("*.xml")
         self.model, self.size, self.tensor = core.compile_model(str(path), "CPU", options), size, openvino.Tensor
         self.shape = _key_shape(folder)
