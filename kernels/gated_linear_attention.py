@@ -19,7 +19,6 @@ length; exporters, the transforms of `torch.func` and second derivatives get the
 (`_forward_traced`).
 """
 
-import contextlib
 import functools
 from collections.abc import Callable
 
@@ -93,7 +92,8 @@ def gated_linear_attention(
         arguments |= {"value_gate": value_gate, "output_final_state": True}
         output, state = gated_linear_attention_reference(q, k, v, g, **arguments)
     elif torch.compiler.is_compiling() and not is_exporting():
-        output, state = _compiled(q, k, _gated(v, value_gate), g, _scale(q, scale), initial_state, seq_idx)
+        keep_states = torch.is_grad_enabled()
+        output, state, _ = _compiled(q, k, v, g, value_gate, _scale(q, scale), initial_state, seq_idx, keep_states)
     else:
         arguments |= {"value_gate": value_gate, "output_final_state": True}
         output, state = gated_linear_attention_chunk(q, k, v, g, **arguments)
@@ -177,34 +177,46 @@ def gated_linear_attention_chunk(
     traced = _is_traced()
     if value_gate is not None and traced:
         v, value_gate = _gated(v, value_gate), None
-    seq_len, scale = q.shape[1], _scale(q, scale)
-    dtype = _compute_dtype(q, k, v, g, *([] if value_gate is None else [value_gate]))
+    seq_len = q.shape[1]
     if not traced:
         if seq_len == 0:
-            return v.to(dtype), _initial_state(k.to(dtype), v.to(dtype), initial_state) if output_final_state else None
-        chunk_size = min(chunk_size, 1 << (seq_len - 1).bit_length())
-    # A traced graph gets a chunk more, so that it need not be another one where there is a single chunk.
-    chunks = (seq_len + chunk_size - 1) // chunk_size + traced
-    padding = chunks * chunk_size - seq_len
-    # Steps that only fill up the last chunk do nothing: no key, no decay.
-    q, k, v, g = (
-        _chunks(x, padding, chunks, chunk_size) for x in (q.to(dtype) * scale, *(x.to(dtype) for x in (k, v, g)))
-    )
-    state = _initial_state(k[:, 0], v[:, 0], initial_state)
-    links = _sequence_links(seq_idx, padding, chunks, chunk_size) if seq_idx is not None else None
+            v = v.to(_compute_dtype(q, k, v, g))
+            return v, _initial_state(k, v, initial_state) if output_final_state else None
+        chunk_size = _shorter(chunk_size, seq_len)
+    q, k, v, g, value_gate, links = _in_chunks(q, k, v, g, value_gate, _scale(q, scale), seq_idx, chunk_size)
+    state = _initial_state(k, v, initial_state)
     if traced:
         output, state = _forward_traced(q, k, v, g, state, links)
+    elif torch.is_grad_enabled():
+        if state.requires_grad:
+            state = state.clone()  # kept, while a cache's state may be moved on in place
+        output, state = _ChunkFunction.apply(q, k, v, g, state, value_gate, links)
     else:
-        if value_gate is not None:
-            value_gate = _chunks(value_gate.to(dtype), padding, chunks, chunk_size)
-        if torch.is_grad_enabled():
-            if state.requires_grad:
-                state = state.clone()  # kept, while a cache's state may be moved on in place
-            output, state = _ChunkFunction.apply(q, k, v, g, state, value_gate, links)
-        else:
-            output, state = _forward(q, k, v, g, state, links, value_gate)[:2]
-    output = output.flatten(1, 2)
-    return output[:, :seq_len] if traced or padding else output, state if output_final_state else None
+        output, state = _forward(q, k, v, g, state, links, value_gate)[:2]
+    return _steps(output, seq_len), state if output_final_state else None
+
+
+def _shorter(chunk_size: int, seq_len: int) -> int:
+    """A chunk for a sequence that may be shorter than one."""
+    return min(chunk_size, 1 << (seq_len - 1).bit_length())
+
+
+def _in_chunks(q, k, v, g, value_gate, scale: float, seq_idx, chunk_size: int):
+    """Inputs in chunks and in the precision of the computation, and the links between their sequences. Steps that only fill up the
+    last chunk do nothing: no key, no decay."""
+    dtype, seq_len = _compute_dtype(*(x for x in (q, k, v, g, value_gate) if x is not None)), q.shape[1]
+    # A traced graph gets a chunk more, so that it need not be another one where there is a single chunk.
+    chunks = (seq_len + chunk_size - 1) // chunk_size + _is_traced()
+    padding = chunks * chunk_size - seq_len
+    inputs = (q.to(dtype) * scale, *(x if x is None else x.to(dtype) for x in (k, v, g, value_gate)))
+    inputs = (x if x is None else _chunks(x, padding, chunks, chunk_size) for x in inputs)
+    return *inputs, None if seq_idx is None else _sequence_links(seq_idx, padding, chunks, chunk_size)
+
+
+def _steps(x: torch.Tensor, seq_len: int) -> torch.Tensor:
+    """Steps in chunks as one sequence again, without those that filled up the last chunk."""
+    x = x.flatten(1, 2)
+    return x[:, :seq_len] if _is_traced() or x.shape[1] > seq_len else x
 
 
 class _ChunkFunction(torch.autograd.Function):
@@ -231,27 +243,34 @@ class _ChunkFunction(torch.autograd.Function):
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention"), mutates_args=())
+@without_autocast
 def _compiled(
     q: torch.Tensor,
     k: torch.Tensor,
     v: torch.Tensor,
     g: torch.Tensor,
+    value_gate: torch.Tensor | None,
     scale: float,
     initial_state: torch.Tensor | None,
     seq_idx: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`gated_linear_attention` as one operator, opaque to `torch.compile`: output and final state."""
-    with torch.no_grad():
-        output, state = gated_linear_attention(
-            q, k, v, g, scale=scale, initial_state=initial_state, seq_idx=seq_idx, output_final_state=True
-        )
-    return output.contiguous(), state.clone()
+    keep_states: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`gated_linear_attention` as one operator, opaque to `torch.compile`: output, final state, and the states before each chunk
+    for the backward pass (none without `keep_states`)."""
+    seq_len, chunk_size = q.shape[1], _shorter(CHUNK_SIZE, q.shape[1])
+    q, k, v, g, value_gate, links = _in_chunks(q, k, v, g, value_gate, scale, seq_idx, chunk_size)
+    output, state, states = _forward(q, k, v, g, _initial_state(k, v, initial_state), links, value_gate, keep_states)
+    return _steps(output, seq_len).contiguous(), state, v.new_empty(0) if states is None else states
 
 
 @_compiled.register_fake
-def _(q, k, v, g, scale, initial_state, seq_idx):
-    dtype = _compute_dtype(q, k, v, g)
-    return torch.empty_like(v, dtype=dtype).contiguous(), v.new_empty(q.shape[0], q.shape[2], v.shape[2], dtype=dtype)
+def _(q, k, v, g, value_gate, scale, initial_state, seq_idx, keep_states):
+    dtype = _compute_dtype(*(x for x in (q, k, v, g, value_gate) if x is not None))
+    batch, seq_len, d_key = q.shape
+    state = v.new_empty(batch, d_key, v.shape[2], dtype=dtype)
+    chunks = (seq_len + CHUNK_SIZE - 1) // CHUNK_SIZE
+    states = state.new_empty(batch, chunks, *state.shape[1:]) if keep_states else state.new_empty(0)
+    return torch.empty_like(v, dtype=dtype).contiguous(), state, states
 
 
 @torch.library.custom_op(operator_name(__name__, "gated_linear_attention_backward"), mutates_args=())
@@ -260,48 +279,43 @@ def _compiled_backward(
     k: torch.Tensor,
     v: torch.Tensor,
     g: torch.Tensor,
+    value_gate: torch.Tensor | None,
     scale: float,
     initial_state: torch.Tensor | None,
     seq_idx: torch.Tensor | None,
+    states: torch.Tensor,
     d_output: torch.Tensor,
     d_state: torch.Tensor,
 ) -> list[torch.Tensor]:
-    """Gradients of q, k, v, g and, where there is one, of the initial state; the forward pass is computed again."""
-    inputs = [x.detach().requires_grad_() for x in (q, k, v, g, initial_state) if x is not None]
-    with _autograd_within_an_operator():
-        state = inputs[4] if initial_state is not None else None
-        outputs = gated_linear_attention(
-            *inputs[:4], scale=scale, initial_state=state, seq_idx=seq_idx, output_final_state=True
-        )
-        return [x.contiguous() for x in torch.autograd.grad(outputs, inputs, (d_output, d_state))]
-
-
-@contextlib.contextmanager
-def _autograd_within_an_operator():
-    """The dispatcher keeps autograd out of an operator's implementation; here it is wanted."""
-    excluded = torch._C._dispatch_tls_local_exclude_set() - torch._C.DispatchKeySet(
-        torch._C.DispatchKey.AutogradFunctionality
-    )
-    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), torch.enable_grad():
-        yield
+    """Gradients of q, k, v, g and, where there are any, of value gate and initial state."""
+    seq_len, chunk_size = q.shape[1], _shorter(CHUNK_SIZE, q.shape[1])
+    *inputs, links = _in_chunks(q, k, v, g, value_gate, scale, seq_idx, chunk_size)
+    padding = states.shape[1] * chunk_size - seq_len
+    d_output = _chunks(d_output, padding, states.shape[1], chunk_size)
+    *d_steps, d_state, d_value_gate = _backward(*inputs[:4], states, inputs[4], links, d_output, d_state)
+    d_steps[0].mul_(scale)
+    d_steps = [x if x is None else _steps(x, seq_len) for x in (*d_steps, d_value_gate)]
+    gradients = zip((*d_steps, d_state), (q, k, v, g, value_gate, initial_state), strict=True)
+    return [d.to(x.dtype).contiguous() for d, x in gradients if x is not None]
 
 
 @_compiled_backward.register_fake
-def _(q, k, v, g, scale, initial_state, seq_idx, d_output, d_state):
-    return [torch.empty_like(x).contiguous() for x in (q, k, v, g, initial_state) if x is not None]
+def _(q, k, v, g, value_gate, scale, initial_state, seq_idx, states, d_output, d_state):
+    return [torch.empty_like(x).contiguous() for x in (q, k, v, g, value_gate, initial_state) if x is not None]
 
 
 def _keep_for_backward(ctx, inputs, output):
-    q, k, v, g, ctx.scale, initial_state, seq_idx = inputs
-    ctx.save_for_backward(q, k, v, g, initial_state, seq_idx)
+    q, k, v, g, value_gate, ctx.scale, initial_state, seq_idx, _ = inputs
+    ctx.mark_non_differentiable(output[2])
+    ctx.save_for_backward(q, k, v, g, value_gate, initial_state, seq_idx, output[2])
 
 
-def _backward_of_compiled(ctx, d_output, d_state):
-    q, k, v, g, initial_state, seq_idx = ctx.saved_tensors
-    grads = _compiled_backward(
-        q, k, v, g, ctx.scale, initial_state, seq_idx, d_output.contiguous(), d_state.contiguous()
-    )
-    return *grads[:4], None, grads[4] if initial_state is not None else None, None
+def _backward_of_compiled(ctx, d_output, d_state, _):
+    q, k, v, g, value_gate, initial_state, seq_idx, states = ctx.saved_tensors
+    d_outputs = (d_output.contiguous(), d_state.contiguous())
+    found = iter(_compiled_backward(q, k, v, g, value_gate, ctx.scale, initial_state, seq_idx, states, *d_outputs))
+    gradients = [None if x is None else next(found) for x in (q, k, v, g, value_gate, initial_state)]
+    return *gradients[:5], None, gradients[5], None, None
 
 
 _compiled.register_autograd(_backward_of_compiled, setup_context=_keep_for_backward)

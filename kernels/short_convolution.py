@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .kernel_dispatch import use_kernels
+from .kernel_dispatch import is_exporting, use_kernels
 from .second_derivatives import plain_gradients
 
 _BLOCK = 1 << 16  # numbers in a block of the backward pass
@@ -95,6 +95,13 @@ class _ConvolutionAndSiLU(torch.autograd.Function):
 
 def _convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """Depthwise convolution of `[batch, channels, seq_len]` without padding."""
+    if torch.compiler.is_compiling() and not is_exporting():
+        # Tap by tap: a compiler makes one loop of it, and of its gradients, which PyTorch's own convolution takes long for.
+        taps, seq_len = weight.shape[2], x.shape[2] - weight.shape[2] + 1
+        summed = bias[:, None]
+        for tap in range(taps):
+            summed = summed + weight[:, :, tap] * x[:, :, tap : tap + seq_len]
+        return summed.to(x.dtype)
     # As a 2D image of height 1 the view is what PyTorch calls channels_last, for which CPUs have a fast kernel.
     return F.conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, groups=x.shape[1]).squeeze(2)
 

@@ -1,11 +1,16 @@
 """Causal sliding-window softmax attention at a cost that is linear in the sequence length.
 
 A mask over all pairs of steps costs time and memory with the square of the length. Here blocks of queries meet just
-the keys that their windows reach into, by PyTorch's own attention.
+the keys that their windows reach into, by PyTorch's own attention. For `torch.compile` on a CPU that is one opaque operator: a
+compiler would copy the keys and values that blocks share, once for each head and block.
 """
+
+import contextlib
 
 import torch
 from torch.nn import functional as F
+
+from .kernel_dispatch import is_exporting, operator_name
 
 # Queries of a block. Fewer would see fewer keys that are not theirs, and make products too small to be quick.
 _BLOCK = 64
@@ -36,6 +41,13 @@ def sliding_window_attention(
     Returns:
         `[batch, heads, steps, dim_value]`.
     """
+    compiled = torch.compiler.is_compiling() and not is_exporting() and query.device.type == "cpu"
+    if compiled and dropout == 0.0:
+        return _compiled(query, key, value, window, scaling)
+    return _attend(query, key, value, window, scaling, dropout)
+
+
+def _attend(query, key, value, window: int, scaling: float, dropout: float = 0.0) -> torch.Tensor:
     past = key.shape[2] - query.shape[2]
     first = min(window - past, query.shape[2])  # queries that see all before them
     seen = (_tile(x[:, :, : past + first], query.shape[1]) for x in (key, value))
@@ -66,6 +78,55 @@ def _in_blocks(query, key, value, window: int, scaling: float, dropout: float) -
     rows = (x.transpose(1, 2).flatten(0, 1) for x in (queries, keys, values))
     out = F.scaled_dot_product_attention(*rows, band, dropout, scale=scaling).unflatten(0, (batch, blocks))
     return out.transpose(1, 2).flatten(2, 3)[:, :, :steps]
+
+
+@torch.library.custom_op(operator_name(__name__, "sliding_window_attention"), mutates_args=())
+def _compiled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int, scaling: float) -> torch.Tensor:
+    """`sliding_window_attention` as one operator, opaque to `torch.compile`."""
+    return _attend(query, key, value, window, scaling).transpose(1, 2).contiguous().transpose(1, 2)
+
+
+@_compiled.register_fake
+def _(query, key, value, window, scaling):
+    batch, heads, steps, _ = query.shape
+    return query.new_empty(batch, steps, heads, value.shape[3]).transpose(1, 2)
+
+
+@torch.library.custom_op(operator_name(__name__, "sliding_window_attention_backward"), mutates_args=())
+def _compiled_backward(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int, scaling: float, d_out: torch.Tensor
+) -> list[torch.Tensor]:
+    """Gradients of query, key and value; the forward pass is computed again."""
+    inputs = [x.detach().requires_grad_() for x in (query, key, value)]
+    with _autograd_within_an_operator():
+        return [x.contiguous() for x in torch.autograd.grad(_attend(*inputs, window, scaling), inputs, d_out)]
+
+
+@_compiled_backward.register_fake
+def _(query, key, value, window, scaling, d_out):
+    return [x.new_empty(x.shape) for x in (query, key, value)]
+
+
+@contextlib.contextmanager
+def _autograd_within_an_operator():
+    """The dispatcher keeps autograd out of an operator's implementation; here it is wanted."""
+    excluded = torch._C._dispatch_tls_local_exclude_set() - torch._C.DispatchKeySet(
+        torch._C.DispatchKey.AutogradFunctionality
+    )
+    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded), torch.enable_grad():
+        yield
+
+
+def _keep_for_backward(ctx, inputs, output):
+    *tensors, ctx.window, ctx.scaling = inputs
+    ctx.save_for_backward(*tensors)
+
+
+def _backward_of_compiled(ctx, d_out):
+    return *_compiled_backward(*ctx.saved_tensors, ctx.window, ctx.scaling, d_out), None, None
+
+
+_compiled.register_autograd(_backward_of_compiled, setup_context=_keep_for_backward)
 
 
 def window_attention_step(

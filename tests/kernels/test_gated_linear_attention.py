@@ -388,5 +388,8 @@ def test_compiled_operator_has_one_graph_for_every_length():
 def test_operator_for_the_compiler_is_sound():
     q, k, v, g, state = (x.requires_grad_() for x in traced_inputs(70))
     seq_idx = torch.arange(70).expand(2, -1) // 20
-    for arguments in ((state, seq_idx), (None, None)):
-        torch.library.opcheck(torch.ops.codefuse_hf.gated_linear_attention, (q, k, v, g, 0.3, *arguments))
+    gate = v.detach().flip(1).requires_grad_()
+    for value_gate, *arguments in ((gate, state, seq_idx, True), (None, None, None, True), (gate, None, None, False)):
+        inputs = (q, k, v, g, value_gate, 0.3, *arguments)
+        options = {} if arguments[-1] else {"test_utils": ("test_schema", "test_faketensor")}
+        torch.library.opcheck(torch.ops.codefuse_hf.gated_linear_attention, inputs, **options)

@@ -7,10 +7,13 @@ from torch import nn
 from codefuse_hf.kernels.short_convolution import CausalConv1d, insert_gaps, short_convolution_reference
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("kernel_size", [1, 2, 4, 7])
-def test_equals_conv1d_with_gradients(kernel_size):
+def test_equals_conv1d_with_gradients(kernel_size, compiled):
     torch.manual_seed(0)
     ours, plain = CausalConv1d(5, kernel_size), nn.Conv1d(5, 5, kernel_size, groups=5)
+    if compiled:
+        ours.compile(backend="aot_eager", fullgraph=True)
     plain.load_state_dict(ours.state_dict())
     x = torch.randn(2, 5, 11 + kernel_size)
     y, z = x.clone().requires_grad_(), x.clone().requires_grad_()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.nn import functional as F
 
 from codefuse_hf.kernels.sliding_window_attention import (
@@ -37,6 +38,24 @@ def test_values_and_gradients(steps, past, window, batch):
     torch.testing.assert_close(*results)
     gradients = [torch.autograd.grad((result * weight).sum(), tensors) for result in results]
     torch.testing.assert_close(*gradients)
+
+
+def test_compiled_once_for_every_length():
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(sliding_window_attention, dynamic=True, fullgraph=True, backend=counter)
+    for steps in (9, 17, 33):
+        tensors = inputs(steps, 3)
+        results = [function(*tensors, 5, 0.3) for function in (compiled, reference)]
+        torch.testing.assert_close(*results)
+        weight = torch.randn(results[0].shape, dtype=torch.float64)
+        gradients = [torch.autograd.grad((result * weight).sum(), tensors) for result in results]
+        torch.testing.assert_close(*gradients)
+    called = [[node.target for node in graph.graph.nodes if node.op == "call_function"] for graph in counter.graphs]
+    assert [targets for targets in called if targets] == [[torch.ops.codefuse_hf.sliding_window_attention.default]]
+
+
+def test_operator_for_the_compiler_is_sound():
+    torch.library.opcheck(torch.ops.codefuse_hf.sliding_window_attention, (*inputs(17, 3), 5, 0.3))
 
 
 @pytest.mark.parametrize("heads", [(4, 4, 4), (4, 2, 1), (3, 1, 3)])
