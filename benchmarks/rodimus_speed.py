@@ -4,8 +4,8 @@
     python benchmarks/rodimus_speed.py --sections prefill training    # these again, the others stay as they were
 
 measures, interleaved and repeated: one token beside its linear layers alone and beside a compiled step, time per decoded token and
-cache bytes at growing context, prefill and training throughput beside the linear layers alone, the chunk-parallel operator against
-the step-by-step reference, and peak memory. Medians and spread go to `benchmarks/results/rodimus_speed.json`, a table and a plot
+cache bytes at growing context, prefill and training throughput beside the linear layers alone, both again by `torch.compile`, the
+chunk-parallel operator against the step-by-step reference, and peak memory. Medians and spread go to `benchmarks/results/rodimus_speed.json`, a table and a plot
 beside it. The files are written after each section; they say of which commit each is, and which are missing because a run was cut
 off. Run it on an otherwise idle machine (under ten minutes on two cores); the load of the machine is recorded. On one thread
 (`--threads 1`) all times are CPU seconds, which other programs disturb least.
@@ -355,7 +355,7 @@ def bandwidth_floor(
 class Run:
     """The sections of the benchmark; each gives what it adds to the report."""
 
-    SECTIONS = ("steps", "decode", "prefill", "training", "operator", "memory")
+    SECTIONS = ("steps", "decode", "prefill", "training", "compiled", "operator", "memory")
 
     def __init__(self, args: argparse.Namespace, shapes: Shapes):
         self.args, self.shapes, self.clock = args, shapes, clock_of(args.threads)
@@ -394,6 +394,23 @@ class Run:
         tasks = {name: TrainingStep(model, self.shapes) for name, model in self.models.items()}
         tasks |= self._linear(length, batch, gradients=True)
         return {"training": throughput(tasks, batch * length, self.shapes.repeats, "training step", self.clock)}
+
+    def compiled(self) -> dict[str, Any]:
+        """Prefill and training by `torch.compile`, each in one graph, beside the models as they are and their linear layers."""
+        shapes, models = self.shapes, {name: x for name, x in self.models.items() if name != "Mamba2"}
+        graphs = {
+            name: torch.compile(x, fullgraph=True, dynamic=False, backend=shapes.compiler) for name, x in models.items()
+        }
+        length, batch = shapes.prefill_length, shapes.training_batch
+        tasks = {name: lambda model=model: prefill(model, shapes) for name, model in graphs.items()}
+        tasks |= {f"{name}, as it is": lambda model=model: prefill(model, shapes) for name, model in models.items()}
+        prompt = throughput(tasks | self._linear(length), length, shapes.repeats, "compiled prefill", self.clock)
+        length = shapes.training_length
+        tasks = {name: TrainingStep(model, shapes) for name, model in graphs.items()}
+        tasks |= {f"{name}, as it is": TrainingStep(model, shapes) for name, model in models.items()}
+        tasks |= self._linear(length, batch, gradients=True)
+        step = throughput(tasks, batch * length, shapes.repeats, "compiled training step", self.clock)
+        return {"compiled_prefill": prompt, "compiled_training": step}
 
     def operator(self) -> dict[str, Any]:
         return {"operator": operator(self.shapes, self.args.seed, self.clock)}

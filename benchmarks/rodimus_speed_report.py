@@ -40,6 +40,12 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
             speed = {key: figures["median"] for key, figures in report["training"].items()}
             rows.add(f"{name}: training over Llama's", speed[name] / speed["Llama"], at_least=1.0)
             rows.add(f"{name}: training over Mamba2's", speed[name] / speed["Mamba2"], at_least=2.0)
+        for task, limit in (("prefill", 1.5), ("training", 1.0)):
+            if f"compiled_{task}" in report:
+                speed = {key: figures["median"] for key, figures in report[f"compiled_{task}"].items()}
+                rows.add(f"{name}: compiled {task} over Llama's", speed[name] / speed["Llama"], at_least=limit)
+                gain = speed[name] / speed[f"{name}, as it is"]
+                rows.add(f"{name}: compiled {task} over not compiled", gain, at_least=1.0)
     if "operator" in report:
         for task, text in (("forward", "forward"), ("forward_backward", "forward and backward")):
             rows.add(f"chunk operator over reference, {text}", report["operator"][task]["speedup"], at_least=10)
@@ -140,11 +146,19 @@ def _rows(report: dict[str, Any]) -> list[list[str]]:
             if kind == "linear":
                 shares = {n: x["linear"]["median"] / x["dynamic"]["median"] for n, x in by_model.items()}
                 add("share", {name: f"{share:.0%}" for name, share in shares.items()})
-    for task, title in (("prefill", "prompt, tokens/s"), ("training", "training, tokens/s")):
+    for task, title in (
+        ("prefill", "prompt, tokens/s"),
+        ("training", "training, tokens/s"),
+        ("compiled_prefill", "compiled: prompt, tokens/s"),
+        ("compiled_training", "compiled: training, tokens/s"),
+    ):
         figures = report.get(task)
         if figures is None:
             continue
-        add(title, {name: _spread(figures[name], 1, 0) for name in NAMES})
+        add(title, {name: _spread(figures[name], 1, 0) for name in NAMES if name in figures})
+        plain = {name: _spread(x, 1, 0) for name in NAMES if (x := figures.get(f"{name}, as it is"))}
+        if plain:
+            add("not compiled, in the same turns", plain)
         linear = {name: figures[f"{name}, linear layers"] for name in NAMES if f"{name}, linear layers" in figures}
         add("its linear layers alone", {name: _spread(x, 1, 0) for name, x in linear.items()})
         add("share", {name: f"{figures[name]['median'] / x['median']:.0%}" for name, x in linear.items()})

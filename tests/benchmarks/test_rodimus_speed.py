@@ -32,6 +32,8 @@ def test_quick_run_writes_every_figure(quick_run):
         assert all(figures["median"] > 0 for figures in report[task].values())
         assert set(report["peak_memory_bytes"][task]) == NAMES
         assert {f"{name}, linear layers" for name in NAMES - {"Mamba2"}} < set(report[task])
+        kinds = {f"{name}{kind}" for name in NAMES - {"Mamba2"} for kind in ("", ", as it is", ", linear layers")}
+        assert set(report[f"compiled_{task}"]) == kinds
     assert report["single_steps"]["graphs"] == {"Rodimus": 1, "Rodimus+": 1, "Llama": 1}
     first, second = report["single_steps"]["seconds"].values()
     for by_model, kinds in ((first, {"linear", "dynamic", "static", "compiled"}), (second, {"linear", "dynamic"})):
