@@ -9,7 +9,9 @@ from .arguments import positive
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("folder", metavar="FOLDER", help="a Rodimus model, or one that codefuse-hf export made; a folder or a repo id")
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="a Rodimus model, or one that codefuse-hf export made; a folder or a repo id"
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompt", metavar="TEXT", help="what to continue; - reads standard input")
     what.add_argument("--chat", action="store_true", help="talk to a chat model; an empty line or Ctrl-D ends it")

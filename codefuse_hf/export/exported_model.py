@@ -11,10 +11,12 @@ from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ..hub.download import fetch_repository
-from ..hub.exported_folder import MANIFEST, is_exported, read_manifest
+from ..hub.exported_folder import MANIFEST, read_manifest
 from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
 from .step_state import SEGMENT, window_places
+
+ADAPTER = "adapter_config.json"  # of PEFT
 
 
 class ExportedMemory(Cache):
@@ -102,8 +104,9 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
 
         check_format(name)
         config = AutoConfig.from_pretrained(folder)
-        if config.model_type != "rodimus":
-            raise ValueError(f"{folder} holds an exported {config.model_type!r} model, which does not generate text")
+        kind = (config.architectures or [config.model_type])[0]
+        if config.model_type != "rodimus" or "Classification" in kind:
+            raise ValueError(f"{folder} holds an exported {kind}, which does not generate text")
         has_settings = (folder / "generation_config.json").is_file()
         settings = (
             GenerationConfig.from_pretrained(folder) if has_settings else GenerationConfig.from_model_config(config)
@@ -251,13 +254,13 @@ def _check_asked(kwargs: dict[str, Any], attention_mask: torch.Tensor | None = N
 
 
 def model_folder(source: str | Path) -> Path:
-    """Find the folder of a model, in PyTorch or exported; of a repo id, the download of its data.
+    """Find the folder of a model, in PyTorch (or an adapter of one) or exported; of a repo id, the download of its data.
 
     Raises:
         OSError: neither a folder nor a repo id, or a folder without a model; no such repository; no network.
     """
     folder = fetch_repository(str(source))
-    if not is_exported(folder) and not (folder / "config.json").is_file():
+    if not any((folder / name).is_file() for name in (MANIFEST, "config.json", ADAPTER)):
         raise FileNotFoundError(
             f"{source} holds no model: it has neither config.json, as save_pretrained writes it, nor {MANIFEST}, as "
             "codefuse-hf export does"

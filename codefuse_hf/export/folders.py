@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelF
 
 from ..files import readable_size, replacing_folder
 from ..hub.exported_folder import graph_files, is_exported
-from .exported_model import ExportedCausalLM, model_folder
+from .exported_model import ADAPTER, ExportedCausalLM, model_folder
 from .exporting import export_causal_lm, export_encoder
 from .formats import FORMATS, check_format
 from .quantizing import make_quantizer
@@ -74,6 +74,8 @@ def export_folder(
 def _load(source: Path) -> nn.Module:
     if is_exported(source):
         raise ValueError(f"{source} is exported already: export the PyTorch model that it was made from")
+    if (source / ADAPTER).is_file():
+        raise ValueError(f"{source} holds an adapter: save model.merge_and_unload(), and export that")
     config = AutoConfig.from_pretrained(source)
     if config.model_type not in ("rodimus", "cge"):
         raise ValueError(f"{source} holds a {config.model_type!r} model: only Rodimus and CGE are exported here")

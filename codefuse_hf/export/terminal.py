@@ -11,7 +11,7 @@ from transformers.cache_utils import DynamicCache
 from ..files import readable_size
 from ..hub.exported_folder import is_exported
 from ..modeling.cache_names import CACHE_NAME
-from .exported_model import ExportedCausalLM, model_folder
+from .exported_model import ADAPTER, ExportedCausalLM, model_folder
 from .quantized_loading import load_quantized
 from .torch_layers import Int4Linear, Int8Linear
 
@@ -22,7 +22,7 @@ def load(
     """Load a model, in PyTorch or exported, and its tokenizer.
 
     Args:
-        folder: the folder, or a repo id.
+        folder: the folder, or a repo id; of a model, or of an adapter that knows where its model is.
         threads: to compute with; None for all cores.
         dtype: precision in PyTorch; with `quantize` of what is not quantised.
         trust: also read archives of `torch.export`.
@@ -44,7 +44,13 @@ def load(
         model = load_quantized(folder, quantize, getattr(torch, dtype))
     else:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
-    return model, AutoTokenizer.from_pretrained(folder)
+    if not any("CausalLM" in name for name in model.config.architectures or ["CausalLM"]):
+        raise ValueError(f"{folder} holds a {model.config.architectures[0]}, which does not generate text")
+    adapts = (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file()
+    try:
+        return model, AutoTokenizer.from_pretrained(model.config.name_or_path if adapts else folder)
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(f"{folder} has no tokenizer: put it there with tokenizer.save_pretrained") from error
 
 
 class _Clock(TextStreamer):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
-from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusTokenizer
+from codefuse_hf import RodimusConfig, RodimusForCausalLM, RodimusForSequenceClassification, RodimusTokenizer
 from codefuse_hf.cli import main
 from codefuse_hf.export.exported_model import ExportedCausalLM
 from codefuse_hf.export.quantizing import quantize_torch
@@ -165,3 +166,27 @@ def test_a_folder_that_is_no_model_is_named(tmp_path, capsys):
         error = capsys.readouterr().err
         assert error.startswith(f"codefuse-hf generate: {tmp_path / name}")
         assert words in error and error.count("\n") == 1
+
+
+def test_an_adapter_generates_with_its_model_and_is_not_exported(folders, model, tmp_path, capsys):
+    peft = pytest.importorskip("peft")
+    base = AutoModelForCausalLM.from_pretrained(folders("torch"))
+    adapter = peft.get_peft_model(base, peft.LoraConfig(target_modules=["out_proj"], task_type="CAUSAL_LM"))
+    adapter.save_pretrained(tmp_path / "adapter")
+    options = ["--prompt", PROMPT, "--new-tokens", "4", "--threads", "1"]
+    capsys.readouterr()
+    assert main(["generate", folders("torch"), *options]) == 0
+    expected = capsys.readouterr().out
+    assert main(["generate", str(tmp_path / "adapter"), *options]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == expected.splitlines()[0]
+    assert main(["export", str(tmp_path / "adapter"), str(tmp_path / "out"), "--format", "onnx"]) == 1
+    assert "holds an adapter: save model.merge_and_unload()" in capsys.readouterr().err
+
+
+def test_what_does_not_generate_or_has_no_tokenizer_is_named(folders, tmp_path, capsys):
+    RodimusForSequenceClassification.from_pretrained(folders("torch")).save_pretrained(tmp_path / "classifier")
+    assert main(["generate", str(tmp_path / "classifier"), "--prompt", "x"]) == 1
+    assert "RodimusForSequenceClassification, which does not generate text" in capsys.readouterr().err
+    AutoModelForCausalLM.from_pretrained(folders("torch")).save_pretrained(tmp_path / "bare")
+    assert main(["generate", str(tmp_path / "bare"), "--prompt", "x"]) == 1
+    assert "has no tokenizer" in capsys.readouterr().err

@@ -462,7 +462,10 @@ def test_sequence_classification_reads_the_last_real_token(block):
     [
         ({}, "exactly one of input_ids and inputs_embeds"),
         ({"input_ids": make_ids(1, 4), "inputs_embeds": torch.zeros(1, 4, 32)}, "exactly one of input_ids"),
-        ({"input_ids": make_ids(1, 4)[0]}, r"input_ids must have shape \[batch, seq_len\] with at least one token.*got \(4,\)"),
+        (
+            {"input_ids": make_ids(1, 4)[0]},
+            r"input_ids must have shape \[batch, seq_len\] with at least one token.*got \(4,\)",
+        ),
         ({"input_ids": make_ids(1, 4)[:, :0]}, r"with at least one token.*got \(1, 0\)"),
         ({"input_ids": make_ids(1, 4), "attention_mask": torch.ones(1, 3)}, r"shape \(1, 4\)"),
         ({"input_ids": make_ids(1, 4), "past_key_values": ()}, "transformers Cache, got tuple"),
