@@ -298,7 +298,7 @@ def table(report: dict[str, Any]) -> str:
         "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it.",
         f"{loads}. `python benchmarks/on_device.py` repeats it.",
         "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
-        "4096 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
+        "2049 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
         *report.get("notes", []),
     ]
     for size in dict.fromkeys(record["size"] for record in report["records"]):
