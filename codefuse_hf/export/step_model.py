@@ -181,8 +181,7 @@ def _multiply(rows, matrices, transposed=False):
         rows = rows.unflatten(1, (-1, heads)).transpose(1, 2).flatten(2, 3)
     # Not `matmul`, in which exporters see matrices that may have to be repeated over the batch, and OpenVINO copies them.
     matrices = matrices.flatten(0, 1)
-    matrices = (
-        matrices.transpose(1, 2) if transposed else matrices
-    )  # right at the product, which then reads them as they lie
+    if transposed:  # right at the product, which then reads them as they lie
+        matrices = matrices.transpose(1, 2)
     products = torch.bmm(rows.flatten(0, 1), matrices).unflatten(0, (-1, heads))
     return products if heads == count else products.unflatten(2, (-1, steps)).transpose(1, 2).flatten(1, 2)
