@@ -13,6 +13,7 @@ from codefuse_hf.export.folders import export_folder
 from codefuse_hf.hub.push import push_folder
 from helpers.exporting import exported_folder, needs_format
 from helpers.models_rodimus import BLOCKS, make_ids, make_model
+from helpers.processes import run_python
 
 pytestmark = needs_format("onnx")
 
@@ -41,10 +42,20 @@ def test_the_command_pushes_it_and_it_runs_from_there(client, folder, capsys, mo
     assert ModelCard.load(folder / "README.md").data.library_name == "codefuse-hf"
 
 
-def test_the_models_own_push_brings_the_graphs(client, folder):
-    ExportedCausalLM.from_pretrained(folder).push_to_hub("user/own")
-    files = set(HfApi(endpoint=client.url).list_repo_files("user/own"))
-    assert {path.name for path in folder.iterdir()} <= files
+OWN_PUSH = """
+import sys
+from codefuse_hf.export.exported_model import ExportedCausalLM
+model = ExportedCausalLM.from_pretrained(sys.argv[1])
+model.push_to_hub("user/own")
+model.save_pretrained(sys.argv[2], push_to_hub=True, repo_id="user/saved")
+result = True
+"""
+
+
+def test_the_models_own_push_brings_the_graphs(hub, environment, folder, tmp_path):
+    assert run_python(OWN_PUSH, str(folder), str(tmp_path / "saved"), **environment())
+    for name in ("user/own", "user/saved"):
+        assert {path.name for path in folder.iterdir()} <= hub.repos[name].files().keys()
 
 
 def test_what_lacks_a_graph_or_may_run_code_is_not_pushed(client, folder, tmp_path):
