@@ -9,14 +9,13 @@ from transformers import AutoConfig, GenerationConfig, PreTrainedConfig, PreTrai
 from transformers.cache_utils import Cache
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.utils import ADAPTER_CONFIG_NAME
 
 from ..hub.download import fetch_repository
 from ..hub.exported_folder import MANIFEST, read_manifest
 from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
 from .step_state import SEGMENT, window_places
-
-ADAPTER = "adapter_config.json"  # of PEFT
 
 
 class ExportedMemory(Cache):
@@ -125,9 +124,10 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         """
         target = Path(save_directory)
         target.mkdir(parents=True, exist_ok=True)
-        for file in self.folder.iterdir():
-            if file.is_file() and not (target / file.name).exists():
-                shutil.copy(file, target / file.name)
+        if not target.samefile(self.folder):
+            for file in self.folder.iterdir():
+                if file.is_file():
+                    shutil.copy(file, target / file.name)
         self.generation_config.save_pretrained(target)
         if push_to_hub:
             known = ("commit_message", "commit_description", "private", "token", "revision", "create_pr", "tags")
@@ -170,7 +170,6 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
                 positions of one's own, sequences packed in a row.
         """
         check_tokens(input_ids, self.config.vocab_size)
-        _check_asked(kwargs, attention_mask)
         input_ids = input_ids.long()
         batch, steps = input_ids.shape
         memory = ExportedMemory(self.engine, batch) if past_key_values is None else past_key_values
@@ -181,6 +180,7 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
                 f"tokens in the cache plus the {steps} new ones"
             )
         mask = mask[:, -steps:].long()
+        _check_asked(kwargs, mask)
         # Graphs want padding in front.
         order = mask.argsort(dim=1, stable=True)
         moved = bool((mask != mask.gather(1, order)).any())
@@ -240,13 +240,13 @@ def check_tokens(input_ids: torch.Tensor, vocab_size: int) -> None:
         raise ValueError(f"input_ids must be from 0 to {vocab_size - 1}, got {int(least)} to {int(most)}")
 
 
-def _check_asked(kwargs: dict[str, Any], attention_mask: torch.Tensor | None = None) -> None:
+def _check_asked(kwargs: dict[str, Any], mask: torch.Tensor | None = None) -> None:
     """Refuse what would be left out in silence."""
     for name in ("output_hidden_states", "output_attentions"):
         if kwargs.get(name):
             raise ValueError(f"{name}: an exported model gives logits alone; load the PyTorch model")
     packed = [name for name in ("position_ids", "seq_idx", "cu_seq_lens_q") if kwargs.get(name) is not None]
-    if packed or (attention_mask is not None and (attention_mask > 1).any()):
+    if packed or (mask is not None and (mask > 1).any()):
         raise ValueError(
             f"{', '.join(packed) or 'numbers above 1 in attention_mask'}: an exported model counts positions itself and reads no "
             "packed sequences; give each a row of its own, padded"
@@ -260,7 +260,7 @@ def model_folder(source: str | Path) -> Path:
         OSError: neither a folder nor a repo id, or a folder without a model; no such repository; no network.
     """
     folder = fetch_repository(str(source))
-    if not any((folder / name).is_file() for name in (MANIFEST, "config.json", ADAPTER)):
+    if not any((folder / name).is_file() for name in (MANIFEST, "config.json", ADAPTER_CONFIG_NAME)):
         raise FileNotFoundError(
             f"{source} holds no model: it has neither config.json, as save_pretrained writes it, nor {MANIFEST}, as "
             "codefuse-hf export does"

@@ -9,10 +9,11 @@ from huggingface_hub import ModelCard, ModelCardData
 from torch import nn
 from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import ADAPTER_CONFIG_NAME
 
 from ..files import readable_size, replacing_folder
 from ..hub.exported_folder import graph_files, is_exported
-from .exported_model import ADAPTER, ExportedCausalLM, model_folder
+from .exported_model import ExportedCausalLM, model_folder
 from .exporting import export_causal_lm, export_encoder
 from .formats import FORMATS, check_format
 from .quantizing import make_quantizer
@@ -74,7 +75,7 @@ def export_folder(
 def _load(source: Path) -> nn.Module:
     if is_exported(source):
         raise ValueError(f"{source} is exported already: export the PyTorch model that it was made from")
-    if (source / ADAPTER).is_file():
+    if (source / ADAPTER_CONFIG_NAME).is_file():
         raise ValueError(f"{source} holds an adapter: save model.merge_and_unload(), and export that")
     config = AutoConfig.from_pretrained(source)
     if config.model_type not in ("rodimus", "cge"):

@@ -7,11 +7,12 @@ import time
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 from transformers.cache_utils import DynamicCache
+from transformers.utils import ADAPTER_CONFIG_NAME
 
 from ..files import readable_size
 from ..hub.exported_folder import is_exported
 from ..modeling.cache_names import CACHE_NAME
-from .exported_model import ADAPTER, ExportedCausalLM, model_folder
+from .exported_model import ExportedCausalLM, model_folder
 from .quantized_loading import load_quantized
 from .torch_layers import Int4Linear, Int8Linear
 
@@ -46,7 +47,7 @@ def load(
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
     if not any("CausalLM" in name for name in model.config.architectures or ["CausalLM"]):
         raise ValueError(f"{folder} holds a {model.config.architectures[0]}, which does not generate text")
-    adapts = (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file()
+    adapts = (folder / ADAPTER_CONFIG_NAME).is_file() and not (folder / "tokenizer_config.json").is_file()
     try:
         return model, AutoTokenizer.from_pretrained(model.config.name_or_path if adapts else folder)
     except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: b
 
     Args:
         folder: what is to be published: a model in PyTorch, or an exported one.
-        try_loading: also build the model and the tokenizer from the folder's own code, in a process of its own in which
+        try_loading: unless it is exported, also build the model and the tokenizer from the folder's own code, in a process of its own in which
             this project cannot be imported.
         trust_remote_code: run that code even where it is not this project's own. Otherwise such a folder is tried with the
             installed classes of its model type, or not at all.
@@ -59,7 +59,7 @@ def check_folder(folder: Path, *, try_loading: bool = True, trust_remote_code: b
 
 
 def _graph_problems(folder: Path) -> list[str]:
-    """What is wrong with exported graphs; they were compared with PyTorch when they were written."""
+    """What is wrong with exported graphs; they are not run: `codefuse-hf export` has compared them with PyTorch."""
     try:
         if read_manifest(folder)["export_format"] == "dynamo":
             return ["archives of torch.export can run code when they are read: publish the PyTorch model, or ONNX"]

@@ -124,6 +124,10 @@ def test_a_saved_copy_is_what_was_loaded(tmp_path, format_name):
     assert again.generation_config.max_new_tokens == 3
     assert torch.equal(again(ids).logits, exported(ids).logits)
     again.save_pretrained(tmp_path / "copy")  # where it was loaded from
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.onnx").write_text("of another model")
+    again.save_pretrained(tmp_path / "other")
+    assert torch.equal(ExportedCausalLM.from_pretrained(tmp_path / "other")(ids).logits, exported(ids).logits)
     assert torch.equal(ExportedCausalLM.from_pretrained(tmp_path / "copy")(ids).logits, exported(ids).logits)
 
 

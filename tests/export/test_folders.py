@@ -8,10 +8,17 @@ import torch
 
 from codefuse_hf.cli import main
 from codefuse_hf.export import folders
+from codefuse_hf.export.engines import ENGINES
+from codefuse_hf.export.formats import FORMATS
 from codefuse_hf.export.quantizing import _Weights, make_quantizer
 from codefuse_hf.export.terminal import Writer
+from codefuse_hf.hub.exported_folder import EXPORT_FORMATS
 from codefuse_hf.modeling.cache_names import CACHE_NAME
 from helpers.models_rodimus import BLOCKS, make_model
+
+
+def test_every_format_can_be_written_run_and_published_by_name():
+    assert set(EXPORT_FORMATS) == set(FORMATS) == set(ENGINES)
 
 
 def test_a_destination_that_is_taken_is_refused(tmp_path, capsys):

@@ -74,10 +74,9 @@ def test_each_token_has_its_place_in_a_window_and_takes_none_that_its_segment_re
         ids, before = make_ids(2, length), state
         state = step(ids, torch.ones_like(ids), torch.tensor([0]), state)["past_key_values"]
         written = before.window_positions != state.window_positions
+        # What leaves is seen by not even the first token of the segment.
         leaving = before.window_positions[written]
-        assert (
-            leaving.lt(0).all() or leaving.max() <= seen - window
-        )  # which not even the first token of the segment sees
+        assert leaving.lt(0).all() or leaving.max() <= seen - window
         torch.testing.assert_close(before.keys[0][:, 0][~written], state.keys[0][:, 0][~written], rtol=0, atol=0)
         seen += length
         kept, expected = torch.arange(max(seen - capacity, 0), seen), torch.full((1 + capacity,), -1)
