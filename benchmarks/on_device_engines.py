@@ -23,7 +23,7 @@ from codefuse_hf.export.exported_model import ExportedCausalLM, ExportedMemory
 from codefuse_hf.export.exporting import export_causal_lm
 from codefuse_hf.export.quantized_loading import load_quantized
 from codefuse_hf.export.quantizing import kept_in_float32, make_quantizer, quantize_torch
-from codefuse_hf.export.step_state import StepState, window_capacity, window_places
+from codefuse_hf.export.step_state import StepState
 from codefuse_hf.export.torch_layers import Int4Linear
 from codefuse_hf.free_memory import give_back
 
@@ -180,17 +180,17 @@ class RodimusRunner:
         self.memory = self.model(ids, past_key_values=self.memory, logits_to_keep=1).past_key_values
 
     def place(self, context: int) -> None:
-        config, self.memory = self.model.config, ExportedMemory(self.model.engine, 1)
-        tokens = min(context, window_capacity(config))
-        places = window_places(config, context)
-        state = StepState.empty(config, 1, places - 1)
-        for x in (*state.recurrent, *state.keys, *state.values):
+        self.memory, state = ExportedMemory(self.model.engine, 1), StepState.empty(self.model.config, 1)
+        for x in state.tensors().values():
             x.normal_()
-        state.position.fill_(context)
-        if state.window_positions is not None:
-            positions = torch.arange(context - tokens, context)
-            state.window_positions[0, 1 + positions % window_capacity(config)] = positions
-        self.memory.memory, self.memory.seen, self.memory.places = self.model.engine.hold(state), context, places
+        self.memory.memory, self.memory.seen = self.model.engine.hold(state), context
+        self.memory.real.fill_(context)
+        if (windows := self.memory.windows) is not None:
+            windows.make_room(context)
+            for x in (*windows.keys, *windows.values):
+                x.normal_()
+            positions = torch.arange(max(context - windows.capacity, 0), context)
+            windows.positions[0, positions % windows.capacity] = positions
 
     def forget(self) -> None:
         self.memory = None

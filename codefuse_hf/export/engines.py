@@ -5,15 +5,74 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-from .step_state import StepState, is_window, widened, window_axis, window_capacity
+from .step_state import SEGMENT, StepState
+from .windows import Windows, window_capacity
 
 
-class OnnxEngine:
-    """ONNX Runtime on the CPU. The memory is what the last call gave out; nothing of it is copied, and windows are written in
-    place. What an engine does is said in `TorchEngine`."""
+class Engine:
+    """What all engines have in common. A memory is what an engine makes of it; windows are kept outside of engines.
+
+    Args:
+        folder: where the graphs are.
+        components: the manifest's words on each graph.
+        config: of the model.
+        threads: how many to use; None for the engine's own choice.
+    """
+
+    fixed_windows = False  # whether windows have all their places from the start
 
     def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
+        self.config = config
+
+    def start(self, batch: int):
+        """Make the empty memory of a batch."""
+        return self.hold(StepState.empty(self.config, batch))
+
+    def windows(self, batch: int) -> Windows | None:
+        """Make the empty windows of a batch, which `step` reads; None for a model without attention."""
+        if not self.config.has_attention:
+            return None
+        return Windows(self.config, batch, window_capacity(self.config) if self.fixed_windows else None)
+
+    def hold(self, state: StepState):
+        """Make a memory that holds a state."""
+        raise NotImplementedError
+
+    def stop_of_segment(self, start: int, steps: int, first: int) -> int:
+        """Return where the segment ends that begins at `start`, in a text of `steps` tokens, from `first` on with logits."""
+        return min(start + SEGMENT, steps)
+
+    def step(self, memory, windows: Windows | None, ids, positions, keep) -> tuple[torch.Tensor, Any, dict[str, list]]:
+        """Read a segment.
+
+        Args:
+            memory: of `start` or of the last step, which may have no other use after this.
+            windows: of `windows`, with what came before; not changed.
+            ids: int64 `[batch, tokens]`.
+            positions: which token of its text each is, int64 `[batch, tokens]`; −1 for padding, which stands in front.
+            keep: int64 `[kept]`: places in `ids` whose logits are wanted.
+
+        Returns:
+            Logits `[batch, kept, vocab_size]`, the memory that has seen the segment, and `keys` and `values` for the windows, per layer.
+        """
+        raise NotImplementedError
+
+    def reorder(self, memory, rows: torch.Tensor):
+        """Choose rows of the memory, as beam search does; rows may repeat."""
+        raise NotImplementedError
+
+    def size(self, memory) -> int:
+        """Count the bytes of a memory."""
+        raise NotImplementedError
+
+
+class OnnxEngine(Engine):
+    """ONNX Runtime on the CPU. The memory is what the last call gave out; neither it nor a window is copied."""
+
+    def __init__(self, folder, components, config, threads):
+        super().__init__(folder, components, config, threads)
         import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -23,52 +82,36 @@ class OnnxEngine:
         self.ort = ort
         path = str(folder / components["model"]["file"])
         self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.state_names = [
-            spec.name.removeprefix("input.") for spec in self.session.get_inputs() if "past_key_values" in spec.name
-        ]
+        names = [spec.name for spec in self.session.get_inputs()]
+        self.state_names = [name.removeprefix("input.") for name in names if "past_key_values" in name]
         self.outputs = [spec.name for spec in self.session.get_outputs()]
-        self.config = config
 
-    def start(self, batch: int) -> dict[str, Any]:
-        """Make the empty memory of a batch."""
-        return self.hold(StepState.empty(self.config, batch))
-
-    def hold(self, state: StepState) -> dict[str, Any]:
-        """Make a memory that holds a state; `start` begins with an empty one."""
+    def hold(self, state):
+        """Make a memory that holds a state."""
         tensors = state.tensors()
         return {name: self._value(tensors[name.removeprefix("past_key_values.")]) for name in self.state_names}
 
-    def step(self, memory, ids, mask, keep):
-        """Read further tokens, as `TorchEngine.step` says."""
+    def step(self, memory, windows, ids, positions, keep):
+        """Read a segment, as `Engine.step` says."""
         binding = self.session.io_binding()
-        for name, tensor in (("input_ids", ids), ("attention_mask", mask), ("logits_to_keep", keep)):
+        for name, tensor in _feed(windows, ids, positions, keep).items():
             binding.bind_ortvalue_input(name, self._value(tensor))
         for name in self.state_names:
             binding.bind_ortvalue_input(f"input.{name}", memory[name])
-        # ONNX Runtime copies a window for the few rows that are written, unless it is given the same memory for the result.
-        written = {f"output.{name}": memory[name] for name in self.state_names if window_axis(name) == 2}
         for name in self.outputs:
-            if name in written:
-                binding.bind_ortvalue_output(name, written[name])
-            else:
-                binding.bind_output(name, "cpu")
+            binding.bind_output(name, "cpu")
         self.session.run_with_iobinding(binding)
-        values = dict(zip(self.outputs, binding.get_outputs(), strict=True)) | written
-        logits = torch.from_numpy(values.pop("logits").numpy())
-        return logits, {name: values[f"output.{name}"] for name in self.state_names}
+        values = dict(zip(self.outputs, binding.get_outputs(), strict=True))
+        memory = {name: values.pop(f"output.{name}") for name in self.state_names}
+        tensors = {name: torch.from_numpy(value.numpy()) for name, value in values.items()}
+        return tensors["logits"], memory, _written(tensors, self.config)
 
-    def widen(self, memory, places: int):
-        """Give the windows so many places."""
-        for name in [name for name in memory if is_window(name)]:
-            memory[name] = self._value(widened(name, torch.from_numpy(memory[name].numpy()), places))
-        return memory
-
-    def reorder(self, memory, rows: torch.Tensor):
-        """Choose rows of the memory, as beam search does; rows may repeat."""
+    def reorder(self, memory, rows):
+        """Choose rows of the memory, as `Engine.reorder` says."""
         rows = rows.numpy()
         return {name: self._value(torch.from_numpy(value.numpy()[rows])) for name, value in memory.items()}
 
-    def size(self, memory) -> int:
+    def size(self, memory):
         """Count the bytes of a memory."""
         return sum(value.tensor_size_in_bytes() for value in memory.values())
 
@@ -76,10 +119,11 @@ class OnnxEngine:
         return self.ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(tensor.numpy()))
 
 
-class OpenVINOEngine:
-    """OpenVINO on the CPU. The memory lies in variables of an infer request, one request for each text."""
+class OpenVINOEngine(Engine):
+    """OpenVINO on the CPU. The memory lies in variables of an infer request, one request for each batch of texts."""
 
-    def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
+    def __init__(self, folder, components, config, threads):
+        super().__init__(folder, components, config, threads)
         import openvino
 
         # Matrix products in 32 bits: by default OpenVINO rounds to what the machine computes fastest with.
@@ -91,95 +135,74 @@ class OpenVINOEngine:
             options |= {"INFERENCE_NUM_THREADS": threads}
         core = openvino.Core()
         self.model = core.compile_model(core.read_model(str(folder / components["model"]["file"])), "CPU", options)
-        self.config, self.openvino = config, openvino
+        self.openvino = openvino
 
-    def start(self, batch: int):
-        """Make the empty memory of a batch."""
-        # The states' own initial values are empty in every request but the first of a model.
-        return self.hold(StepState.empty(self.config, batch))
-
-    def hold(self, state: StepState):
-        """Make a memory that holds a state; `start` begins with an empty one."""
+    def hold(self, state):
+        """Make a memory that holds a state. (The variables' own initial values are empty in a model's first request alone.)"""
         request, tensors = self.model.create_infer_request(), state.tensors()
         for variable in request.query_state():
             value = tensors[variable.name.rpartition("past_key_values.")[2]]
-            value = value if value.is_floating_point() else value.int()
             variable.state = self.openvino.Tensor(value.numpy())
         return request
 
-    def step(self, memory, ids, mask, keep):
-        """Read further tokens, as `TorchEngine.step` says."""
-        feed = {"input_ids": ids, "attention_mask": mask, "logits_to_keep": keep}
-        result = memory.infer({name: tensor.numpy() for name, tensor in feed.items()}, share_inputs=True)
+    def step(self, memory, windows, ids, positions, keep):
+        """Read a segment, as `Engine.step` says."""
+        feed = {name: tensor.numpy() for name, tensor in _feed(windows, ids, positions, keep).items()}
+        result = memory.infer(feed, share_inputs=True)
+        tensors = {port.any_name: torch.from_numpy(array) for port, array in result.items()}
         # A copy, for the result may lie where the next call writes.
-        return torch.from_numpy(np.array(result["logits"])), memory
+        return tensors["logits"].clone(), memory, _written(tensors, self.config)
 
-    def widen(self, memory, places: int):
-        """Give the windows so many places."""
-        for variable in memory.query_state():
-            if is_window(variable.name):
-                wide = widened(variable.name, torch.from_numpy(variable.state.data), places)
-                variable.state = self.openvino.Tensor(wide.numpy())
-        return memory
-
-    def reorder(self, memory, rows: torch.Tensor):
-        """Choose rows of the memory, as beam search does; rows may repeat."""
+    def reorder(self, memory, rows):
+        """Choose rows of the memory, as `Engine.reorder` says."""
         for variable in memory.query_state():
             variable.state = self.openvino.Tensor(variable.state.data[rows.numpy()])
         return memory
 
-    def size(self, memory) -> int:
+    def size(self, memory):
         """Count the bytes of a memory."""
         return sum(state.state.byte_size for state in memory.query_state())
 
 
-class TorchEngine:
-    """The graph of `torch.export`, run by PyTorch: the plainest engine, whose methods say what all of them do."""
+class TorchEngine(Engine):
+    """The graph of `torch.export`, run by PyTorch."""
 
-    def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
+    def __init__(self, folder, components, config, threads):
+        super().__init__(folder, components, config, threads)
         from transformers.exporters.exporter_dynamo import register_pytree_node
 
         register_pytree_node(StepState)
         if threads is not None:
             torch.set_num_threads(threads)
         self.module = torch.export.load(str(folder / components["model"]["file"])).module()
-        self.config = config
 
-    def start(self, batch: int) -> StepState:
-        """Make the empty memory of a batch."""
-        return StepState.empty(self.config, batch)
+    def hold(self, state):
+        """Make a memory that holds a state."""
+        return state
 
     @torch.inference_mode()
-    def step(self, memory, ids, mask, keep):
-        """Read further tokens: logits `[batch, kept, vocab_size]` and the memory that has seen them.
+    def step(self, memory, windows, ids, positions, keep):
+        """Read a segment, as `Engine.step` says."""
+        more = {} if windows is None else {"windows": windows.arguments()}
+        out = self.module(input_ids=ids, positions=positions, logits_to_keep=keep, past_key_values=memory, **more)
+        return out["logits"], out["past_key_values"], {name: out.get(name) for name in ("keys", "values")}
 
-        Args:
-            memory: of `start` or of the last step, which may have no other use after this.
-            ids, mask: int64 `[batch, tokens]`; 0 in the mask is padding.
-            keep: int64 `[kept]`: positions in `ids` whose logits are wanted.
-        """
-        out = self.module(input_ids=ids, attention_mask=mask, logits_to_keep=keep, past_key_values=memory)
-        return out["logits"], out["past_key_values"]
+    def reorder(self, memory, rows):
+        """Choose rows of the memory, as `Engine.reorder` says."""
+        return memory.with_tensors(x[rows] for x in memory.tensors().values())
 
-    def widen(self, memory: StepState, places: int) -> StepState:
-        """Give the windows so many places."""
-        return _with_tensors(
-            memory, [widened(name, x, places) if is_window(name) else x for name, x in memory.tensors().items()]
-        )
-
-    def reorder(self, memory: StepState, rows: torch.Tensor):
-        """Choose rows of the memory, as beam search does; rows may repeat."""
-        return _with_tensors(memory, [x[rows] for x in memory.tensors().values()])
-
-    def size(self, memory) -> int:
-        """Count the bytes that a memory takes."""
+    def size(self, memory):
+        """Count the bytes of a memory."""
         return sum(x.nbytes for x in memory.tensors().values())
 
 
-class ExecutorchEngine:
+class ExecutorchEngine(Engine):
     """ExecuTorch, whose graphs have fixed sizes: rows run one after another, prompts in segments of one length."""
 
-    def __init__(self, folder: Path, components: dict[str, dict], config, threads: int | None):
+    fixed_windows = True
+
+    def __init__(self, folder, components, config, threads):
+        super().__init__(folder, components, config, threads)
         from executorch.runtime import Runtime
 
         runtime = Runtime.get()
@@ -188,57 +211,51 @@ class ExecutorchEngine:
             for name, entry in components.items()
         }
         self.segment = components["prefill"]["metadata"]["kwargs"]["input_ids"]["shape"][1]
-        self.config = config
 
-    def start(self, batch: int) -> list[StepState]:
-        """Make the empty memory of a batch."""
-        return [StepState.empty(self.config, 1, window_capacity(self.config)) for _ in range(batch)]
+    def hold(self, state):
+        """Make a memory that holds a state: one for each row."""
+        return [state.with_tensors(x[i : i + 1] for x in state.tensors().values()) for i in range(len(state.conv[0]))]
 
-    def step(self, memory, ids, mask, keep):
-        """Read further tokens, as `TorchEngine.step` says."""
-        kept = set(keep.tolist())
-        rows = [self._row(state, ids[i : i + 1], mask[i : i + 1], kept) for i, state in enumerate(memory)]
-        return torch.cat([logits for logits, _ in rows]), [state for _, state in rows]
+    def stop_of_segment(self, start, steps, first):
+        """Return where a segment ends: after one token, where logits are wanted of more than a segment's last."""
+        stop = min(start + self.segment, steps)
+        return stop if first >= stop - 1 else start + 1
 
-    def _row(self, state, ids, mask, kept):
-        """A row in whole segments; token by token where logits are wanted of more than a segment's last token."""
-        logits, done, steps = [], 0, ids.shape[1]
-        while done < steps:
-            count = min(self.segment, steps - done)
-            if any(i in kept for i in range(done, done + count - 1)) or count == 1:
-                count, method, pad = 1, "decode", 0
-            else:
-                method, pad = "prefill", self.segment - count
-            part = [torch.nn.functional.pad(x[:, done : done + count], (pad, 0)) for x in (ids, mask)]
-            keep = torch.tensor([part[0].shape[1] - 1])
-            out = self.methods[method].execute([*(x.contiguous() for x in part), keep, *state.tensors().values()])
-            done += count
-            state = _with_tensors(state, [x.clone() for x in out[1:]])
-            if done - 1 in kept:
-                logits.append(out[0].clone())
-        return torch.cat(logits, 1), state
+    def step(self, memory, windows, ids, positions, keep):
+        """Read a segment, as `Engine.step` says."""
+        method = self.methods["decode" if ids.shape[1] == 1 else "prefill"]
+        padding = 0 if ids.shape[1] == 1 else self.segment - ids.shape[1]
+        ids, positions = F.pad(ids, (padding, 0)), F.pad(positions, (padding, 0), value=-1)
+        rows = []
+        for i, state in enumerate(memory):
+            tensors = [] if windows is None else [x[i : i + 1] for x in windows.tensors().values()]
+            last = torch.tensor([ids.shape[1] - 1])
+            out = method.execute([ids[i : i + 1], positions[i : i + 1], last, *state.tensors().values(), *tensors])
+            rows.append([x.clone() for x in out])  # the next call may write where these lie
+        count = len(memory[0].tensors())
+        written = [torch.cat(parts)[:, :, padding:] for parts in zip(*(row[1 + count :] for row in rows), strict=True)]
+        half = len(written) // 2
+        memory = [state.with_tensors(row[1 : 1 + count]) for state, row in zip(memory, rows, strict=True)]
+        return torch.cat([row[0] for row in rows]), memory, {"keys": written[:half], "values": written[half:]}
 
-    def widen(self, memory, places: int):
-        """Leave the memory as it is: its windows have all places from the start."""
-        return memory
-
-    def reorder(self, memory, rows: torch.Tensor):
-        """Choose rows of the memory, as beam search does; rows may repeat."""
+    def reorder(self, memory, rows):
+        """Choose rows of the memory, as `Engine.reorder` says."""
         return [memory[i] for i in rows.tolist()]
 
-    def size(self, memory) -> int:
+    def size(self, memory):
         """Count the bytes of a memory."""
         return sum(x.nbytes for state in memory for x in state.tensors().values())
 
 
-def _with_tensors(state: StepState, tensors: list[torch.Tensor]) -> StepState:
-    """A state of the same kind with these tensors, in the order of `StepState.tensors`."""
-    tensors, layers = list(tensors), len(state.conv)
-    position, conv, recurrent = tensors[0], tensors[1 : layers + 1], tensors[layers + 1 : 2 * layers + 1]
-    if state.window_positions is None:
-        return StepState(position, conv, recurrent)
-    rest = tensors[2 * layers + 1 :]
-    return StepState(position, conv, recurrent, rest[:layers], rest[layers:-1], rest[-1])
+def _feed(windows: Windows | None, ids, positions, keep) -> dict[str, torch.Tensor]:
+    """What a graph reads besides the memory, by its names there."""
+    return {"input_ids": ids, "positions": positions, "logits_to_keep": keep} | (windows.tensors() if windows else {})
+
+
+def _written(tensors: dict[str, torch.Tensor], config) -> dict[str, list]:
+    """What a graph gives for the windows, of all that it gives."""
+    layers = range(config.num_hidden_layers if config.has_attention else 0)
+    return {name: [tensors[f"{name}.{i}"] for i in layers] for name in ("keys", "values")}
 
 
 ENGINES = {

@@ -15,15 +15,22 @@ from ..hub.download import fetch_repository
 from ..hub.exported_folder import MANIFEST, read_manifest
 from ..modeling.cache_names import CACHE_NAME, takes_cache
 from .engines import ENGINES
-from .step_state import SEGMENT, window_places
 
 
 class ExportedMemory(Cache):
-    """The memory of an exported model; what it is made of is the engine's business."""
+    """The memory of an exported model.
+
+    Attributes:
+        memory: what its graph gives out anew; what that is made of is the engine's business.
+        windows: keys and values of a Rodimus+, which its graph reads, `Windows`; None for a Rodimus.
+        real: tokens that each row has seen, without padding, int64 `[batch]`.
+        seen: tokens that all rows have seen, padding included.
+    """
 
     def __init__(self, engine, batch: int):
-        self.engine, self.batch, self.seen, self.places = engine, batch, 0, 1
-        self.memory = engine.start(batch)
+        self.engine, self.batch, self.seen = engine, batch, 0
+        self.memory, self.windows = engine.start(batch), engine.windows(batch)
+        self.real = torch.zeros(batch, dtype=torch.long)
         self.layers = []  # transformers' own; it asks each of them
 
     @property
@@ -37,17 +44,30 @@ class ExportedMemory(Cache):
 
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         """Put rows in the order `beam_idx`."""
-        self.memory = self.engine.reorder(self.memory, beam_idx.cpu())
+        rows = beam_idx.cpu()
+        self.memory, self.real = self.engine.reorder(self.memory, rows), self.real[rows]
+        if self.windows is not None:
+            self.windows.reorder(rows)
 
-    def make_room(self, tokens: int) -> None:
-        """Give the windows places for so many further tokens, if they lack them."""
-        places = window_places(self.engine.config, self.seen + tokens)
-        if places > self.places:
-            self.memory, self.places = self.engine.widen(self.memory, places), places
+    def read(self, ids: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """Read a segment: tokens and which of them are real, `[batch, tokens]`, padding in front.
+
+        Returns:
+            Logits at the places `keep`, `[batch, kept, vocab_size]`.
+        """
+        positions = torch.where(mask.bool(), self.real[:, None] + mask.cumsum(1) - 1, -1)
+        self.real = self.real + mask.sum(1)
+        if self.windows is not None:
+            self.windows.make_room(int(self.real.max()))
+        logits, self.memory, written = self.engine.step(self.memory, self.windows, ids, positions, keep)
+        if self.windows is not None:
+            self.windows.write(positions, **written)
+        self.seen += ids.shape[1]
+        return logits
 
     def nbytes(self) -> int:
         """Return its size in bytes."""
-        return self.engine.size(self.memory)
+        return self.engine.size(self.memory) + (0 if self.windows is None else self.windows.nbytes())
 
 
 class ExportedCausalLM(PreTrainedModel, GenerationMixin):
@@ -106,6 +126,8 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         kind = (config.architectures or [config.model_type])[0]
         if config.model_type != "rodimus" or "Classification" in kind:
             raise ValueError(f"{folder} holds an exported {kind}, which does not generate text")
+        if any("positions" not in entry["metadata"]["kwargs"] for entry in manifest["components"].values()):
+            raise ValueError(f"{folder} was exported by an earlier version of codefuse-hf: export the model again")
         has_settings = (folder / "generation_config.json").is_file()
         settings = (
             GenerationConfig.from_pretrained(folder) if has_settings else GenerationConfig.from_model_config(config)
@@ -188,15 +210,15 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
             input_ids, mask = input_ids.gather(1, order), mask.gather(1, order)
         first = 0 if moved or logits_to_keep == 0 else steps - logits_to_keep
         logits = []
-        for start in range(0, steps, SEGMENT):
-            stop = min(start + SEGMENT, steps)
+        start = 0
+        while start < steps:
+            stop = self.engine.stop_of_segment(start, steps, first)
             # A graph computes at least one row of logits.
             keep = torch.arange(max(min(first, stop - 1), start) - start, stop - start)
-            memory.make_room(stop)
-            out, memory.memory = self.engine.step(memory.memory, input_ids[:, start:stop], mask[:, start:stop], keep)
+            out = memory.read(input_ids[:, start:stop], mask[:, start:stop], keep)
             if stop > first:
                 logits.append(out)
-        memory.seen += steps
+            start = stop
         logits = torch.cat(logits, 1)
         if moved:
             places = order.argsort(1)[..., None].expand(-1, -1, logits.shape[2])

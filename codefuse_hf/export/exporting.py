@@ -11,7 +11,7 @@ from torch.export import Dim
 
 from .formats import check_format, make_config, step_components
 from .step_model import RodimusStepModel
-from .step_state import SEGMENT, is_window, window_axis
+from .step_state import SEGMENT
 
 
 def export_causal_lm(model: nn.Module, format_name: str, *, quantizer=None, segment: int = SEGMENT):
@@ -105,13 +105,9 @@ def _leave_states_to_engine(program) -> None:
     """Remove from an OpenVINO model, in place, what transformers' exporter puts behind each state for other runners.
 
     The choice of rows for beam search copies the whole memory for every token; `OpenVINOEngine.reorder` does it where it is wanted.
-    The states' initial values are not used, since `OpenVINOEngine.start` sets them, and without that choice OpenVINO 2026.4 refuses
-    to compile them ("Invalid graph status"). The exporter takes sizes that a call does not change for constant, but the engine widens
-    windows.
+    The states' initial values are not used, since `OpenVINOEngine.hold` sets them, and without that choice OpenVINO 2026.4 refuses
+    to compile them ("Invalid graph status").
     """
-    import openvino
-
-    variables = {variable.get_info().variable_id: variable for variable in program.get_variables()}
     for parameter in program.get_parameters():
         if parameter.get_friendly_name() == "beam_idx":
             for reader in parameter.output(0).get_target_inputs():
@@ -121,13 +117,6 @@ def _leave_states_to_engine(program) -> None:
     for op in program.get_ops():
         if op.get_type_name() == "ReadValue":
             op.set_arguments([])
-            variable = variables[op.get_variable_id()]
-            info = variable.get_info()
-            if is_window(info.variable_id):
-                sizes = list(info.data_shape)
-                sizes[window_axis(info.variable_id)] = -1
-                info.data_shape = openvino.PartialShape(sizes)
-                variable.update(info)
     program.validate_nodes_and_infer_types()
 
 

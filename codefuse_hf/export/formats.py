@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch.export import Dim
 
-from .step_state import StepState, window_axis, window_capacity
+from .step_state import StepState
+from .windows import Windows, window_capacity
 
 
 @dataclass(frozen=True)
@@ -66,40 +67,40 @@ def make_config(name: str, dynamic_shapes: dict | None, quantizer=None):
     return config
 
 
-def step_sample(config, vocab_size: int, steps: int, batch: int, window: int) -> dict:
-    """Make arguments of a `RodimusStepModel` to trace it with."""
-    ids = torch.arange(batch * steps).reshape(batch, steps) % vocab_size
-    mask = torch.ones_like(ids)
-    mask[0, : steps // 3] = 0
+def step_sample(config, vocab_size: int, steps: int, batch: int, places: int) -> dict:
+    """Make arguments of a `RodimusStepModel` to trace it with; windows have so many places."""
+    ids = torch.arange(batch * steps).reshape(batch, steps)
+    positions = torch.arange(steps).repeat(batch, 1)
+    positions[0] -= steps // 3
     return {
-        "input_ids": ids,
-        "attention_mask": mask,
+        "input_ids": ids % vocab_size,
+        "positions": positions.clamp(min=-1),
         # Neither one nor as many as there are tokens, where those may vary: equal sizes would be taken for the same.
         "logits_to_keep": torch.arange(steps - (2 if batch > 1 else 1), steps),
-        "past_key_values": StepState.empty(config, batch, window),
-    }
+        "past_key_values": StepState.empty(config, batch),
+    } | ({"windows": Windows(config, batch, places).arguments()} if config.has_attention else {})
 
 
 def dynamic_step_shapes(config) -> dict:
-    """Name the sizes of `step_sample` that may vary: batch, tokens, logits that are kept, and tokens in the window."""
-    batch, steps, kept, window = Dim("batch"), Dim("segment"), Dim("kept"), Dim("window")
-    state = StepState.empty(config, 1, 1)
-    axes = [window_axis(name) for name in state.tensors()]
+    """Name the sizes of `step_sample` that may vary: batch, tokens, logits that are kept, and places in the windows."""
+    batch, steps, kept, places = Dim("batch"), Dim("segment"), Dim("kept"), Dim("places")
+    layers = config.num_hidden_layers
+    windows = {name: [{0: batch, 2: places}] * layers for name in ("keys", "values")}
     return {
         "input_ids": {0: batch, 1: steps},
-        "attention_mask": {0: batch, 1: steps},
+        "positions": {0: batch, 1: steps},
         "logits_to_keep": {0: kept},
-        "past_key_values": [{0: batch} if axis is None else {0: batch, axis: window} for axis in axes],
-    }
+        "past_key_values": [{0: batch}] * 2 * layers,
+    } | ({"windows": windows | {"positions": {0: batch, 1: places}}} if config.has_attention else {})
 
 
 def step_components(config, vocab_size: int, format: Format, segment: int) -> dict[str, tuple[dict, dict | None]]:
     """Return sample arguments and dynamic shapes of the graphs that a Rodimus becomes, by name."""
     if format.dynamic:
-        sample = step_sample(config, vocab_size, steps=7, batch=3, window=11)
+        sample = step_sample(config, vocab_size, steps=7, batch=3, places=11)
         return {"model": (sample, dynamic_step_shapes(config))}
-    window = window_capacity(config)
+    places = window_capacity(config)
     return {
-        name: (step_sample(config, vocab_size, steps, 1, window), None)
+        name: (step_sample(config, vocab_size, steps, 1, places), None)
         for name, steps in (("prefill", segment), ("decode", 1))
     }

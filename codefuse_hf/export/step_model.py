@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from codefuse_hf.kernels.tempered_selection import tempered_selection
 
-from .step_state import StepState, history_length, window_capacity
+from .step_state import StepState, history_length
+from .windows import window_capacity
 
 
 class RodimusStepModel(nn.Module):
@@ -26,61 +27,54 @@ class RodimusStepModel(nn.Module):
 
     def __init__(self, model: nn.Module):
         super().__init__()
+        window_capacity(model.config)
         self.config = model.config
-        self.window = window_capacity(model.config)
         self.model, self.lm_head = model.model, model.lm_head
 
     def forward(
         self,
         input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
+        positions: torch.Tensor,
         logits_to_keep: torch.Tensor,
         past_key_values: StepState,
-    ) -> dict[str, torch.Tensor | StepState]:
+        windows: dict | None = None,
+    ) -> dict[str, torch.Tensor | StepState | list[torch.Tensor]]:
         """Read a segment of text.
 
         Args:
             input_ids: `[batch, segment]`.
-            attention_mask: 1 for real tokens of the segment, 0 for padding, which stands in front: int64 `[batch, segment]`.
+            positions: which token of its text each is, −1 for padding, which stands in front: int64 `[batch, segment]`.
             logits_to_keep: places in the segment that logits are wanted of, int64 `[kept]`.
-            past_key_values: the memory of what came before, with places for the segment in its windows (`window_places`).
+            past_key_values: the memory of what came before.
+            windows: of a Rodimus+, `Windows.arguments`: what came before, too.
 
         Returns:
-            `logits` `[batch, kept, vocab_size]`, and in `past_key_values` the memory after the segment.
+            `logits` `[batch, kept, vocab_size]`; in `past_key_values` the memory after the segment; of a Rodimus+ in `keys` and `values`
+            what the segment adds to the windows, per layer.
         """
-        state, real = past_key_values, attention_mask.bool()
-        positions = (state.position[:, None] + real.cumsum(1) - 1).clamp(min=0)
+        state, real = past_key_values, positions >= 0
         hidden = self.model._embed(self.model.embeddings(input_ids))
-        windows, last = _convolution_places(real, history_length(self.config), self.config.d_conv)
-        rotation = bias = places = window_positions = None
-        if self.config.has_attention:
-            rotation = self.model._position_embeddings(positions, hidden.dtype)
-            numbers = torch.where(real, positions, -1)
-            key_positions = torch.cat([state.window_positions, numbers], 1)
+        taps, last = _convolution_places(real, history_length(self.config), self.config.d_conv)
+        if windows is not None:
+            rotation = self.model._position_embeddings(positions.clamp(min=0), hidden.dtype)
+            key_positions = torch.cat([windows["positions"], positions], 1)
             bias = _attention_bias(positions, key_positions, self.config.sliding_window, hidden.dtype)
-            oldest = (state.position + real.sum(1) - self.window)[:, None]
-            numbers = torch.where(numbers >= oldest, numbers, -1)
-            places = torch.where(numbers >= 0, 1 + numbers % self.window, 0)
-            window_positions = state.window_positions.scatter(1, places, numbers)
-            heads = self.config.num_key_heads, self.config.num_value_heads
-            places = [places[:, None, :, None].expand(-1, n, -1, self.config.head_dim) for n in heads]
         conv, recurrent, keys, values = [], [], [], []
         for i, block in enumerate(self.model.layers):
             normed = block.mixer_norm(hidden)
-            mixed, *memory = _mix(block.mixer, normed, real, windows, last, state.conv[i], state.recurrent[i])
+            mixed, *memory = _mix(block.mixer, normed, real, taps, last, state.conv[i], state.recurrent[i])
             conv.append(memory[0])
             recurrent.append(memory[1])
             hidden = hidden + mixed
-            if self.config.has_attention:
-                attended, key, value = _attend(
-                    block.attn, block.attn_norm(hidden), rotation, bias, state.keys[i], state.values[i]
-                )
-                keys.append(state.keys[i].scatter(2, places[0], key))
-                values.append(state.values[i].scatter(2, places[1], value))
+            if windows is not None:
+                past = windows["keys"][i], windows["values"][i]
+                attended, key, value = _attend(block.attn, block.attn_norm(hidden), rotation, bias, *past)
+                keys.append(key)
+                values.append(value)
                 hidden = hidden + block.ffn(block.ffn_norm(hidden + attended))
         hidden = self.model.norm_f(hidden.index_select(1, logits_to_keep))
-        state = StepState(state.position + real.sum(1), conv, recurrent, keys, values, window_positions)
-        return {"logits": self.lm_head(hidden), "past_key_values": state}
+        written = {} if windows is None else {"keys": keys, "values": values}
+        return {"logits": self.lm_head(hidden), "past_key_values": StepState(conv, recurrent)} | written
 
 
 def _packed_places(real: torch.Tensor, past: int, packed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

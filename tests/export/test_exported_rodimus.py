@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from codefuse_hf.export import step_state
+from codefuse_hf.export import windows
 from codefuse_hf.export.exported_model import ExportedCausalLM
 from helpers.exporting import INSTALLED_FORMATS, exported_folder, exported_model, greedy
 from helpers.models_rodimus import BLOCKS, make_ids
@@ -134,7 +134,7 @@ def test_a_saved_copy_is_what_was_loaded(tmp_path, format_name):
 @each_format
 @torch.no_grad()
 def test_windows_get_places_while_a_text_is_read(format_name, monkeypatch):
-    monkeypatch.setattr(step_state, "_MORE", 7)
+    monkeypatch.setattr(windows, "_MORE", 7)
     model, exported = exported_model("rodimus_plus"), load("rodimus_plus", format_name)
     ids, start, memory, logits = make_ids(2, few(100, format_name)), 0, None, []
     for length in (1, 9, 6, ids.shape[1] - 16):
