@@ -22,11 +22,9 @@ def run(args: argparse.Namespace) -> None:
     from ..files import readable_size
 
     facts = export_folder(args.source, args.destination, args.format, args.quantize)
-    checked = (
-        f"cosine {facts['cosine']:.6f}"
-        if "cosine" in facts
-        else f"logits differ by {facts['relative_difference']:.1e}, the most probable token agrees in {facts['top1_agreement']:.1%}"
-    )
+    checked = f"error {facts['relative_error']:.1e}"
+    if "top1_agreement" in facts:
+        checked += f", the most probable token agrees in {facts['top1_agreement']:.1%}"
     print(f"{args.destination} is ready: {readable_size(facts['bytes'])}. Compared with PyTorch: {checked}.")
     if "cosine" not in facts:
         print(f"  codefuse-hf generate {args.destination} --prompt 'def add('")

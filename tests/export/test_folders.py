@@ -9,6 +9,7 @@ import torch
 from codefuse_hf.cli import main
 from codefuse_hf.export import folders
 from codefuse_hf.export.engines import ENGINES
+from codefuse_hf.export.folders import _check_error
 from codefuse_hf.export.formats import FORMATS
 from codefuse_hf.export.quantizing import _Weights, make_quantizer
 from codefuse_hf.export.terminal import Writer
@@ -116,3 +117,19 @@ def test_a_model_without_a_template_is_no_chat_model():
     tokenizer = SimpleNamespace(chat_template=None, pad_token_id=0, eos_token_id=0)
     with pytest.raises(ValueError, match="no chat template"):
         Writer(make_model(BLOCKS["rodimus"]), tokenizer, 3).chat(["hello"])
+
+
+@pytest.mark.parametrize("quantization", [None, "int8", "int4"])
+def test_a_result_that_is_not_the_model_is_refused_and_near_ties_are_not(quantization):
+    torch.manual_seed(0)
+    # Logits that lead by next to nothing, as those of rows that were never trained.
+    expected = 1e-3 * torch.randn(96, 500)
+    expected[:, 250:] = expected[:, :250]
+    noise = torch.randn_like(expected)
+    few = {None: 1e-6, "int8": 0.05, "int4": 0.4}[quantization]
+    error = _check_error(expected, expected + few * noise * expected.std(dim=-1, keepdim=True), quantization)
+    assert error < 2 * few
+    for wrong in (expected.flip(0), expected * torch.nan, torch.zeros_like(expected)):
+        with pytest.raises(ValueError, match="differs from PyTorch"):
+            _check_error(expected, wrong, quantization)
+    assert _check_error(torch.zeros(3, 5), torch.zeros(3, 5), quantization) == 0
