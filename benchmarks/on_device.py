@@ -3,7 +3,7 @@
     python benchmarks/on_device.py                       # models of 30M parameters
     python benchmarks/on_device.py --sizes 30M 1.6B      # and random weights in the shapes of Rodimus-Plus-Coder-1.6B
 
-In one call: exports the models, starts a process for each model in each engine, and lets them take turns at a prompt and at
+In one call: exports the models, starts a process for each model in each engine, and lets those of an engine take turns at a prompt and at
 single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
 read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
 `benchmarks/results/on_device.{json,md,png}`; with `--append` to those of earlier runs, which may have measured other engines. They
@@ -122,6 +122,9 @@ def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size
                     point["seconds"].append(answer[base] / args.steps)
                     point["wall_seconds"].append(answer["seconds"] / args.steps)
                     point |= {key: answer[key] for key in ("cache_bytes", "running_peak_bytes")}
+            speed = read_bandwidth(args.threads)
+            for worker in workers:
+                worker.record.setdefault("read_bandwidth", []).append(speed)
         save()
 
 
@@ -151,7 +154,6 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """All measurements; the report as it goes to JSON."""
     torch.set_num_threads(args.threads)
     facts = environment(args)
-    facts["read_bandwidth_bytes_per_second"] = read_bandwidth(args.threads)
     report: dict[str, Any] = {"runs": [facts], "contexts": list(args.contexts), "records": []}
     if args.append and (args.output / "on_device.json").is_file():
         earlier = json.loads((args.output / "on_device.json").read_text(encoding="utf-8"))
@@ -176,7 +178,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def read_bandwidth(threads: int, size: int = 1 << 29) -> float:
+def read_bandwidth(threads: int, size: int = 1 << 28) -> float:
     """Bytes of memory that are read in a second; on one thread in a CPU second, as all that it is compared with."""
     if threads > 1:
         return measure.read_bandwidth(size)
@@ -196,7 +198,7 @@ def describe(record: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     return record | {
         "weight_bytes": needed,
         "parameters": measure.count_parameters(model),
-        "floor_seconds": needed / facts["read_bandwidth_bytes_per_second"],
+        "floor_seconds": needed / statistics.median(record["read_bandwidth"]) if "read_bandwidth" in record else None,
         "date": facts["date"],
         "commit": facts["commit"],
     }
@@ -247,8 +249,11 @@ def _measure_group(
 
 
 def groups(pairs: list[tuple[str, str]], size: Size) -> list[list[tuple[str, str]]]:
-    """Which models and engines are in memory at the same time: all, or where they are large one after another."""
-    return [pairs] if size.parameters < 100_000_000 else [[pair] for pair in pairs]
+    """Which models and engines are in memory at the same time and take turns: the models of an engine, or where they are large one
+    after another."""
+    if size.parameters > 100_000_000:
+        return [[pair] for pair in pairs]
+    return [[pair for pair in pairs if pair[1] == engine] for engine in dict.fromkeys(engine for _, engine in pairs)]
 
 
 def environment(args: argparse.Namespace) -> dict[str, Any]:
@@ -285,16 +290,15 @@ def table(report: dict[str, Any]) -> str:
     runs, contexts = report["runs"], report["contexts"]
     facts = runs[-1]
     loads = "; ".join(
-        f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start, memory is read at "
-        f"{run['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s"
-        for run in runs
+        f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start" for run in runs
     )
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
     lines = [
         "# Tokens on a device without a GPU",
         "",
         f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores; {packages}. Times are",
-        f"medians in {facts['time']} (least to most). *of the floor*: the time in which the weights can be read, over the time of a token.",
+        f"medians in {facts['time']} (least to most). *of the floor*: the time in which the weights can be read, over the time of a token at the",
+        "shortest context; how fast memory is read, the median of readings between the turns, stands beside it.",
         "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it.",
         f"{loads}. `python benchmarks/on_device.py` repeats it.",
         "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
@@ -308,6 +312,7 @@ def table(report: dict[str, Any]) -> str:
             "engine",
             *heads,
             "of the floor",
+            "memory GB/s",
             "prompt tokens/s",
             "load s",
             "peak of loading / weights",
@@ -336,9 +341,10 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
             else "–"
         )
     if not decode:
-        return [*cells, record.get("error", ""), *["–"] * 7, commit]
+        return [*cells, record.get("error", ""), *["–"] * 8, commit]
     first, last = decode[min(decode)], decode[max(decode)]
     cells.append(f"{record['floor_seconds'] / statistics.median(first['seconds']):.0%}")
+    cells.append(f"{statistics.median(record['read_bandwidth']) / 1e9:.1f}")
     cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
     cells.append(f"{record['load_seconds']:.1f}")
     cells.append(f"{record['load_peak_bytes'] / record['weight_bytes']:.2f}")

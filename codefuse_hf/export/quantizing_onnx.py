@@ -8,6 +8,7 @@ import onnx_ir
 
 # Numbers that share a scale: more of them make smaller files, and rougher weights.
 _BLOCKS = (128, 64, 32, 16)
+_ROWS = 1024
 
 
 def quantize_onnx(model: onnx_ir.Model, bits: int, kept) -> onnx_ir.Model:
@@ -70,7 +71,11 @@ def _quantized(model: onnx_ir.Model, value: onnx_ir.Value, rows: np.ndarray, bit
 
     # Symmetric: levels lie around 0, as weights do.
     config = DefaultWeightOnlyQuantConfig(block_size=block_of(rows.shape[1]), is_symmetric=True, bits=bits)
-    numbers, scales, _ = DefaultWeightOnlyQuantizer(config).qbits_block_quant(np.ascontiguousarray(rows.T))
+    quantizer = DefaultWeightOnlyQuantizer(config)
+    # Some rows at a time: it wants them transposed, and to transpose a whole table takes its memory once more, and twice the time.
+    starts = range(0, len(rows), _ROWS)
+    pieces = [quantizer.qbits_block_quant(np.ascontiguousarray(rows[i : i + _ROWS].T))[:2] for i in starts]
+    numbers, scales = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     parts = {f"{value.name}_Q{bits}": numbers, f"{value.name}_scales": scales}
     return tuple(_constant(model, name, array) for name, array in parts.items())
 
