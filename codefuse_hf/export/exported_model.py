@@ -126,7 +126,9 @@ class ExportedCausalLM(PreTrainedModel, GenerationMixin):
         kind = (config.architectures or [config.model_type])[0]
         if config.model_type != "rodimus" or "Classification" in kind:
             raise ValueError(f"{folder} holds an exported {kind}, which does not generate text")
-        if any("positions" not in entry["metadata"]["kwargs"] for entry in manifest["components"].values()):
+        if any(
+            "positions" not in entry.get("metadata", {}).get("kwargs", {}) for entry in manifest["components"].values()
+        ):
             raise ValueError(f"{folder} was exported by an earlier version of codefuse-hf: export the model again")
         has_settings = (folder / "generation_config.json").is_file()
         settings = (
