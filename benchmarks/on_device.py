@@ -121,7 +121,7 @@ def measure_together(args: argparse.Namespace, workers: list[Worker], size: Size
                     point = worker.record["decode"][context]
                     point["seconds"].append(answer[base] / args.steps)
                     point["wall_seconds"].append(answer["seconds"] / args.steps)
-                    point |= {key: answer[key] for key in ("cache_bytes", "running_peak_bytes")}
+                    point |= {key: answer[key] for key in ("cache_bytes", "running_peak_bytes", "mapped_bytes")}
             speed = read_bandwidth(args.threads)
             for worker in workers:
                 worker.record.setdefault("read_bandwidth", []).append(speed)
@@ -299,7 +299,8 @@ def table(report: dict[str, Any]) -> str:
         f"{facts['cpu']}, {facts['threads']} of {facts['cores']} cores; {packages}. Times are",
         f"medians in {facts['time']} (least to most). *of the floor*: the time in which the weights can be read, over the time of a token at the",
         "shortest context; how fast memory is read, the median of readings between the turns, stands beside it.",
-        "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it.",
+        "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it;",
+        "behind it stands what of that is pages of files (the model's and libraries'), which the system can take back at any time.",
         f"{loads}. `python benchmarks/on_device.py` repeats it.",
         "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
         "2049 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
@@ -316,7 +317,7 @@ def table(report: dict[str, Any]) -> str:
             "prompt tokens/s",
             "load s",
             "peak of loading / weights",
-            "peak / weights",
+            "peak / mapped, in weights",
             "weights",
             "file of float32",
             "cache",
@@ -348,7 +349,11 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
     cells.append(f"{statistics.median(record['prefill']):.0f}" if "prefill" in record else "–")
     cells.append(f"{record['load_seconds']:.1f}")
     cells.append(f"{record['load_peak_bytes'] / record['weight_bytes']:.2f}")
-    cells.append(f"{last['running_peak_bytes'] / record['weight_bytes']:.2f}")
+    cells.append(
+        " / ".join(
+            f"{last[key] / record['weight_bytes']:.2f}" for key in ("running_peak_bytes", "mapped_bytes") if key in last
+        )
+    )
     cells.append(readable_size(record["weight_bytes"]))
     file = record.get("file_bytes")
     cells.append(f"1/{4 * record['parameters'] / file:.2f}" if file else "–")

@@ -297,7 +297,7 @@ def work(name: str, size: Size, engine: str, folder: Path, threads: int) -> None
     """Answer commands, one JSON object a line, from standard input; the answers go to standard output."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is not an answer
-    runner, before = None, _memory("VmRSS")
+    runner, before, mapped_before = None, _memory("VmRSS"), _memory("RssFile")
 
     def load(command):
         nonlocal runner
@@ -319,7 +319,9 @@ def work(name: str, size: Size, engine: str, folder: Path, threads: int) -> None
     def steps(command):
         for _ in range(command["steps"]):
             runner.read(1)
-        return {"cache_bytes": runner.cache_bytes(), "running_peak_bytes": _memory("VmHWM") - before}
+        mapped = _memory("RssFile") - mapped_before
+        peak = _memory("VmHWM") - before
+        return {"cache_bytes": runner.cache_bytes(), "running_peak_bytes": peak, "mapped_bytes": mapped}
 
     commands: dict[str, Any] = {"load": load, "read": read, "place": place, "steps": steps}
     for line in sys.stdin:
@@ -334,7 +336,7 @@ def work(name: str, size: Size, engine: str, folder: Path, threads: int) -> None
 
 
 def _memory(field: str) -> int:
-    """Bytes of this process, "VmRSS" now or "VmHWM" at the peak. Elsewhere than on Linux, the peak in both cases."""
+    """Bytes of this process: "VmRSS" now, "RssFile" of files alone, or "VmHWM" at the peak. Elsewhere than on Linux, always the peak."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
