@@ -6,7 +6,7 @@
 In one call: exports the models, starts a process for each model in each engine, and lets those of an engine take turns at a prompt and at
 single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
 read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
-`benchmarks/results/on_device.{json,md,png}`; with `--append` to those of earlier runs, which may have measured other engines. They
+`benchmarks/results/on_device.{json,md,png}` (with `--threads 2` to `on_device_2_threads.…`); with `--append` to those of earlier runs, which may have measured other engines. They
 are written after each context, and each row says of which commit it is. What a run that was cut off has measured stands there as
 unfinished, until it is measured again, beside the earlier row.
 
@@ -155,8 +155,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     facts = environment(args)
     report: dict[str, Any] = {"runs": [facts], "contexts": list(args.contexts), "records": []}
-    if args.append and (args.output / "on_device.json").is_file():
-        earlier = json.loads((args.output / "on_device.json").read_text(encoding="utf-8"))
+    path = args.output / f"{stem(args.threads)}.json"
+    if args.append and path.is_file():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
         report = earlier | {"runs": [*earlier["runs"], facts]}
     with contextlib.ExitStack() as stack:
         root = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="on-device-")))
@@ -281,8 +282,14 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
 
 def write(report: dict[str, Any], folder: Path) -> None:
     """JSON, table and plot, each put in place whole."""
-    put_whole(folder, {"on_device.json": json.dumps(report, indent=1) + "\n", "on_device.md": table(report)})
-    plot(report, folder / "on_device.png")
+    name = stem(report["runs"][-1]["threads"])
+    put_whole(folder, {f"{name}.json": json.dumps(report, indent=1) + "\n", f"{name}.md": table(report)})
+    plot(report, folder / f"{name}.png")
+
+
+def stem(threads: int) -> str:
+    """Name the files of results: those of one thread are not those of several."""
+    return "on_device" if threads == 1 else f"on_device_{threads}_threads"
 
 
 def table(report: dict[str, Any]) -> str:
