@@ -94,10 +94,11 @@ class OnnxEngine(Engine):
     def step(self, memory, windows, ids, positions, keep):
         """Read a segment, as `Engine.step` says."""
         binding = self.session.io_binding()
-        for name, tensor in _feed(windows, ids, positions, keep).items():
-            binding.bind_ortvalue_input(name, self._value(tensor))
-        for name in self.state_names:
-            binding.bind_ortvalue_input(f"input.{name}", memory[name])
+        # Kept until the end: values lie in NumPy's memory, and no document says that a binding holds on to them.
+        feed = {name: self._value(tensor) for name, tensor in _feed(windows, ids, positions, keep).items()}
+        feed |= {f"input.{name}": memory[name] for name in self.state_names}
+        for name, value in feed.items():
+            binding.bind_ortvalue_input(name, value)
         for name in self.outputs:
             binding.bind_output(name, "cpu")
         self.session.run_with_iobinding(binding)
