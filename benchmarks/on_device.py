@@ -295,7 +295,7 @@ def stem(threads: int) -> str:
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
     runs, contexts = report["runs"], report["contexts"]
-    facts = runs[-1]
+    facts, sizes = runs[-1], list(dict.fromkeys(record["size"] for record in report["records"]))
     loads = "; ".join(
         f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start" for run in runs
     )
@@ -308,12 +308,12 @@ def table(report: dict[str, Any]) -> str:
         "shortest context; how fast memory is read, the median of readings between the turns, stands beside it.",
         "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it;",
         "behind it stands what of that is pages of files (the model's and libraries'), which the system can take back at any time.",
-        f"{loads}. `python benchmarks/on_device.py` repeats it.",
+        f"{loads}. `python benchmarks/on_device.py --sizes {' '.join(sizes)} --threads {facts['threads']}` repeats it.",
         "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
         "2049 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
         *report.get("notes", []),
     ]
-    for size in dict.fromkeys(record["size"] for record in report["records"]):
+    for size in sizes:
         heads = [f"ms a token at {context}" for context in contexts]
         titles = [
             "model",
