@@ -1,5 +1,6 @@
 """What runs exported Rodimus graphs: each engine takes tokens and a memory, and gives logits and the next memory."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from .step_state import SEGMENT, StepState
 from .windows import Windows, window_capacity
 
 
-class Engine:
+class Engine(ABC):
     """What all engines have in common. A memory is what an engine makes of it; windows are kept outside of engines.
 
     Args:
@@ -36,14 +37,15 @@ class Engine:
             return None
         return Windows(self.config, batch, window_capacity(self.config) if self.fixed_windows else None)
 
+    @abstractmethod
     def hold(self, state: StepState):
         """Make a memory that holds a state."""
-        raise NotImplementedError
 
     def stop_of_segment(self, start: int, steps: int, first: int) -> int:
         """Return where the segment ends that begins at `start`, in a text of `steps` tokens, from `first` on with logits."""
         return min(start + SEGMENT, steps)
 
+    @abstractmethod
     def step(self, memory, windows: Windows | None, ids, positions, keep) -> tuple[torch.Tensor, Any, dict[str, list]]:
         """Read a segment.
 
@@ -57,15 +59,14 @@ class Engine:
         Returns:
             Logits `[batch, kept, vocab_size]`, the memory that has seen the segment, and `keys` and `values` for the windows, per layer.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def reorder(self, memory, rows: torch.Tensor):
         """Choose rows of the memory, as beam search does; rows may repeat."""
-        raise NotImplementedError
 
+    @abstractmethod
     def size(self, memory) -> int:
         """Count the bytes of a memory."""
-        raise NotImplementedError
 
 
 class OnnxEngine(Engine):

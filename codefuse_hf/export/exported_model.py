@@ -28,7 +28,7 @@ class ExportedMemory(Cache):
     """
 
     def __init__(self, engine, batch: int):
-        self.engine, self.batch, self.seen = engine, batch, 0
+        self.engine, self.seen = engine, 0
         self.memory, self.windows = engine.start(batch), engine.windows(batch)
         self.real = torch.zeros(batch, dtype=torch.long)
         self.layers = []  # transformers' own; it asks each of them

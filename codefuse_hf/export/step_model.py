@@ -27,7 +27,7 @@ class RodimusStepModel(nn.Module):
 
     def __init__(self, model: nn.Module):
         super().__init__()
-        window_capacity(model.config)
+        window_capacity(model.config)  # refuses a window without an end
         self.config = model.config
         self.model, self.lm_head = model.model, model.lm_head
 

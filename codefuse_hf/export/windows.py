@@ -55,11 +55,10 @@ class Windows:
         numbers = positions[rows, steps]
         places = numbers % self.capacity
         self.positions[rows, places] = numbers
+        # NumPy takes half of PyTorch's time for so little.
         rows, steps, places = rows.numpy(), steps.numpy(), places.numpy()
         for mine, new in zip((*self.keys, *self.values), (*keys, *values), strict=True):
-            mine.numpy()[rows, :, places] = new.numpy()[
-                rows, :, steps
-            ]  # NumPy takes half of PyTorch's time for so little
+            mine.numpy()[rows, :, places] = new.numpy()[rows, :, steps]
 
     def reorder(self, rows: torch.Tensor) -> None:
         """Choose rows of the batch; rows may repeat."""

@@ -1,13 +1,15 @@
 """What does not need an export: cards, refusals, the writer of a terminal."""
 
 import io
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from codefuse_hf import RodimusConfig, RodimusForSequenceClassification
 from codefuse_hf.cli import main
-from codefuse_hf.export import folders
+from codefuse_hf.export import exported_encoder, folders
 from codefuse_hf.export.engines import ENGINES
 from codefuse_hf.export.folders import _check_error
 from codefuse_hf.export.formats import FORMATS
@@ -15,7 +17,8 @@ from codefuse_hf.export.quantizing import _Weights, make_quantizer
 from codefuse_hf.export.terminal import Writer
 from codefuse_hf.hub.exported_folder import EXPORT_FORMATS
 from codefuse_hf.modeling.cache_names import CACHE_NAME
-from helpers.models_rodimus import BLOCKS, make_model
+from helpers.exporting import exported_folder, needs_format
+from helpers.models_rodimus import BLOCKS, make_config, make_model
 
 
 def test_every_format_can_be_written_run_and_published_by_name():
@@ -125,11 +128,39 @@ def test_a_result_that_is_not_the_model_is_refused_and_near_ties_are_not(quantiz
     # Logits that lead by next to nothing, as those of rows that were never trained.
     expected = 1e-3 * torch.randn(96, 500)
     expected[:, 250:] = expected[:, :250]
-    noise = torch.randn_like(expected)
+    noise, most = torch.randn_like(expected), folders._LOGITS[quantization]
     few = {None: 1e-6, "int8": 0.05, "int4": 0.4}[quantization]
-    error = _check_error(expected, expected + few * noise * expected.std(dim=-1, keepdim=True), quantization)
+    error = _check_error(expected, expected + few * noise * expected.std(dim=-1, keepdim=True), most)
     assert error < 2 * few
     for wrong in (expected.flip(0), expected * torch.nan, torch.zeros_like(expected)):
         with pytest.raises(ValueError, match="differs from PyTorch"):
-            _check_error(expected, wrong, quantization)
-    assert _check_error(torch.zeros(3, 5), torch.zeros(3, 5), quantization) == 0
+            _check_error(expected, wrong, most)
+    assert _check_error(torch.zeros(3, 5), torch.zeros(3, 5), most) == 0
+
+
+@needs_format("onnx")
+@pytest.mark.parametrize("quantization", [None, "int8", "int4"])
+def test_another_models_graph_is_not_put_in_place(quantization, tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    make_model(BLOCKS["rodimus"] | {"n_layer": 1}).save_pretrained(tmp_path / "model")
+    other = exported_folder("rodimus", "onnx")
+    written = SimpleNamespace(save_pretrained=lambda folder: shutil.copytree(other, folder, dirs_exist_ok=True))
+    monkeypatch.setattr(folders, "export_causal_lm", lambda *args, **kwargs: written)
+    with pytest.raises(ValueError, match="differs from PyTorch"):
+        folders.export_folder(tmp_path / "model", tmp_path / "out", "onnx", quantization)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_one_score_of_a_classifier_is_compared(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    config = RodimusConfig(**make_config(BLOCKS["rodimus"] | {"n_layer": 1}), num_labels=1, pad_token_id=0)
+    model = RodimusForSequenceClassification(config).eval()
+
+    def runs(change):
+        run = SimpleNamespace(from_pretrained=lambda *a, **k: lambda ids, mask: change(model(ids, mask).logits))
+        monkeypatch.setattr(exported_encoder.ExportedEncoder, "from_pretrained", run.from_pretrained)
+        return folders._check_encoder(model, tmp_path, None)
+
+    assert runs(lambda scores: scores)["relative_error"] == 0
+    with pytest.raises(ValueError, match="differs from PyTorch"):
+        runs(lambda scores: 2 * scores)  # of the same sign: a cosine of 1

@@ -16,7 +16,7 @@ WINDOWED = {name: values for name, values in (PUBLISHED | ODD).items() if name n
 
 
 class Memory:
-    """What a text leaves behind, in the model's precision, with the whole window's places."""
+    """What a text leaves behind, in the model's precision."""
 
     def __init__(self, model, batch=2):
         self.step, self.dtype = RodimusStepModel(model), model.dtype
