@@ -3,11 +3,11 @@
     python benchmarks/on_device.py                       # models of 30M parameters
     python benchmarks/on_device.py --sizes 30M 1.6B      # and random weights in the shapes of Rodimus-Plus-Coder-1.6B
 
-In one call: exports the models, starts a process for each model in each engine, and lets those of an engine take turns at a prompt and at
-single tokens behind 512, 4k and 16k tokens of context. Beside each stands the memory floor: the bytes of its weights over the
-read bandwidth that was measured. An engine that fails is reported with the reason, and stops none of the others. Results go to
-`benchmarks/results/on_device.{json,md,png}` (with `--threads 2` to `on_device_2_threads.…`); with `--append` to those of earlier runs, which may have measured other engines. They
-are written after each context, and each row says of which commit it is. What a run that was cut off has measured stands there as
+In one call: exports the models, starts a process for each model in each engine, and lets those of an engine take turns at a prompt and
+at single tokens behind 512, 4k and 16k tokens of context (large models run one after another). Beside each stands the memory floor: the
+bytes of its weights over the read bandwidth, measured between the turns. An engine that fails is reported with the reason, and stops none
+of the others. Results go to `benchmarks/results/on_device.{json,md,png}` (with `--threads 2` to `on_device_2_threads.…`); with
+`--append` to those of earlier runs, which may have measured other engines. They are written after each context, and each row says of which commit it is. What a run that was cut off has measured stands there as
 unfinished, until it is measured again, beside the earlier row.
 
 On one thread the figures are CPU seconds, which other programs on the machine disturb least; on several, seconds.
@@ -271,6 +271,10 @@ def environment(args: argparse.Namespace) -> dict[str, Any]:
         "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
         "cores": os.cpu_count(),
         "threads": args.threads,
+        "arguments": (
+            f"--sizes {' '.join(args.sizes)} --models {' '.join(args.models)} --engines {' '.join(args.engines)} "
+            f"--steps {args.steps} --repeats {args.repeats} --threads {args.threads}"
+        ),
         "time": "CPU seconds" if args.threads == 1 else "seconds",
         "load_average_before": os.getloadavg(),
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -295,10 +299,12 @@ def stem(threads: int) -> str:
 def table(report: dict[str, Any]) -> str:
     """The report for people."""
     runs, contexts = report["runs"], report["contexts"]
-    facts, sizes = runs[-1], list(dict.fromkeys(record["size"] for record in report["records"]))
-    loads = "; ".join(
-        f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start" for run in runs
-    )
+    facts = runs[-1]
+    loads = [
+        f"{run['date']}: load {', '.join(f'{x:.1f}' for x in run['load_average_before'])} at the start of "
+        f"`python benchmarks/on_device.py {run['arguments']}`."
+        for run in runs
+    ]
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
     lines = [
         "# Tokens on a device without a GPU",
@@ -308,12 +314,11 @@ def table(report: dict[str, Any]) -> str:
         "shortest context; how fast memory is read, the median of readings between the turns, stands beside it.",
         "Peaks of memory are those of the process, less what it has taken before loading; the second, at the longest context, has the cache in it;",
         "behind it stands what of that is pages of files (the model's and libraries'), which the system can take back at any time.",
-        f"{loads}. `python benchmarks/on_device.py --sizes {' '.join(sizes)} --threads {facts['threads']}` repeats it.",
-        "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives; the window of",
-        "2049 tokens in bfloat16, by PyTorch's attention, takes about twice the time in which it can be read.",
+        *loads,
+        "In 8 bits PyTorch's own product reads 5 to 7 GB/s of weights on one thread of such a processor, whatever memory gives.",
         *report.get("notes", []),
     ]
-    for size in sizes:
+    for size in dict.fromkeys(record["size"] for record in report["records"]):
         heads = [f"ms a token at {context}" for context in contexts]
         titles = [
             "model",
@@ -357,9 +362,7 @@ def _row(record: dict[str, Any], contexts: list[int]) -> list[str]:
     cells.append(f"{record['load_seconds']:.1f}")
     cells.append(f"{record['load_peak_bytes'] / record['weight_bytes']:.2f}")
     cells.append(
-        " / ".join(
-            f"{last[key] / record['weight_bytes']:.2f}" for key in ("running_peak_bytes", "mapped_bytes") if key in last
-        )
+        " / ".join(f"{last[key] / record['weight_bytes']:.2f}" for key in ("running_peak_bytes", "mapped_bytes"))
     )
     cells.append(readable_size(record["weight_bytes"]))
     file = record.get("file_bytes")
